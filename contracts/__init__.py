@@ -1,0 +1,1 @@
+"""What the services say to each other: shapes, names and headers. No I/O, no framework."""

@@ -1,0 +1,162 @@
+"""Every table. `service-http` only reads them; the consumer writes orders, items, ledger and
+stock; housekeeping moves what is old to `purged_orders`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.mysql import DATETIME
+
+# Byte-wise comparison, known to MySQL and MariaDB, and the same as SQLite's BINARY.
+COLLATION = "utf8mb4_bin"
+MAX_TOTAL_IDR = 1_000_000_000_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC with microseconds; stored naive, since MySQL knows no zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        kind = DATETIME(fsp=6) if dialect.name in {"mysql", "mariadb"} else DateTime()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _table(name: str, *parts: Any) -> Table:
+    return Table(
+        name,
+        metadata,
+        *parts,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate=COLLATION,
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
+        mariadb_collate=COLLATION,
+    )
+
+
+products = _table(
+    "products",
+    Column("product_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("slug", String(100), nullable=False, unique=True),
+    Column("brand", String(60), nullable=False),
+    Column("collection", String(60), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("description_en", Text, nullable=False),
+    Column("movement", String(20), nullable=False),
+    Column("case_material", String(20), nullable=False),
+    Column("case_mm", SmallInteger, nullable=False),
+    Column("strap", String(20), nullable=False),
+    Column("water_resistance_m", SmallInteger, nullable=False),
+    Column("price_idr", BigInteger, nullable=False),
+    Column("stock", Integer, nullable=False),
+    Column("released_on", Date, nullable=False),
+    Column("face", String(200), nullable=False),
+    CheckConstraint("price_idr >= 0", name="price_not_negative"),
+    CheckConstraint("stock >= 0", name="stock_not_negative"),
+    # One index per order in which the catalogue is shown; ties by product_id.
+    Index(None, "name", "product_id"),
+    Index(None, "price_idr", "product_id"),
+    Index(None, "released_on", "product_id"),
+    Index(None, "brand", "price_idr"),
+)
+
+product_words = _table(
+    "product_words",
+    Column("word", String(40), primary_key=True),
+    Column("product_id", BigInteger, ForeignKey("products.product_id"), primary_key=True),
+)
+
+orders = _table(
+    "orders",
+    Column("order_id", CHAR(36), primary_key=True),
+    Column("guest_id", CHAR(36), nullable=False),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("total_idr", BigInteger),
+    Column("customer_name", String(100), nullable=False),
+    Column("customer_email", String(254), nullable=False),
+    Column("customer_address", String(500), nullable=False),
+    Column("accepted_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+    CheckConstraint("status IN ('confirmed', 'rejected')", name="status_is_final"),
+    CheckConstraint("(status = 'rejected') = (reason IS NOT NULL)", name="reason_if_rejected"),
+    CheckConstraint("(status = 'confirmed') = (total_idr IS NOT NULL)", name="total_if_confirmed"),
+    CheckConstraint(f"total_idr >= 0 AND total_idr <= {MAX_TOTAL_IDR}", name="total_plausible"),
+    Index(None, "guest_id", "accepted_at"),
+)
+
+order_items = _table(
+    "order_items",
+    Column("order_id", CHAR(36), ForeignKey("orders.order_id"), primary_key=True),
+    # No foreign key: a rejected order may name a product that does not exist.
+    Column("product_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price_idr", BigInteger),
+    CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity_in_bounds"),
+)
+
+stock_ledger = _table(
+    "stock_ledger",
+    Column(
+        "entry_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("product_id", BigInteger, nullable=False),
+    # No foreign key: the ledger outlives purged orders.
+    Column("order_id", CHAR(36)),
+    Column("change", Integer, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("order_id", "product_id", "reason"),
+    Index(None, "product_id"),
+)
+
+purged_orders = _table(
+    "purged_orders",
+    Column("order_id", CHAR(36), primary_key=True),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("purged_at", UtcDateTime, nullable=False),
+)

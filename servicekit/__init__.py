@@ -1,0 +1,1 @@
+"""What the services share and that knows nothing of orders."""

@@ -1,0 +1,85 @@
+"""The FastAPI app that every service starts from: problems, probes, deadline, tracing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.deadline import DeadlineMiddleware
+from servicekit.health import Health, health_routes
+from servicekit.problems import (
+    ProblemMiddleware,
+    ProblemRenderer,
+    install_problem_handlers,
+    problem_response,
+)
+from servicekit.settings import ServiceSettings
+from servicekit.telemetry import instrument_app
+
+
+class ServiceApp(FastAPI):
+    """A FastAPI app whose `health` the server drains before it stops."""
+
+    health: Health
+
+
+# Opens what the service needs, on a stack that closes it in reverse order.
+OpenResources = Callable[[ServiceApp, AsyncExitStack], Awaitable[None]]
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered (RFC 9110 §9.3.2); the server drops the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+def create_service_app(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    description: str,
+    open_resources: OpenResources,
+    render_problem: ProblemRenderer = problem_response,
+) -> ServiceApp:
+    """Build the app; nothing is opened before its lifespan starts.
+
+    `open_resources` adds its dependencies to `app.health` and puts what handlers need on
+    `app.state`. A dependency that is down must not keep it from returning: the service then
+    starts, and reports that it is not ready.
+    """
+    health = Health()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert isinstance(app, ServiceApp)
+        async with AsyncExitStack() as stack:
+            await open_resources(app, stack)
+            await stack.enter_async_context(health.watched())
+            yield
+
+    app = ServiceApp(
+        title=title,
+        description=description,
+        lifespan=lifespan,
+        # The pages of /docs load scripts from elsewhere; /openapi.json is enough.
+        docs_url=None,
+        redoc_url=None,
+        # FastAPI's own telemetry would record everything a second time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.health = health
+    app.include_router(health_routes(health))
+    install_problem_handlers(app, render_problem)
+    # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(DeadlineMiddleware, timeout_seconds=settings.request_timeout_seconds)
+    app.add_middleware(ProblemMiddleware, render=render_problem)
+    instrument_app(app)
+    return app

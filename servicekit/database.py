@@ -1,0 +1,183 @@
+"""Engines, transactions and the meaning of database errors, alike for MySQL and SQLite."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+from servicekit.telemetry import instrument_engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SQLITE_BUSY_MILLISECONDS = 2_000
+
+# MySQL's error numbers for "not now": too many connections, shutting down, read only, disk
+# full, lost or refused connections, access not (yet) granted, unknown database or table while
+# a migration is under way.
+_UNAVAILABLE = frozenset(
+    {1021, 1040, 1044, 1045, 1049, 1053, 1114, 1142, 1146, 1194, 1205, 1213, 1290, 1836, 1927}
+    | {2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3100, 4031}
+)
+_CONTENTION = frozenset({1205, 1213})
+_SQLITE_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+
+
+def create_database_engine(
+    url: str, *, read_only: bool, connections: int, statement_seconds: float
+) -> Engine:
+    """An instrumented engine; connects only when first used.
+
+    A statement that takes longer than `statement_seconds` is ended by the database, or by the
+    driver if the database does not answer at all.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = _create_sqlite_engine(parsed, read_only, connections)
+    else:
+        engine = _create_mysql_engine(parsed, connections, statement_seconds)
+    instrument_engine(engine)
+    return engine
+
+
+def _create_sqlite_engine(url: URL, read_only: bool, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        # pysqlite's own transaction handling begins too late; "begin" below does it.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={_SQLITE_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: two processes that read first and write later would dead-lock.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -> Engine:
+    engine = create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=statement_seconds,
+        pool_pre_ping=True,
+        pool_recycle=300,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "connect_timeout": 2,
+            "read_timeout": statement_seconds + 1,
+            "write_timeout": statement_seconds + 1,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        is_mariadb = "mariadb" in connection.get_server_info().lower()
+        limit = (
+            f"max_statement_time={statement_seconds:.3f}"
+            if is_mariadb
+            else f"max_execution_time={int(statement_seconds * 1000)}"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SET SESSION {limit}, time_zone='+00:00',"
+                f" innodb_lock_wait_timeout={max(1, int(statement_seconds))},"
+                " sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+                "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+            )
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed at the end of the block, rolled back by an exception."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def ping(engine: Engine) -> None:
+    """Raise if the database cannot be asked."""
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """True if the database could not do its work now, whatever the statement was: waiting and
+    trying again is right, and no message is to blame."""
+    if isinstance(error, TimeoutError | InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        # Not migrated yet has no number of its own, as 1146 in MySQL.
+        unmigrated = str(error.orig).startswith("no such table")
+        return unmigrated or (code is not None and code & 0xFF in _SQLITE_UNAVAILABLE)
+    return _mysql_code(error) in _UNAVAILABLE
+
+
+def is_contention(error: BaseException) -> bool:
+    """True if the transaction lost against another one (dead lock, lock wait). MySQL rolls a
+    timed-out *statement* back, not the transaction: always roll back, then repeat it all."""
+    return isinstance(error, OperationalError) and _mysql_code(error) in _CONTENTION
+
+
+def _mysql_code(error: DBAPIError) -> int | None:
+    args = getattr(error.orig, "args", ())
+    return args[0] if args and isinstance(args[0], int) else None
+
+
+class DatabaseThreads:
+    """Runs blocking database work in a few threads of its own, within the caller's trace.
+
+    As many threads as the engine has connections: none waits for the pool.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="database")
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        context = copy_context()
+        return await loop.run_in_executor(
+            self._executor, lambda: context.run(function, *args, **kwargs)
+        )
+
+    def close(self) -> None:
+        """Wait for what is running; nothing new is taken."""
+        self._executor.shutdown(wait=True)

@@ -1,0 +1,62 @@
+"""The time that is left for a request, handed from hop to hop.
+
+A relative budget, like gRPC's `grpc-timeout`, so that clocks of two machines need not agree.
+"""
+
+import asyncio
+import time
+from contextvars import ContextVar
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.problems import SAME_KEY, DeadlinePassed
+
+# What is left of the request's time as it was sent, in milliseconds.
+TIMEOUT_HEADER = "X-Arloji-Timeout-Ms"
+
+_HEADER = TIMEOUT_HEADER.lower().encode()
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def remaining_seconds() -> float | None:
+    """Seconds left for the request under way, never negative; None outside of a request."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def require_time() -> None:
+    """Raise `DeadlinePassed` if nobody waits for the result any more: drop work before it
+    reaches the database."""
+    if remaining_seconds() == 0.0:
+        raise DeadlinePassed(f"The deadline passed before the work began. {SAME_KEY}")
+
+
+class DeadlineMiddleware:
+    """Ends a request with `DeadlinePassed` at the earlier of its own limit and the caller's
+    budget. What it interrupts is cancelled."""
+
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
+        self._app = app
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        budget = min(self._timeout_seconds, _budget_of(scope))
+        _deadline.set(time.monotonic() + budget)
+        limit = asyncio.timeout(budget)
+        try:
+            async with limit:
+                await self._app(scope, receive, send)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise DeadlinePassed(f"No answer within {budget:.1f} s. {SAME_KEY}") from error
+
+
+def _budget_of(scope: Scope) -> float:
+    for name, value in scope["headers"]:
+        if name == _HEADER and value.isdigit() and len(value) < 10:
+            return int(value) / 1000
+    return float("inf")

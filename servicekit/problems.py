@@ -1,0 +1,201 @@
+"""Errors as RFC 9457 problem details. Domain code raises a `Problem`; one place renders it."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from opentelemetry import trace
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from servicekit.telemetry import current_trace_id
+
+MEDIA_TYPE = "application/problem+json"
+SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
+
+logger = logging.getLogger(__name__)
+
+# How an app shows its problems; pages show them as HTML.
+ProblemRenderer = Callable[[Scope, "Problem"], Response]
+
+
+class Problem(Exception):
+    """A refusal that the client can act on. `detail` says what to do and never holds input
+    that could be personal."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = tuple(errors)
+
+
+class BadRequest(Problem):
+    status, slug, title = 400, "bad-request", "Bad request"
+
+
+class GuestRequired(Problem):
+    status, slug, title = 401, "guest-required", "A guest cookie is required"
+
+
+class NotFound(Problem):
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class MethodNotAllowed(Problem):
+    status, slug, title = 405, "method-not-allowed", "Method not allowed"
+
+
+class BodyTooLarge(Problem):
+    status, slug, title = 413, "body-too-large", "Request body too large"
+
+
+class UnsupportedMediaType(Problem):
+    status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class Unprocessable(Problem):
+    status, slug, title = 422, "unprocessable", "The request is not valid"
+
+
+class IdempotencyKeyReused(Problem):
+    status, slug, title = 422, "idempotency-key-reused", "Idempotency key used with another body"
+
+
+class TooManyRequests(Problem):
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+
+class BadGateway(Problem):
+    status, slug, title = 502, "bad-gateway", "The service behind this one is broken"
+
+
+class ServiceUnavailable(Problem):
+    """Not able now. Always tells when to come back."""
+
+    status, slug, title = 503, "service-unavailable", "Not available now"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class DeadlinePassed(Problem):
+    status, slug, title = 504, "deadline-passed", "The answer took too long"
+
+
+_BY_STATUS: dict[int, type[Problem]] = {
+    kind.status: kind
+    for kind in (BadRequest, NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
+}
+
+
+def problem_body(problem: Problem, instance: str) -> bytes:
+    """The JSON document. ASCII only: hostile input in a field name cannot break the encoding."""
+    document: dict[str, Any] = {
+        "type": f"urn:arloji:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "trace_id": current_trace_id(),
+    }
+    if problem.errors:
+        document["errors"] = list(problem.errors)
+    return json.dumps(document).encode("ascii")
+
+
+def problem_response(scope: Scope, problem: Problem) -> Response:
+    return Response(
+        problem_body(problem, scope["path"]),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **problem.headers},
+    )
+
+
+def invalid(error: ValidationError | RequestValidationError, detail: str) -> Unprocessable:
+    """Say which fields are wrong and why, without repeating what was sent."""
+    return Unprocessable(
+        detail,
+        errors=[
+            {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"]}
+            for one in error.errors()[:20]
+        ],
+    )
+
+
+def problem_from(error: Exception) -> Problem:
+    """Every exception that may leave a handler, as the problem that it stands for."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return invalid(error, "A parameter is not valid; see `errors`.")
+        case HTTPException():
+            kind = _BY_STATUS.get(error.status_code, Problem)
+            detail = "No such page or route." if kind is NotFound else str(error.detail)
+            return kind(detail, headers=error.headers)
+        case TimeoutError():
+            return DeadlinePassed(f"The deadline passed. {SAME_KEY}")
+        case _:
+            return Problem("An unexpected error; the trace tells more.")
+
+
+class ProblemMiddleware:
+    """Turns every exception of the app beneath it into an answer, pure ASGI parts included.
+
+    An unexpected one is logged with its stack, inside its trace, and answered without any of
+    it. If the answer has begun already, the exception goes on: a cut connection is then the
+    honest end.
+    """
+
+    def __init__(self, app: ASGIApp, *, render: ProblemRenderer = problem_response) -> None:
+        self._app = app
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception as error:
+            if started:
+                raise
+            problem = problem_from(error)
+            if type(problem) is Problem:
+                logger.exception("unexpected error")
+                trace.get_current_span().record_exception(error)
+            await self._render(scope, problem)(scope, receive, send)
+
+
+def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_response) -> None:
+    """Let `app` answer with problems instead of Starlette's and FastAPI's own error bodies."""
+
+    async def render_it(request: Request, error: Exception) -> Response:
+        return render(request.scope, problem_from(error))
+
+    for kind in (Problem, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, render_it)

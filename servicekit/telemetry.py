@@ -1,0 +1,186 @@
+"""All telemetry set-up, and the only file that imports the OpenTelemetry SDK.
+
+Exporters start if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, else nothing leaves the process. Trace
+ids exist either way, so that an error answer and its log line name each other.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import httpx
+from fastapi import FastAPI
+from opentelemetry import metrics, trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation._semconv import _StabilityMode
+from opentelemetry.instrumentation.aiohttp_client import create_trace_config
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.instrumentation.propagators import (
+    TraceResponsePropagator,
+    set_global_response_propagator,
+)
+from opentelemetry.instrumentation.redis import RedisInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.propagate import set_global_textmap
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from redis.asyncio import Redis
+from sqlalchemy import Engine
+
+ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+# Stable HTTP and database conventions; the instrumentations still default to the old names.
+_STABILITY_VARIABLE = "OTEL_SEMCONV_STABILITY_OPT_IN"
+_PROBES = r"^https?://[^/]+/(healthz|readyz)$"
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """What has to be flushed at the very end."""
+
+    shutdowns: tuple[Callable[[], None], ...] = field(default=())
+
+    def shutdown(self) -> None:
+        """Flush and close every exporter; blocks for some seconds at most."""
+        for shutdown in self.shutdowns:
+            try:
+                shutdown()
+            except Exception:
+                logging.getLogger(__name__).warning("telemetry not flushed", exc_info=True)
+
+
+def configure_telemetry(
+    service_name: str, *, extra_span_processors: tuple[SpanProcessor, ...] = ()
+) -> Telemetry:
+    """Set the process-wide providers. Call once, after logging is configured.
+
+    `extra_span_processors` is for tests that look at spans in memory; it records without an
+    exporter too.
+    """
+    os.environ.setdefault(_STABILITY_VARIABLE, "http,database")
+    set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
+    set_global_response_propagator(TraceResponsePropagator())
+    exporting = bool(os.environ.get(ENDPOINT_VARIABLE))
+    resource = Resource.create({"service.name": service_name, "service.namespace": "arloji"})
+    traces = TracerProvider(
+        resource=resource,
+        sampler=None if exporting or extra_span_processors else ALWAYS_OFF,
+        shutdown_on_exit=False,
+    )
+    for processor in extra_span_processors:
+        traces.add_span_processor(processor)
+    trace.set_tracer_provider(traces)
+    if not exporting:
+        return Telemetry((traces.shutdown,))
+    traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    meters = MeterProvider(
+        resource=resource,
+        metric_readers=[PeriodicExportingMetricReader(OTLPMetricExporter())],
+        shutdown_on_exit=False,
+    )
+    metrics.set_meter_provider(meters)
+    logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(logs)
+    _export_log_records(logs)
+    return Telemetry((traces.shutdown, meters.shutdown, logs.shutdown))
+
+
+def _export_log_records(provider: LoggerProvider) -> None:
+    handler = LoggingHandler(logger_provider=provider)
+    # The exporters' own complaints must not be exported: a dead collector would feed itself.
+    handler.addFilter(lambda record: not record.name.startswith(("opentelemetry", "urllib3")))
+    logging.getLogger().addHandler(handler)
+
+
+def instrument_app(app: FastAPI) -> None:
+    """Server spans and metrics for every route but the probes; no receive and send spans."""
+    FastAPIInstrumentor.instrument_app(
+        app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]
+    )
+
+
+def instrument_engine(engine: Engine) -> None:
+    SQLAlchemyInstrumentor().instrument(engine=engine)
+
+
+def instrument_redis_client(client: Redis) -> None:
+    RedisInstrumentor().instrument_client(client)
+
+
+def instrument_httpx_client(client: httpx.AsyncClient) -> None:
+    HTTPXClientInstrumentor.instrument_client(client)
+
+
+def client_trace_config() -> aiohttp.TraceConfig:
+    """CLIENT spans for a plain aiohttp session. Never on the one beneath httpx: that would be
+    two spans for one hop."""
+    return create_trace_config(sem_conv_opt_in_mode=_StabilityMode.HTTP)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """No spans inside: for polling and probes, which would drown what matters."""
+    with suppress_instrumentation():
+        yield
+
+
+def current_trace_id() -> str | None:
+    """The trace under way as 32 hex digits, None outside of any."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def tracer() -> trace.Tracer:
+    return trace.get_tracer("arloji")
+
+
+def create_counter(name: str, declared: Mapping[str, tuple[str, str]]) -> metrics.Counter:
+    """A counter with the unit and description that `declared` gives for its name."""
+    unit, description = declared[name]
+    return metrics.get_meter("arloji").create_counter(name, unit, description)
+
+
+def create_up_down_counter(
+    name: str, declared: Mapping[str, tuple[str, str]]
+) -> metrics.UpDownCounter:
+    unit, description = declared[name]
+    return metrics.get_meter("arloji").create_up_down_counter(name, unit, description)
+
+
+def create_histogram(
+    name: str, declared: Mapping[str, tuple[str, str]], boundaries: tuple[float, ...]
+) -> metrics.Histogram:
+    unit, description = declared[name]
+    return metrics.get_meter("arloji").create_histogram(
+        name, unit, description, explicit_bucket_boundaries_advisory=boundaries
+    )
+
+
+def observe_gauge(
+    name: str, declared: Mapping[str, tuple[str, str]], read: Callable[[], float | None]
+) -> None:
+    """A gauge that calls `read` at each export; None is no observation."""
+
+    def observe(_options: CallbackOptions) -> list[Observation]:
+        value = read()
+        return [] if value is None else [Observation(value)]
+
+    unit, description = declared[name]
+    metrics.get_meter("arloji").create_observable_gauge(name, [observe], unit, description)
