@@ -5,6 +5,7 @@ semantic conventions; dashboards and alerts are tested against this page."""
 ORDER_ID = "arloji.order.id"
 ORDER_STATUS = "arloji.order.status"
 ORDER_REASON = "arloji.order.reason"
+ROUTE_CLASS = "arloji.route.class"
 
 # Metrics: name → (unit, what it says). Attributes are named in the comment.
 ORDERS_ACCEPTED = "arloji.orders.accepted"

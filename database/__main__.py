@@ -1,10 +1,14 @@
-"""`python -m database upgrade|seed`: schema and first data, each safe to repeat."""
+"""`python -m database upgrade|seed|rights…`: schema, first data and the consumer's rights, in the
+order given, each safe to repeat."""
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from database.rights import grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
@@ -12,12 +16,20 @@ from servicekit.database import create_database_engine
 
 # A migration may rebuild a table: as long as it takes, up to an hour.
 _STATEMENT_SECONDS = 3600
+_COMMANDS: Mapping[str, Callable[[Engine], str]] = {
+    "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",
+    "seed": lambda engine: f"{seed(engine)} products added",
+    "rights": lambda engine: (
+        f"{grant_rights(engine, DatabaseSettings().database_accounts.get_secret_value())}"
+        " statements on accounts and rights"
+    ),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m database", description=__doc__)
-    parser.add_argument("command", choices=["upgrade", "seed"])
-    command = parser.parse_args().command
+    parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="upgrade|seed|rights")
+    commands = parser.parse_args().commands
     engine = create_database_engine(
         DatabaseSettings().database_url,
         read_only=False,
@@ -25,10 +37,8 @@ def main() -> int:
         statement_seconds=_STATEMENT_SECONDS,
     )
     try:
-        if command == "upgrade":
-            print(f"database is at revision {upgrade(engine)}")
-        else:
-            print(f"{seed(engine)} products added")
+        for command in commands:
+            print(_COMMANDS[command](engine), flush=True)
     except (SQLAlchemyError, MigrationBusy) as error:
         reason = getattr(error, "orig", None) or error
         print(f"database {command} failed: {reason}", file=sys.stderr)

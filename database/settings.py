@@ -1,7 +1,15 @@
-"""Where the database is."""
+"""Where the database is, and who may use it."""
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import EnvironmentSettings
 
 
 class DatabaseSettings(EnvironmentSettings):
+    # The URL holds a password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
     database_url: str = "sqlite:///var/arloji.db"
+    # SQL that makes the accounts, for `rights` on MySQL.
+    database_accounts: SecretStr = SecretStr("")

@@ -3,6 +3,8 @@
 A migration is history: it spells everything out and imports nothing that may change later.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import DATETIME
@@ -12,7 +14,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     f"{dialect}_{option}": value
     for dialect in ("mysql", "mariadb")
     for option, value in {

@@ -1,0 +1,87 @@
+"""What all tests share: nothing is skipped silently, unit tests open no connection, spans can
+be looked at in memory."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from servicekit.telemetry import configure_telemetry
+
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+UNIT = Path(__file__).parent / "unit"
+
+# A shared, noisy machine: time says nothing about a property.
+settings.register_profile("arloji", deadline=None)
+settings.load_profile("arloji")
+
+_finished = InMemorySpanExporter()
+# Tests must not send anything, whatever the shell that started them exports.
+os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+configure_telemetry("tests", extra_span_processors=(SimpleSpanProcessor(_finished),))
+_measured = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on_exit=False))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """With REQUIRE_ALL=1 a skipped test has failed: CI must run everything."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although REQUIRE_ALL=1: {report.longrepr}"
+    return report
+
+
+class ConnectionInUnitTest(AssertionError):
+    """A unit test tried to open a network connection."""
+
+
+@pytest.fixture(autouse=True)
+def _no_connections_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if UNIT not in request.path.parents:
+        return
+
+    def refuse(_self: socket.socket, address: object) -> None:
+        raise ConnectionInUnitTest(f"connection to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """Spans that ended since the test began: `spans.get_finished_spans()`."""
+    _finished.clear()
+    yield _finished
+    _finished.clear()
+
+
+@pytest.fixture
+def metric_values() -> Callable[[str], list[float]]:
+    """The values of a metric now (of a histogram, the sum), one for each set of attributes.
+    Counters count from the beginning of the run: compare before and after."""
+
+    def values(name: str) -> list[float]:
+        data = _measured.get_metrics_data()
+        return [
+            point.value if isinstance(point, NumberDataPoint) else point.sum
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+    return values

@@ -1,0 +1,151 @@
+"""Real servers for tests: each on a free port, in a folder of its own, ended with its context."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pymysql
+import pytest
+import redis
+
+_START_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def find_program(*names: str) -> str:
+    """The first of these on PATH, or in the folders for servers; skips the test without any."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    pytest.skip(f"none of these is installed: {', '.join(names)}")
+
+
+class Server:
+    """A server process that a test may stop, kill and start again with the data it had."""
+
+    def __init__(self, command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> None:
+        self._command, self._log, self._is_ready = list(command), log, is_ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._is_ready():
+            text = self._log.read_text(errors="replace")[-2000:]
+            assert self._process.poll() is None, f"{self._command[0]} ended:\n{text}"
+            assert time.monotonic() < deadline, f"{self._command[0]} is not ready:\n{text}"
+            time.sleep(0.05)
+
+    def send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the process; `SIGKILL` is the sudden way."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+
+class RedisServer(Server):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool,
+        program: str | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        command = [
+            program or find_program("redis-server", "valkey-server"),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
+            *("--save", "", "--appendonly", "yes" if durable else "no"),
+            *("--appendfsync", "always", "--maxmemory-policy", "noeviction"),
+            *options,
+        ]
+        super().__init__(command, folder / "redis.log", self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class MySqlServer(Server):
+    """MariaDB or MySQL, whichever is installed; user `root` without a password, on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        data = folder / "data"
+        program = find_program("mariadbd", "mysqld")
+        _initialise(program, data)
+        command = [
+            program,
+            *("--no-defaults", "--user=root", f"--datadir={data}", f"--port={self.port}"),
+            *("--bind-address=127.0.0.1", f"--socket={folder / 'sql.sock'}"),
+            *(f"--pid-file={folder / 'sql.pid'}", "--innodb-buffer-pool-size=32M"),
+            *("--skip-log-bin", "--skip-name-resolve"),
+        ]
+        super().__init__(command, folder / "sql.log", self._answers)
+
+    def url(self, database: str, user: str = "root", password: str = "") -> str:
+        return f"mysql+pymysql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, *statements: str) -> None:
+        """As root, outside of any database."""
+        with pymysql.connect(host="127.0.0.1", port=self.port, user="root") as connection:
+            for statement in statements:
+                connection.cursor().execute(statement)
+            connection.commit()
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except pymysql.MySQLError:
+            return False
+        return True
+
+
+def _initialise(program: str, data: Path) -> None:
+    data.mkdir()
+    if Path(program).name == "mariadbd":
+        command = [
+            find_program("mariadb-install-db"),
+            *("--no-defaults", "--user=root", f"--datadir={data}"),
+            *("--auth-root-authentication-method=normal", "--skip-test-db"),
+        ]
+    else:
+        command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}"]
+        command.append("--user=root")
+    subprocess.run(command, check=True, capture_output=True, timeout=_START_SECONDS)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(signal.SIGKILL)
