@@ -47,6 +47,7 @@ def create_service_app(
     description: str,
     open_resources: OpenResources,
     render_problem: ProblemRenderer = problem_response,
+    openapi_url: str | None = "/openapi.json",
 ) -> ServiceApp:
     """Build the app; nothing is opened before its lifespan starts.
 
@@ -69,6 +70,7 @@ def create_service_app(
         description=description,
         lifespan=lifespan,
         # The pages of /docs load scripts from elsewhere; /openapi.json is enough.
+        openapi_url=openapi_url,
         docs_url=None,
         redoc_url=None,
         # FastAPI's own telemetry would record everything a second time.

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+import sqlalchemy  # its create_engine by this name is the instrumented one
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from servicekit.telemetry import instrument_engine
+from servicekit.telemetry import instrument_engines
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,9 +22,9 @@ _SQLITE_BUSY_MILLISECONDS = 2_000
 
 # MySQL's error numbers for "not now": too many connections, shutting down, read only, disk
 # full, lost or refused connections, access not (yet) granted, unknown database or table while
-# a migration is under way.
+# a migration is under way, the time limit of a statement (1969 is MariaDB's, 3024 MySQL's).
 _UNAVAILABLE = frozenset(
-    {1021, 1040, 1044, 1045, 1049, 1053, 1114, 1142, 1146, 1194, 1205, 1213, 1290, 1836, 1927}
+    {1021, 1040, 1044, 1045, 1049, 1053, 1114, 1142, 1146, 1194, 1205, 1213, 1290, 1836, 1927, 1969}
     | {2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3100, 4031}
 )
 _CONTENTION = frozenset({1205, 1213})
@@ -50,20 +51,19 @@ def create_database_engine(
     A statement that takes longer than `statement_seconds` is ended by the database, or by the
     driver if the database does not answer at all.
     """
+    instrument_engines()
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = _create_sqlite_engine(parsed, read_only, connections)
-    else:
-        engine = _create_mysql_engine(parsed, connections, statement_seconds)
-    instrument_engine(engine)
-    return engine
+        return _create_sqlite_engine(parsed, read_only, connections)
+    return _create_mysql_engine(parsed, connections, statement_seconds)
 
 
 def _create_sqlite_engine(url: URL, read_only: bool, connections: int) -> Engine:
-    engine = create_engine(
+    engine = sqlalchemy.create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # an error's text would quote customers
         connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000, "check_same_thread": False},
     )
 
@@ -87,7 +87,7 @@ def _create_sqlite_engine(url: URL, read_only: bool, connections: int) -> Engine
 
 
 def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -> Engine:
-    engine = create_engine(
+    engine = sqlalchemy.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         pool_size=connections,
         max_overflow=0,
@@ -95,6 +95,7 @@ def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -
         pool_pre_ping=True,
         pool_recycle=300,
         isolation_level="READ COMMITTED",
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 2,
             "read_timeout": statement_seconds + 1,

@@ -5,6 +5,8 @@ A relative budget, like gRPC's `grpc-timeout`, so that clocks of two machines ne
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +33,25 @@ def require_time() -> None:
         raise DeadlinePassed(f"The deadline passed before the work began. {SAME_KEY}")
 
 
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Give what runs inside no more than `seconds` of the time that is left; what it sends on
+    tells the shorter time. Raises `DeadlinePassed` in place of what it interrupts."""
+    left = remaining_seconds()
+    budget = seconds if left is None else min(seconds, left)
+    before = _deadline.set(time.monotonic() + budget)
+    limit = asyncio.timeout(budget)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlinePassed(f"No answer within {budget:.1f} s. {SAME_KEY}") from error
+    finally:
+        _deadline.reset(before)
+
+
 class DeadlineMiddleware:
     """Ends a request with `DeadlinePassed` at the earlier of its own limit and the caller's
     budget. What it interrupts is cancelled."""
@@ -43,16 +64,8 @@ class DeadlineMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        budget = min(self._timeout_seconds, _budget_of(scope))
-        _deadline.set(time.monotonic() + budget)
-        limit = asyncio.timeout(budget)
-        try:
-            async with limit:
-                await self._app(scope, receive, send)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise DeadlinePassed(f"No answer within {budget:.1f} s. {SAME_KEY}") from error
+        async with within(min(self._timeout_seconds, _budget_of(scope))):
+            await self._app(scope, receive, send)
 
 
 def _budget_of(scope: Scope) -> float:

@@ -77,16 +77,14 @@ class Health:
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Check every dependency in the background while the context lasts."""
-        tasks = [
+        tasks = {
             asyncio.create_task(self._watch(name, dependency))
             for name, dependency in self.dependencies.items()
-        ]
+        }
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancel(tasks)
 
     async def _watch(self, name: str, dependency: Dependency) -> None:
         while True:
@@ -95,6 +93,15 @@ class Health:
             await asyncio.sleep(
                 _INTERVAL_SECONDS if dependency.seen_once else _START_INTERVAL_SECONDS
             )
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    """Again and again until they end: `asyncio.wait_for`, through which redis-py writes, loses
+    a cancellation that comes just as it is done (CPython 3.11, gh-86296)."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.1)
 
 
 async def _refresh(name: str, dependency: Dependency) -> None:

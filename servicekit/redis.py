@@ -1,10 +1,44 @@
 """Connections to Redis, with every silent repetition off."""
 
-from redis.asyncio import Redis
+import asyncio
+from collections.abc import Iterable
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from servicekit.telemetry import instrument_redis_client
+
+
+class _Cancellable(AbstractConnection):
+    """redis-py sends through `asyncio.wait_for`, which before Python 3.12 loses a cancellation
+    that arrives while the data leaves (python/cpython#86296), and makes a task per command. A
+    background loop that is cancelled once would then never end."""
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        if isinstance(command, str):
+            command = command.encode()
+        try:
+            async with asyncio.timeout(self.socket_timeout):
+                await self._send_packed_command(
+                    [command] if isinstance(command, bytes) else command
+                )
+        except BaseException as error:
+            # Half a command may have left: nobody may use this connection again.
+            await self.disconnect(nowait=True)
+            if isinstance(error, asyncio.TimeoutError):
+                raise TimeoutError("Timeout writing to socket") from None
+            if isinstance(error, OSError):
+                raise ConnectionError(f"Error while writing to socket: {error}") from error
+            raise
 
 
 def create_redis(
@@ -13,10 +47,12 @@ def create_redis(
     """An asyncio client that answers in bytes and never sends a command twice.
 
     redis-py repeats failed commands by default; a repeated XADD would be a second entry.
-    `timeout_seconds` must be longer than any BLOCK that the client is used with.
+    `timeout_seconds` must be longer than any BLOCK that the client is used with. Whoever finds
+    all connections in use waits for one, no longer than that.
     """
-    client = Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=timeout_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=min(timeout_seconds, 1.0),
         retry=Retry(NoBackoff(), 0),
@@ -26,5 +62,17 @@ def create_redis(
         # RESP2: the same replies from every server since 6.2, and faster to parse here.
         protocol=2,
     )
+    pool.connection_class = type("Connection", (_Cancellable, pool.connection_class), {})
+    client = Redis.from_pool(pool)
     instrument_redis_client(client)
     return client
+
+
+async def is_durable(client: Redis) -> bool:
+    """True if this Redis writes an append-only file. How often it is fsynced INFO does not
+    tell. A server that refuses to say, as the in-memory stand-in does, counts as not durable."""
+    try:
+        persistence = await client.info("persistence")
+    except ResponseError:
+        return False
+    return persistence.get("aof_enabled") == 1

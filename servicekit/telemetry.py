@@ -6,7 +6,9 @@ ids exist either way, so that an error answer and its log line name each other.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -42,9 +44,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from redis.asyncio import Redis
-from sqlalchemy import Engine
+
+from servicekit import __version__
+from servicekit.sql_spans import name_spans_by_table
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+FLUSH_SECONDS = 5.0
 # Stable HTTP and database conventions; the instrumentations still default to the old names.
 _STABILITY_VARIABLE = "OTEL_SEMCONV_STABILITY_OPT_IN"
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
@@ -57,12 +62,26 @@ class Telemetry:
     shutdowns: tuple[Callable[[], None], ...] = field(default=())
 
     def shutdown(self) -> None:
-        """Flush and close every exporter; blocks for some seconds at most."""
-        for shutdown in self.shutdowns:
-            try:
-                shutdown()
-            except Exception:
-                logging.getLogger(__name__).warning("telemetry not flushed", exc_info=True)
+        """Flush and close every exporter, side by side, for FLUSH_SECONDS at most: alone, each
+        would wait half a minute for a collector that does not answer."""
+        deadline = time.monotonic() + FLUSH_SECONDS
+        threads = [
+            threading.Thread(target=_flush, args=(shutdown,), daemon=True)
+            for shutdown in self.shutdowns
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            logging.getLogger(__name__).warning("telemetry not flushed: no answer in time")
+
+
+def _flush(shutdown: Callable[[], None]) -> None:
+    try:
+        shutdown()
+    except Exception:
+        logging.getLogger(__name__).warning("telemetry not flushed", exc_info=True)
 
 
 def configure_telemetry(
@@ -75,9 +94,9 @@ def configure_telemetry(
     """
     os.environ.setdefault(_STABILITY_VARIABLE, "http,database")
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
-    set_global_response_propagator(TraceResponsePropagator())
+    set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
     exporting = bool(os.environ.get(ENDPOINT_VARIABLE))
-    resource = Resource.create({"service.name": service_name, "service.namespace": "arloji"})
+    resource = _describe_process(service_name)
     traces = TracerProvider(
         resource=resource,
         sampler=None if exporting or extra_span_processors else ALWAYS_OFF,
@@ -102,6 +121,18 @@ def configure_telemetry(
     return Telemetry((traces.shutdown, meters.shutdown, logs.shutdown))
 
 
+def _describe_process(service_name: str) -> Resource:
+    # The SDK adds service.instance.id, new in each process unless OTEL_RESOURCE_ATTRIBUTES names
+    # one: without it the metrics of two replicas would overwrite each other.
+    return Resource.create(
+        {
+            "service.name": service_name,
+            "service.namespace": "arloji",
+            "service.version": __version__,
+        }
+    )
+
+
 def _export_log_records(provider: LoggerProvider) -> None:
     handler = LoggingHandler(logger_provider=provider)
     # The exporters' own complaints must not be exported: a dead collector would feed itself.
@@ -116,8 +147,13 @@ def instrument_app(app: FastAPI) -> None:
     )
 
 
-def instrument_engine(engine: Engine) -> None:
-    SQLAlchemyInstrumentor().instrument(engine=engine)
+def instrument_engines() -> None:
+    """Spans for every engine that `sqlalchemy.create_engine` makes from now on. The other way,
+    `instrument(engine=…)`, serves the first engine of a process only."""
+    instrumentor = SQLAlchemyInstrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument()
+    name_spans_by_table()
 
 
 def instrument_redis_client(client: Redis) -> None:
@@ -145,6 +181,13 @@ def current_trace_id() -> str | None:
     """The trace under way as 32 hex digits, None outside of any."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def trace_response_headers() -> dict[str, str]:
+    """`traceresponse` for the trace under way: for answers that no instrumentation sees."""
+    headers: dict[str, str] = {}
+    TraceResponsePropagator().inject(headers)
+    return headers
 
 
 def tracer() -> trace.Tracer:
@@ -180,7 +223,22 @@ def observe_gauge(
 
     def observe(_options: CallbackOptions) -> list[Observation]:
         value = read()
-        return [] if value is None else [Observation(value)]
+        # A truth value is a number to Python, not to the exporter.
+        return [] if value is None else [Observation(float(value))]
+
+    unit, description = declared[name]
+    metrics.get_meter("arloji").create_observable_gauge(name, [observe], unit, description)
+
+
+def observe_gauges(
+    name: str,
+    declared: Mapping[str, tuple[str, str]],
+    read: Callable[[], Iterable[tuple[float, Mapping[str, str]]]],
+) -> None:
+    """A gauge with several values, each with its attributes, that calls `read` at each export."""
+
+    def observe(_options: CallbackOptions) -> list[Observation]:
+        return [Observation(value, attributes) for value, attributes in read()]
 
     unit, description = declared[name]
     metrics.get_meter("arloji").create_observable_gauge(name, [observe], unit, description)

@@ -1,0 +1,221 @@
+"""Connections to one other service, beneath httpx and beneath the gateway alike.
+
+What goes wrong on them has a name that tells whether the request may be sent again, and nothing
+is sent a second time behind our back.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import ResolveResult
+from aiohttp.client_middlewares import ClientHandlerType
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from opentelemetry import trace
+
+from servicekit.problems import SAME_KEY, BadGateway, Problem, ServiceUnavailable
+from servicekit.telemetry import client_trace_config
+
+logger = logging.getLogger(__name__)
+
+# Shorter than the 75 s for which our servers keep an idle connection, so that in the common
+# case it is the client that closes it.
+KEEP_ALIVE_SECONDS = 20
+# For a place in the pool and the TCP handshake together; on one network that is milliseconds.
+CONNECT_SECONDS = 1.0
+MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADERS = 100
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class UpstreamFailure(aiohttp.ClientError):
+    """A request got no whole answer from the service behind."""
+
+
+class ConnectionFailed(UpstreamFailure):
+    """The connection could not be made, or broke.
+
+    `before_answer`: not one byte of the answer has arrived. `reused`: the connection had served
+    another request before, so that the other side may just have closed it for being idle.
+    """
+
+    def __init__(self, why: str, *, before_answer: bool, reused: bool) -> None:
+        super().__init__(why)
+        self.before_answer, self.reused = before_answer, reused
+
+
+class NoConnectionInTime(UpstreamFailure):
+    """No free place in the pool, or no handshake, within CONNECT_SECONDS."""
+
+
+class AnswerBroken(UpstreamFailure):
+    """What arrived is not HTTP, or not the whole of an answer."""
+
+
+def problem_for(failure: UpstreamFailure) -> Problem:
+    """What the client of this service is told. Why and where is for our own log."""
+    logger.warning("no answer: %s: %s", type(failure).__name__, failure)
+    if isinstance(failure, NoConnectionInTime):
+        return ServiceUnavailable(f"The service behind this one is too busy. {SAME_KEY}")
+    if isinstance(failure, ConnectionFailed):
+        return BadGateway(f"The service behind this one cannot be reached. {SAME_KEY}")
+    return BadGateway(f"The service behind this one gave a broken answer. {SAME_KEY}")
+
+
+@asynccontextmanager
+async def open_session(
+    *, max_connections: int, traced: bool = True
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that repeats, follows, unpacks and remembers nothing.
+
+    Its requests raise an `UpstreamFailure` if they fail before the answer's body. `traced` is
+    for sessions that are used as they are: beneath httpx, whose instrumentation makes the one
+    CLIENT span, it must be off.
+    """
+    async with aiohttp.ClientSession(
+        connector=_WatchedConnector(
+            limit=max_connections,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            # Each new connection asks anew, so that pools spread over new replicas.
+            use_dns_cache=False,
+            resolver=_ShuffledResolver(),
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        # How long an answer may take is the deadline's business.
+        timeout=aiohttp.ClientTimeout(
+            total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
+        ),
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
+        middlewares=(_name_failures,),
+        trace_configs=[client_trace_config()] if traced else [],
+    ) as session:
+        yield session
+
+
+@contextmanager
+def resending() -> Iterator[None]:
+    """Marks the CLIENT span of what is sent inside as the second try (HTTP semantic
+    conventions, `http.request.resend_count`)."""
+    before = _resends.set(1)
+    try:
+        yield
+    finally:
+        _resends.reset(before)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is known of the connection that carries the request under way."""
+
+    reused: bool = False
+    answer_begun: bool = False
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+_resends: ContextVar[int] = ContextVar("resends", default=0)
+
+
+async def _name_failures(
+    request: aiohttp.ClientRequest, handler: ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """An aiohttp client middleware. The exceptions that it raises are none of those upon which
+    aiohttp would silently send an idempotent request again."""
+    attempt = _Attempt()
+    before = _attempt.set(attempt)
+    if count := _resends.get():
+        trace.get_current_span().set_attribute("http.request.resend_count", count)
+    try:
+        return await handler(request)
+    except aiohttp.ConnectionTimeoutError as error:
+        raise NoConnectionInTime(str(error)) from error
+    except TimeoutError:
+        raise
+    except aiohttp.ClientConnectorError as error:
+        raise ConnectionFailed(str(error), before_answer=True, reused=False) from error
+    except (aiohttp.ClientConnectionError, OSError) as error:
+        raise ConnectionFailed(
+            str(error), before_answer=not attempt.answer_begun, reused=attempt.reused
+        ) from error
+    except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
+        raise AnswerBroken(type(error).__name__) from error
+    finally:
+        _attempt.reset(before)
+
+
+class _WatchedConnector(aiohttp.TCPConnector):
+    """Puts a watch on every connection that it makes."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        attempt, transport = _attempt.get(), connection.transport
+        assert transport is not None
+        watch = transport.get_protocol()
+        attempt.reused = isinstance(watch, _Watch)
+        if not isinstance(watch, _Watch):
+            assert isinstance(watch, asyncio.Protocol)
+            watch = _Watch(watch, transport)
+            transport.set_protocol(watch)
+        watch.attempt = attempt
+        connection.add_callback(watch.rest)
+        return connection
+
+
+class _Watch(asyncio.Protocol):
+    """Stands between a transport and aiohttp's protocol, and notes that bytes arrive: aiohttp
+    does not tell whether an answer had begun when its connection broke, and takes what arrives
+    in between two requests for the answer to the second."""
+
+    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
+        self._inner, self._transport = inner, transport
+        self.attempt: _Attempt | None = None
+
+    def rest(self) -> None:
+        """No request is under way here any more."""
+        self.attempt = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.attempt is None:
+            self._transport.close()
+            return
+        self.attempt.answer_begun = True
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._inner.connection_lost(error)
+
+
+class _ShuffledResolver(aiohttp.ThreadedResolver):
+    """The system resolver sorts the addresses of replicas by their likeness to our own; taken in
+    that order, one replica would get every connection."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await super().resolve(host, port, family)
+        random.shuffle(found)
+        return found

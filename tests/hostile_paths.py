@@ -1,0 +1,113 @@
+"""Request targets that try to be another path than they look like. None is in any route table."""
+
+UUID = "11111111-2222-4333-8444-555555555555"
+
+# Bent in one way or the other; a careless server reads them as something else.
+BENT_PATHS = (
+    # Out of the prefix, and back in.
+    "/api/../healthz",
+    "/api/../api/products",
+    "/api/./products",
+    "/api/products/..",
+    "/api/products/.",
+    "/api/products/../orders",
+    "/api/products/17/..",
+    "/api/products/17/../18",
+    "/api/products/../../healthz",
+    "/../api/products",
+    "/./api/products",
+    "/healthz/../api/products",
+    # The same, encoded once, twice, overlong, in UTF-16.
+    "/api/%2e%2e/healthz",
+    "/api/%2E%2E/healthz",
+    "/api/.%2e/healthz",
+    "/api/%2e/products",
+    "/api/products/%2e%2e/orders",
+    "/api/%252e%252e/healthz",
+    "/api/%c0%ae%c0%ae/healthz",
+    "/api/%e0%80%ae/healthz",
+    "/api/%u002e%u002e/healthz",
+    "/api/%uff0e%uff0e/healthz",
+    # Slashes that are none.
+    "/api%2fproducts",
+    "/api%2Fproducts",
+    "/api/products%2f17",
+    "/api/products%252f17",
+    "/api/products%5c17",
+    "/api/products\\17",
+    "/api\\products",
+    "/api/..\\healthz",
+    "/api/..%5chealthz",
+    "/api/..%2fhealthz",
+    "/api/products/..%2f..%2fhealthz",
+    "/api/%2f%2f127.0.0.1/healthz",
+    "/api/products/%2f",
+    "/%2fapi/products",
+    "/%61pi/products",
+    "/api/%70roducts",
+    "/api/products/%31%37",
+    # Empty segments, and hosts in disguise.
+    "//api/products",
+    "/api//products",
+    "/api/products//17",
+    "/api/products/",
+    "/api/products//",
+    "/api/products/17/",
+    "/api/orders/",
+    "/api/",
+    "/api",
+    "//127.0.0.1/api/products",
+    "/api//127.0.0.1/healthz",
+    "/api/@127.0.0.1/healthz",
+    "/api/http://127.0.0.1/healthz",
+    "/api:80/products",
+    # Parameters, ends of strings, line breaks.
+    "/api/products;v=1",
+    "/api;v=1/products",
+    "/api/products/17;v=1",
+    "/api/products/..;/orders",
+    "/api/products%00",
+    "/api/products/17%00",
+    "/api/products%00/17",
+    "/api/products%0d%0aX-Injected:%201",
+    "/api/products/17%0a",
+    "/api/products%20",
+    "/api/products%3fq=1",
+    "/api/products%23",
+    # Numbers that are no product, or the same one in another way.
+    "/api/products/+17",
+    "/api/products/%D9%A1%D9%A7",
+    # Ids that are no order.
+    f"/api/orders/{{{UUID}}}",
+    f"/api/orders/urn:uuid:{UUID}",
+    "/api/orders/*",
+    # Other names.
+    "/API/products",
+    "/api/openapi.json/",
+)
+
+# Well formed, and still no route: other names, and other ways to write an id.
+UNKNOWN_PATHS = (
+    "/api/products/0",
+    "/api/products/-1",
+    "/api/products/017",
+    "/api/products/1e3",
+    "/api/products/0x11",
+    "/api/products/17.0",
+    "/api/products/1_7",
+    "/api/products/9223372036854775808",
+    "/api/products/99999999999999999999999999",
+    "/api/products/17/stock",
+    f"/api/orders/{UUID.replace('-', '')}",
+    f"/api/orders/{UUID}0",
+    f"/api/orders/{UUID}/items",
+    "/api/orders/1",
+    "/api/Products",
+    "/api/products.json",
+    "/api/openapi.yaml",
+    "/api/healthz",
+    "/api/readyz",
+    "/api/docs",
+)
+
+HOSTILE_PATHS = BENT_PATHS + UNKNOWN_PATHS

@@ -1,0 +1,188 @@
+"""The frontend's passage to the gateway, and the second try of what is passed on."""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
+
+import httpx
+import pytest
+from aiohttp import ThreadedResolver
+from aiohttp.abc import ResolveResult
+from fastapi import FastAPI
+from multidict import CIMultiDict
+
+from servicekit.app import ServiceApp, create_service_app
+from servicekit.connections import KEEP_ALIVE_SECONDS, ConnectionFailed
+from servicekit.forwarding import ForwardingApp, OutgoingRequest, open_upstream
+from servicekit.problems import ServiceUnavailable
+from servicekit.settings import ServiceSettings
+from tests.asgi import running
+from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
+from tests.servers import free_port
+
+REQUEST = OutgoingRequest("GET", "/x", CIMultiDict())
+
+
+class Settings(ServiceSettings):
+    service_name = "test"
+    port: int = 1
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[ScriptedServer]:
+    async with scripted() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
+    async def open_resources(app: ServiceApp, stack: AsyncExitStack) -> None:
+        app.state.upstream = await stack.enter_async_context(open_upstream(gateway.url))
+
+    app: FastAPI = create_service_app(
+        Settings(), title="test", description="", open_resources=open_resources
+    )
+    passage = ForwardingApp(
+        "/api",
+        upstream_of=lambda _: app.state.upstream,
+        own_headers=lambda _: {"X-Arloji-Guest": "g"},
+        via="test",
+    )
+    app.mount("/api", passage)
+    async with running(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/api/products?q=a%20b", "/api/any/path-of_it.json", "/api/1"])
+async def test_a_plain_path_is_passed_on_as_it_is(
+    client: httpx.AsyncClient, gateway: ScriptedServer, path: str
+) -> None:
+    gateway.otherwise = ok(b"there")
+    assert (await client.get(path)).text == "there"
+    assert gateway.received[0].target == path
+
+
+async def test_own_headers_win_over_the_clients(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    headers = {"X-Arloji-Guest": "forged", "Connection": "X-Arloji-Guest"}
+    await client.get("/api/orders", headers=headers)
+    assert gateway.received[0].values("x-arloji-guest") == ["g"]
+    assert gateway.received[0].values("via") == ["1.1 test"]
+
+
+async def test_a_stale_connection_is_replaced_and_a_new_one_that_breaks_is_not(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    gateway.script.append(closes())
+    assert (await client.get("/api/x")).status_code == 502
+    assert len(gateway.received) == 1
+    gateway.script.extend([ok(), closes()])
+    await client.get("/api/x")
+    assert (await client.get("/api/x")).status_code == 200
+    assert len(gateway.received) == 4
+
+
+async def test_a_service_that_comes_back_in_between_gets_the_second_try() -> None:
+    """A refused connection counts as broken before the first byte; who may repeat is asked."""
+    port = free_port()
+    loop, refused = asyncio.get_running_loop(), list[ConnectionFailed]()
+    upstream_server = ScriptedServer()
+
+    def come_back(failure: ConnectionFailed) -> bool:
+        refused.append(failure)
+        listener = socket.create_server(("127.0.0.1", port))
+        tasks.append(loop.create_task(asyncio.start_server(upstream_server.serve, sock=listener)))
+        return True
+
+    tasks: list[asyncio.Task[asyncio.Server]] = []
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        open_upstream(url, may_repeat=come_back) as upstream,
+        await upstream.send(REQUEST) as answer,
+    ):
+        assert answer.status == 200
+    (await tasks[0]).close()
+    assert [(one.before_answer, one.reused) for one in refused] == [(True, False)]
+    assert len(upstream_server.received) == 1
+
+
+async def test_each_new_connection_asks_for_the_name_anew_and_takes_any_of_its_addresses(
+    gateway: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    shuffled: list[list[str]] = []
+
+    async def resolve(
+        _self: object, host: str, port: int = 0, family: int = socket.AF_INET
+    ) -> list[ResolveResult]:
+        asked.append(host)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+        ]
+
+    def note(found: list[ResolveResult]) -> None:
+        shuffled.append([one["host"] for one in found])
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(random, "shuffle", note)
+    gateway.otherwise = closes(ok().raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+    by_name = gateway.url.replace("127.0.0.1", "gateway.test")
+    async with open_upstream(by_name) as upstream:
+        for _ in range(3):
+            async with await upstream.send(REQUEST) as answer:
+                await answer.read()
+    assert asked == ["gateway.test"] * 3
+    assert len(shuffled) == 3
+
+
+async def test_what_arrives_between_two_requests_answers_none(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    """Such as the 408 with which some servers close an idle connection."""
+    gateway.otherwise = ok(b"mine")
+    await client.get("/api/x")
+    gateway.write_to_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+    async with asyncio.timeout(KEEP_ALIVE_SECONDS / 2):  # not just for being idle
+        while gateway.open_connections:
+            await asyncio.sleep(0.01)
+    assert (await client.get("/api/x")).text == "mine"
+
+
+async def test_more_than_one_answer_to_one_request_answers_no_other(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    gateway.script.append(Answer(ok(b"mine").raw + ok(b"evil").raw))
+    gateway.otherwise = ok(b"mine")
+    assert [(await client.get("/api/x")).text for _ in range(2)] == ["mine", "mine"]
+
+
+async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(
+    gateway: ScriptedServer,
+) -> None:
+    gateway.script.append(SILENCE)
+    async with open_upstream(gateway.url, max_connections=1) as upstream:
+        waiting = asyncio.create_task(upstream.send(REQUEST))
+        async with asyncio.timeout(30):
+            while not gateway.received:
+                await asyncio.sleep(0.01)
+            with pytest.raises(ServiceUnavailable):
+                await upstream.send(REQUEST)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_who_gets_no_handshake_in_time_is_told_to_come_back() -> None:
+    with ExitStack() as sockets, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):  # now nobody else fits into the queue
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        async with open_upstream(f"http://127.0.0.1:{listener.getsockname()[1]}") as upstream:
+            with pytest.raises(ServiceUnavailable):
+                await upstream.send(REQUEST)

@@ -1,0 +1,202 @@
+"""The frontend's client: one span, one deadline, one second try, and problems for failures."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+
+from servicekit.connections import ConnectionFailed
+from servicekit.deadline import within
+from servicekit.http_client import check_alive, fetch, open_http_client
+from servicekit.problems import BadGateway, DeadlinePassed, ServiceUnavailable
+from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted
+from tests.servers import free_port
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[ScriptedServer]:
+    async with scripted() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_http_client(gateway.url) as client:
+        yield client
+
+
+async def test_a_request_is_one_client_span_that_the_other_side_sees(
+    client: httpx.AsyncClient, gateway: ScriptedServer, spans: InMemorySpanExporter
+) -> None:
+    answer = await fetch(client, "GET", "/api/products", params={"q": "a b"})
+    assert answer.json() == {}
+    (span,) = spans.get_finished_spans()
+    assert span.kind is SpanKind.CLIENT
+    assert span.attributes is not None
+    assert span.attributes["http.response.status_code"] == 200
+    (request,) = gateway.received
+    assert request.target == "/api/products?q=a+b"
+    (traceparent,) = request.values("traceparent")
+    assert traceparent.split("-")[2] == f"{span.context.span_id:016x}"
+
+
+async def test_headers_and_the_time_that_is_left_are_sent(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    async with within(2):
+        await fetch(client, "POST", "/api/orders", json={"a": 1}, headers={"X-Arloji-Guest": "g"})
+    (request,) = gateway.received
+    assert request.body == b'{"a":1}'
+    assert request.values("x-arloji-guest") == ["g"]
+    assert 0 < int(request.values("x-arloji-timeout-ms")[0]) <= 2000
+
+
+async def test_outside_of_a_request_no_budget_is_sent(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    await fetch(client, "GET", "/x")
+    assert gateway.received[0].values("x-arloji-timeout-ms") == []
+
+
+async def test_nothing_is_sent_when_no_time_is_left(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    with pytest.raises(DeadlinePassed):
+        async with within(0):
+            await fetch(client, "GET", "/x")
+    assert gateway.received == []
+
+
+async def test_no_cookie_of_one_guest_is_kept_for_the_next(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    gateway.otherwise = ok(b"{}", "Set-Cookie: session=1; Path=/")
+    for _ in range(2):
+        await fetch(client, "GET", "/x")
+    assert [request.values("cookie") for request in gateway.received] == [[], []]
+
+
+async def test_a_redirect_is_an_answer(client: httpx.AsyncClient, gateway: ScriptedServer) -> None:
+    gateway.otherwise = ok(b"", "Location: /y", status="302 Found")
+    assert (await fetch(client, "GET", "/x")).status_code == 302
+    assert len(gateway.received) == 1
+
+
+async def test_a_refusal_is_an_answer(client: httpx.AsyncClient, gateway: ScriptedServer) -> None:
+    gateway.otherwise = ok(b"{}", status="404 Not Found")
+    assert (await fetch(client, "GET", "/x")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        closes(),
+        resets(),
+        closes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"),
+        closes(b"SSH-2.0\r\n"),
+        ok(b"", status="500 Oops"),
+        ok(b"", status="502 Bad Gateway"),
+    ],
+    ids=lambda answer: f"{answer.then} after {answer.raw[:40]!r}",
+)
+async def test_a_broken_answer_is_a_problem(
+    client: httpx.AsyncClient, gateway: ScriptedServer, broken: Answer
+) -> None:
+    gateway.otherwise = broken
+    with pytest.raises(BadGateway):
+        await fetch(client, "GET", "/x")
+
+
+async def test_a_gateway_that_is_not_there_is_a_problem() -> None:
+    async with open_http_client(f"http://127.0.0.1:{free_port()}") as client:
+        with pytest.raises(BadGateway):
+            await fetch(client, "GET", "/x")
+
+
+async def test_not_now_comes_with_its_time(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    gateway.otherwise = ok(b"{}", "Retry-After: 9", status="503 Service Unavailable")
+    with pytest.raises(ServiceUnavailable) as caught:
+        await fetch(client, "GET", "/x")
+    assert caught.value.headers["Retry-After"] == "9"
+
+
+@pytest.mark.parametrize("answer", [SILENCE, ok(b"{}", status="504 Gateway Timeout")])
+async def test_too_late_is_a_problem(
+    client: httpx.AsyncClient, gateway: ScriptedServer, answer: Answer
+) -> None:
+    gateway.otherwise = answer
+    with pytest.raises(DeadlinePassed):
+        async with within(0.2):
+            await fetch(client, "GET", "/x")
+
+
+# The second try: on a connection that had been used, before the first byte, if it is safe ------
+
+
+KEY = {"Idempotency-Key": "k"}
+
+
+@pytest.mark.parametrize(("method", "headers"), [("GET", {}), ("POST", KEY)])
+async def test_a_connection_that_went_stale_is_replaced_once(
+    client: httpx.AsyncClient,
+    gateway: ScriptedServer,
+    spans: InMemorySpanExporter,
+    method: str,
+    headers: dict[str, str],
+) -> None:
+    await fetch(client, "GET", "/first")
+    gateway.script.append(resets())
+    answer = await fetch(client, method, "/x", json={}, headers=headers)
+    assert answer.status_code == 200
+    assert [request.target for request in gateway.received] == ["/first", "/x", "/x"]
+    *_, last = spans.get_finished_spans()
+    assert last.attributes is not None
+    assert last.attributes["http.request.resend_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "used_before", "broken"),
+    [
+        ("GET", {}, False, closes()),
+        ("POST", KEY, False, closes()),
+        ("POST", {}, True, closes()),
+        ("GET", {}, True, closes(b"H")),
+        ("POST", KEY, True, resets(b"HTTP/1.1 200 OK\r\n")),
+    ],
+)
+async def test_everything_else_is_sent_once(
+    client: httpx.AsyncClient,
+    gateway: ScriptedServer,
+    method: str,
+    headers: dict[str, str],
+    used_before: bool,
+    broken: Answer,
+) -> None:
+    if used_before:
+        await fetch(client, "GET", "/first")
+    gateway.received.clear()
+    gateway.script.append(broken)
+    with pytest.raises(BadGateway):
+        await fetch(client, method, "/x", headers=headers)
+    assert len(gateway.received) == 1
+
+
+async def test_a_second_try_that_breaks_as_well_is_the_last(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    await fetch(client, "GET", "/first")
+    gateway.otherwise = closes()
+    with pytest.raises(BadGateway):
+        await fetch(client, "GET", "/x")
+    assert len(gateway.received) == 3
+
+
+async def test_a_check_tells_whether_the_other_side_lives(client: httpx.AsyncClient) -> None:
+    await check_alive(client)
+    async with open_http_client(f"http://127.0.0.1:{free_port()}") as nobody:
+        with pytest.raises(ConnectionFailed):
+            await check_alive(nobody)

@@ -1,0 +1,303 @@
+"""The stream layer on every Redis that it may meet: the one installed here, 6.2 where the
+embedded run has unpacked it, and the in-memory stand-in."""
+
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakeredis import TcpFakeServer
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from redis.asyncio import Redis
+
+from servicekit.redis import create_redis
+from servicekit.stream import ConsumerGroup, Entry, HashChange
+from servicekit.stream_state import StreamNames, fetch_stream_state
+from servicekit.stream_upkeep import keep_up, leave
+from tests.servers import RedisServer, free_port, running
+
+NAMES = StreamNames(stream="jobs", dead_stream="jobs:dead", group="workers")
+BUNDLED = next(iter(Path(sys.prefix).glob("redis/*/redis-server")), None)
+REAL = ["installed", *(["6.2"] if BUNDLED else [])]
+# The stand-in closes the connection after every error: what a test does next would fail.
+real_servers = pytest.mark.parametrize("server_url", REAL, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", params=[*REAL, "stand-in"])
+def server_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    if request.param == "stand-in":
+        port = free_port()
+        stand_in = TcpFakeServer(("127.0.0.1", port), server_type="redis", server_version=(6, 2))
+        stand_in.daemon_threads = True
+        thread = threading.Thread(target=stand_in.serve_forever, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{port}/0"
+        stand_in.shutdown()
+        stand_in.server_close()
+        return
+    program = str(BUNDLED) if request.param == "6.2" else None
+    server = RedisServer(tmp_path_factory.mktemp("stream"), durable=True, program=program)
+    with running(server):
+        yield server.url
+
+
+@pytest.fixture
+async def client(server_url: str) -> AsyncIterator[Redis]:
+    client = create_redis(server_url, timeout_seconds=5)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+def consumer(client: Redis, name: str = "first", claim_idle_seconds: float = 0) -> ConsumerGroup:
+    return ConsumerGroup(client, NAMES, consumer=name, claim_idle_seconds=claim_idle_seconds)
+
+
+@pytest.fixture
+async def first(client: Redis) -> ConsumerGroup:
+    group = consumer(client)
+    await group.create()
+    return group
+
+
+async def add(client: Redis, *payloads: str) -> list[str]:
+    added: list[Any] = [await client.xadd("jobs", {"payload": one}) for one in payloads]
+    return [entry_id.decode() for entry_id in added]
+
+
+async def claim_all(group: ConsumerGroup) -> list[Entry]:
+    entries: list[Entry] = []
+    cursor: str | None = "0-0"
+    while cursor is not None:
+        cursor, entry = await group.claim_next(cursor)
+        entries += [entry] if entry else []
+    return entries
+
+
+async def counts(client: Redis) -> dict[str, int]:
+    found: Any = await client.xpending_range("jobs", "workers", "-", "+", 1000)
+    return {one["message_id"].decode(): one["times_delivered"] for one in found}
+
+
+def payloads(entries: list[Entry]) -> list[bytes]:
+    return [entry.fields[b"payload"] for entry in entries]
+
+
+async def test_what_was_added_before_the_group_existed_is_delivered(client: Redis) -> None:
+    await add(client, "early")
+    group = consumer(client)
+    assert await group.create() is True
+    (entry,) = await group.read(10)
+    assert (entry.fields[b"payload"], entry.deliveries) == (b"early", 1)
+
+
+@real_servers
+async def test_creating_a_group_again_changes_nothing(client: Redis, first: ConsumerGroup) -> None:
+    await add(client, "a", "b")
+    await first.read(1)
+    assert await first.create() is False
+    assert payloads(await first.read(10)) == [b"b"]
+
+
+async def test_a_settled_entry_is_gone_with_the_field_beside_it(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a", "b")
+    await client.hset("beside", mapping={"a": "1", "b": "1"})
+    entries = await first.read(1)
+    await first.settle(entries, [HashChange("beside", "a"), HashChange("beside", "c", "2")])
+    assert await client.xlen("jobs") == 1
+    assert await counts(client) == {}
+    assert await client.hgetall("beside") == {b"b": b"1", b"c": b"2"}
+    assert first.in_hand == {}
+
+
+async def test_an_entry_of_a_dead_consumer_is_delivered_again_and_counted(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, *"abcdefghijklmnopqrstuvwxyz")
+    assert len(await first.read(26)) == 26
+    second = consumer(client, "second")
+    claimed = await claim_all(second)
+    assert b"".join(payloads(claimed)) == b"abcdefghijklmnopqrstuvwxyz"
+    assert {entry.deliveries for entry in claimed} == {2}
+
+
+async def test_claiming_counts_for_the_one_entry_in_hand_only(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    ids = await add(client, "kills", "innocent", "innocent too")
+    await first.read(10)
+    _, entry = await consumer(client, "second").claim_next("0-0")
+    assert entry is not None
+    assert await counts(client) == dict(zip(ids, [2, 1, 1], strict=True))
+
+
+async def test_an_entry_is_not_claimed_before_its_time(client: Redis, first: ConsumerGroup) -> None:
+    await add(client, "a")
+    await first.read(10)
+    assert await claim_all(consumer(client, "second", claim_idle_seconds=3600)) == []
+
+
+async def test_what_is_handed_back_is_claimable_at_once_and_cost_no_delivery(
+    client: Redis,
+) -> None:
+    first = consumer(client, claim_idle_seconds=3600)
+    await first.create()
+    ids = await add(client, "a", "b")
+    await first.read(10)
+    await first.hand_back()
+    assert await counts(client) == dict.fromkeys(ids, 0)
+    claimed = await claim_all(consumer(client, "second", claim_idle_seconds=3600))
+    assert [entry.deliveries for entry in claimed] == [1, 1]
+
+
+async def test_handing_back_restores_the_count_of_a_claimed_entry(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    (entry_id,) = await add(client, "a")
+    await first.read(10)
+    await claim_all(first)
+    assert await counts(client) == {entry_id: 2}
+    await first.hand_back()
+    assert await counts(client) == {entry_id: 1}
+
+
+async def test_handing_back_leaves_alone_what_another_has_claimed(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a")
+    await first.read(10)
+    await claim_all(consumer(client, "second"))
+    await first.hand_back()
+    (state,) = await client.xpending_range("jobs", "workers", "-", "+", 10)
+    assert (state["consumer"], state["times_delivered"]) == (b"second", 2)
+
+
+async def test_a_dead_letter_keeps_its_fields_and_says_why(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "poison")
+    (entry,) = await first.read(10)
+    await first.dead_letter(entry, {b"reason": b"bad"}, HashChange("beside", "a", "held"))
+    dead: Any = await client.xrange("jobs:dead")
+    ((_, fields),) = dead
+    assert fields == {b"payload": b"poison", b"reason": b"bad"}
+    assert await client.xlen("jobs") == 0
+    assert await counts(client) == {}
+    assert await client.hget("beside", "a") == b"held"
+
+
+async def test_a_deleted_entry_does_not_stay_pending_for_ever(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    gone, kept = await add(client, "gone", "kept")
+    await first.read(10)
+    await client.xdel("jobs", gone)
+    assert payloads(await claim_all(first)) == [b"kept"]
+    assert list(await counts(client)) == [kept]
+
+
+async def test_a_lost_group_is_created_again_with_an_alarm_and_delivers_what_is_left(
+    client: Redis, first: ConsumerGroup, caplog: pytest.LogCaptureFixture
+) -> None:
+    await client.flushall()
+    await add(client, "after the loss")
+    with caplog.at_level(logging.ERROR):
+        assert await first.read(10) == []
+    assert "lost data" in caplog.text
+    assert payloads(await first.read(10)) == [b"after the loss"]
+
+
+async def test_a_lost_group_is_noticed_while_claiming_too(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await client.flushall()
+    assert await claim_all(first) == []
+    await add(client, "after the loss")
+    assert payloads(await first.read(10)) == [b"after the loss"]
+
+
+async def test_a_name_with_pending_entries_is_never_deleted(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a")
+    await first.read(10)
+    await leave(first)
+    await keep_up(consumer(client, "second"), silent_ms=-1)
+    assert len(await counts(client)) == 1
+    await first.settle(list(first.in_hand.values()), [])
+    await leave(first)
+    assert await client.xinfo_consumers("jobs", "workers") == []
+
+
+async def test_names_of_consumers_long_gone_are_forgotten(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a")
+    await first.settle(await first.read(10), [])
+    second = consumer(client, "second")
+    await keep_up(second)
+    assert len(await client.xinfo_consumers("jobs", "workers")) == 1
+    await keep_up(second, silent_ms=-1)
+    assert await client.xinfo_consumers("jobs", "workers") == []
+
+
+async def test_an_entry_that_a_deleted_name_took_along_is_delivered_again(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a", "orphan", "c")
+    await first.read(1)
+    await consumer(client, "careless").read(1)
+    await client.xgroup_delconsumer("jobs", "workers", "careless")
+    assert await claim_all(consumer(client, "second", claim_idle_seconds=3600)) == []
+    await keep_up(first)
+    second = consumer(client, "second")
+    assert sorted(payloads(await claim_all(second))) == [b"a", b"orphan"]
+    assert payloads(await second.read(10)) == [b"c"]
+
+
+async def test_nothing_is_an_orphan_that_is_new_pending_or_settled(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "settled", "pending", "new")
+    await first.settle(await first.read(1), [])
+    (pending,) = await first.read(1)
+    await keep_up(first)
+    assert await counts(client) == {pending.entry_id: 1}
+
+
+async def test_the_state_tells_what_waits_what_is_pending_and_what_is_dead(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await client.xadd("jobs", {"payload": "old"}, id="1000-0")
+    await add(client, "a", "b", "c")
+    (entry, _) = await first.read(2)
+    await first.dead_letter(entry, {}, None)
+    state = await fetch_stream_state(client, NAMES)
+    assert (state.backlog, state.pending, state.dead) == (3, 1, 1)
+    assert state.oldest_age_seconds < 60
+
+
+@real_servers
+async def test_the_state_of_an_empty_queue_is_all_zero(client: Redis) -> None:
+    state = await fetch_stream_state(client, NAMES)
+    assert (state.backlog, state.oldest_age_seconds, state.pending, state.dead) == (0, 0, 0, 0)
+
+
+async def test_an_idle_loop_leaves_no_spans(
+    client: Redis, first: ConsumerGroup, spans: InMemorySpanExporter
+) -> None:
+    await add(client, "a")
+    spans.clear()
+    await first.read(10)
+    await claim_all(first)
+    await first.hand_back()
+    await keep_up(first)
+    await leave(first)
+    assert spans.get_finished_spans() == ()

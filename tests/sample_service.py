@@ -1,0 +1,116 @@
+"""`python -m tests.sample_service`: a service with little in it, for tests of what all share."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated, ClassVar
+
+from fastapi import Request
+from pydantic import AfterValidator, SecretStr
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from servicekit import draining
+from servicekit.app import ServiceApp, create_service_app
+from servicekit.connection import Limits
+from servicekit.protocol import HttpProtocol
+from servicekit.server import serve
+from servicekit.settings import Port, ServiceSettings
+
+logger = logging.getLogger("sample")
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 8:
+        raise ValueError("needs 8 characters")
+    return secret
+
+
+class Settings(ServiceSettings):
+    service_name: ClassVar[str] = "sample"
+
+    port: Port = 8099
+    request_timeout_seconds: float = 600
+    secret: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("long enough")
+    header_seconds: float = 10
+    age_seconds: float = 600
+    close_seconds: float = 5
+    fail_at: str = ""
+
+
+async def _echo(request: Request) -> Response:
+    body = await request.body()
+    return JSONResponse(
+        {
+            "method": request.method,
+            "url": str(request.url),
+            "headers": list(request.headers.items()),
+            "body": body.decode("latin-1"),
+            "client": request.client.host if request.client else None,
+            "frozen_objects": gc.get_freeze_count(),
+        }
+    )
+
+
+async def _ignore_body(_request: Request) -> Response:
+    return JSONResponse({"read": 0})
+
+
+async def _sleep(seconds: float) -> Response:
+    logger.info("asleep")
+    await asyncio.sleep(seconds)
+    return JSONResponse({"slept": seconds})
+
+
+async def _stream(seconds: float) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"first"
+        logger.info("asleep")
+        await asyncio.sleep(seconds)
+        yield b"last"
+
+    return StreamingResponse(parts())
+
+
+async def _refuse_to_end() -> None:
+    logger.info("asleep")
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(600)
+
+
+async def _block() -> None:
+    logger.info("asleep")
+    time.sleep(600)  # noqa: ASYNC251 - the mistake that the server must survive
+
+
+def create_app(settings: Settings) -> ServiceApp:
+    draining._CLOSE_SECONDS = draining._CUT_SECONDS = settings.close_seconds
+    HttpProtocol.limits = Limits(
+        header_seconds=settings.header_seconds, age_seconds=settings.age_seconds
+    )
+    if settings.fail_at == "create":
+        raise RuntimeError("cannot be created")
+
+    async def open_resources(_app: ServiceApp, stack: AsyncExitStack) -> None:
+        if settings.fail_at == "open":
+            raise RuntimeError("cannot be opened")
+        stack.callback(logger.info, "closed")
+
+    app = create_service_app(
+        settings, title="sample", description="", open_resources=open_resources
+    )
+    app.add_api_route("/echo", _echo, methods=["GET", "POST"])
+    app.add_api_route("/ignore-body", _ignore_body, methods=["POST"])
+    app.add_api_route("/sleep", _sleep)
+    app.add_api_route("/stream", _stream)
+    app.add_api_route("/refuse-to-end", _refuse_to_end)
+    app.add_api_route("/block", _block)
+    return app
+
+
+if __name__ == "__main__":
+    serve(create_app, Settings)

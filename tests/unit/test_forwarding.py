@@ -1,0 +1,127 @@
+"""What of a request, and of an answer, is for the next hop."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Message, Scope
+from yarl import URL
+
+from servicekit.forwarding import ForwardingApp, encoded_query, read_body
+from servicekit.headers import answer_headers, end_to_end_headers
+from servicekit.problems import BodyTooLarge, NotFound
+from tests.hostile_paths import BENT_PATHS
+
+
+def scope_of(*headers: tuple[bytes, bytes], **more: object) -> Scope:
+    return {"type": "http", "http_version": "1.1", "headers": list(headers), **more}
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [b"accept, close", b"close,ACCEPT", b" accept ", b",,accept,"],
+)
+def test_what_connection_names_stays_on_this_hop(connection: bytes) -> None:
+    scope = scope_of((b"accept", b"a/b"), (b"connection", connection), (b"prefer", b"x"))
+    assert dict(end_to_end_headers(scope, via="here")) == {"prefer": "x", "Via": "1.1 here"}
+
+
+def test_two_connection_fields_count_both() -> None:
+    scope = scope_of((b"connection", b"close"), (b"connection", b"accept"), (b"accept", b"a/b"))
+    assert "accept" not in end_to_end_headers(scope, via="here")
+
+
+def test_repeated_fields_stay_repeated() -> None:
+    scope = scope_of((b"idempotency-key", b"a"), (b"idempotency-key", b"b"))
+    assert end_to_end_headers(scope, via="here").getall("Idempotency-Key") == ["a", "b"]
+
+
+@given(st.binary(max_size=40))
+def test_no_value_becomes_ascii_on_its_way(value: bytes) -> None:
+    """A key that is not printable ASCII must still look so where it is judged."""
+    headers = end_to_end_headers(scope_of((b"idempotency-key", value)), via="here")
+    sent = headers["Idempotency-Key"].encode()
+    assert sent.isascii() == value.isascii()
+    if value.isascii():
+        assert sent == value
+
+
+def test_an_answers_fields_of_one_hop_end_here() -> None:
+    assert answer_headers(
+        [
+            *((b"Connection", b"X-Hop"), (b"X-Hop", b"1"), (b"Transfer-Encoding", b"chunked")),
+            *((b"ETag", b'"1"'), (b"Content-Length", b"3"), (b"Set-Cookie", b"a=b")),
+        ]
+    ) == [(b"etag", b'"1"')]
+
+
+@given(st.binary(min_size=1, max_size=60))
+def test_a_query_is_passed_on_and_stays_a_query(query: bytes) -> None:
+    sent = encoded_query({"query_string": query})
+    assert sent.isascii()
+    assert not any(character in sent for character in '\r\n\0# \t"<>\\')
+    assert URL(f"http://test/x{sent}", encoded=True).raw_path == "/x"
+
+
+@pytest.mark.parametrize("query", [b"q=jam%20selam&brand=a+b", b"ids=1,2,3", b"sort=-price&q=%00"])
+def test_an_encoded_query_is_not_encoded_again(query: bytes) -> None:
+    assert encoded_query({"query_string": query}) == "?" + query.decode()
+
+
+def test_no_query_is_no_question_mark() -> None:
+    assert encoded_query({"query_string": b""}) == ""
+
+
+class Client:
+    """Sends these messages, and after the last one is never asked again."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = list(messages)
+
+    async def receive(self) -> Message:
+        return self._messages.pop(0)
+
+
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+def chunk(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_a_body_is_read_whole() -> None:
+    client = Client([chunk(b"ab", more=True), chunk(b"c", more=False)])
+    assert await read_body(scope_of(CHUNKED), client.receive, 3) == b"abc"
+
+
+async def test_a_request_without_a_body_is_not_waited_for() -> None:
+    assert await read_body(scope_of(), Client([]).receive) == b""
+    assert await read_body(scope_of((b"content-length", b"0")), Client([]).receive) == b""
+
+
+async def test_a_stated_length_over_the_limit_is_refused_unread() -> None:
+    with pytest.raises(BodyTooLarge):
+        await read_body(scope_of((b"content-length", b"4")), Client([]).receive, 3)
+
+
+async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long() -> None:
+    client = Client([chunk(b"ab", more=True), chunk(b"cd", more=True)])
+    with pytest.raises(BodyTooLarge):
+        await read_body(scope_of(CHUNKED), client.receive, 3)
+
+
+async def test_a_client_that_leaves_in_the_middle_has_sent_nothing() -> None:
+    client = Client([chunk(b"ab", more=True), {"type": "http.disconnect"}])
+    assert await read_body(scope_of(CHUNKED), client.receive) is None
+
+
+@pytest.mark.parametrize("path", BENT_PATHS)
+async def test_a_path_that_is_not_plain_is_not_passed_on(path: str) -> None:
+    def nobody(_scope: Scope) -> object:
+        raise AssertionError("passed on")
+
+    app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: {}, via="test")  # type: ignore[arg-type]
+    scope = scope_of(raw_path=path.encode("latin-1"), method="GET", query_string=b"")
+    with pytest.raises(NotFound):
+        await app(scope, Client([]).receive, nobody)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+import asyncio
+import json
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from servicekit.app import create_service_app
+from servicekit.problems import MEDIA_TYPE, NotFound, ServiceUnavailable
+from servicekit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    service_name = "test"
+    port: int = 1
+    request_timeout_seconds: float = 0.2
+
+
+async def open_nothing(_app: object, _stack: object) -> None:
+    pass
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = create_service_app(Settings(), title="test", description="", open_resources=open_nothing)
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise RuntimeError("a secret: 12345")
+
+    @app.get("/refuses")
+    async def refuses() -> None:
+        raise ServiceUnavailable("later", retry_after_seconds=7)
+
+    @app.get("/needs")
+    async def needs(number: int) -> int:
+        return number
+
+    @app.get("/slow")
+    async def slow() -> None:
+        await asyncio.Event().wait()
+
+    async def pure_asgi(_scope: object, _receive: object, _send: object) -> None:
+        raise NotFound("no such thing")
+
+    app.mount("/mounted", pure_asgi)
+    return app
+
+
+@pytest.fixture
+def client(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/fails", 500, "internal-error"),
+        ("GET", "/refuses", 503, "service-unavailable"),
+        ("GET", "/needs?number=x", 422, "unprocessable"),
+        ("GET", "/nowhere", 404, "not-found"),
+        ("POST", "/refuses", 405, "method-not-allowed"),
+        ("GET", "/mounted/x", 404, "not-found"),
+        ("GET", "/slow", 504, "deadline-passed"),
+    ],
+)
+async def test_every_refusal_is_a_problem_with_its_trace(
+    client: httpx.AsyncClient, method: str, path: str, status: int, slug: str
+) -> None:
+    answer = await client.request(method, path)
+    document = answer.json()
+    assert answer.status_code == document["status"] == status
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert document["type"] == f"urn:arloji:problem:{slug}"
+    assert set(document) >= {"type", "title", "status", "detail", "instance", "trace_id"}
+    assert answer.headers["traceresponse"].split("-")[1] == document["trace_id"]
+
+
+async def test_an_unexpected_error_keeps_its_secrets(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await client.get("/fails")
+    assert "12345" not in answer.text
+    assert "12345" in caplog.text
+
+
+async def test_a_validation_problem_names_the_field_and_not_the_input(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/needs", params={"number": "sari@example.com"})
+    assert answer.json()["errors"][0]["field"] == "query.number"
+    assert "sari@example.com" not in answer.text
+
+
+async def test_unavailable_says_when_to_come_back(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/refuses")).headers["retry-after"] == "7"
+
+
+async def test_the_callers_budget_shortens_the_deadline(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/slow", headers={"X-Arloji-Timeout-Ms": "10"})
+    assert answer.status_code == 504
+    assert "0.0 s" in answer.json()["detail"]
+
+
+async def test_head_is_answered_where_get_is(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/needs?number=1")).status_code == 200
+
+
+async def test_api_description_is_complete_json(client: httpx.AsyncClient) -> None:
+    assert json.loads((await client.get("/openapi.json")).text)["info"]["title"] == "test"
