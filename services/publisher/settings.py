@@ -1,0 +1,28 @@
+"""What the publisher reads from its environment."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import Port, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    # The queue's URL holds a password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    service_name: ClassVar[str] = "publisher"
+
+    port: Port = 8083
+    queue_redis_url: str = "redis://127.0.0.1:8090/0"
+    # Shorter than the request's own limit, so that a silent queue is a 503 and not a 504.
+    queue_timeout_seconds: Annotated[float, Field(gt=0)] = 2
+    audit_directory: Path = Path("var/audit")
+    # As long as this, another body under a used key is refused here; later, by the consumer.
+    idempotency_seconds: Annotated[int, Field(ge=1)] = 3600
+    # Beyond any of these, orders are refused instead of queued; docs/queue-memory.md has the sum.
+    max_backlog_orders: Annotated[int, Field(ge=1)] = 100_000
+    max_oldest_age_seconds: Annotated[float, Field(gt=0)] = 3600
+    max_memory_share: Annotated[float, Field(gt=0, le=1)] = 0.8

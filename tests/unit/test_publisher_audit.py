@@ -1,0 +1,153 @@
+"""The audit keeps every line it can, and says so loudly when it cannot."""
+
+import asyncio
+import json
+import logging
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from contracts.audit import AuditLine
+from services.publisher.audit import AuditLog, AuditNotWritten, open_audit
+from services.publisher.audit_file import AuditFile, audit_path
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.publisher.audit._SYNC_SECONDS", 0.05)
+
+
+def line(number: int) -> AuditLine:
+    return AuditLine(
+        order_id=uuid.UUID(int=number), entry_id=f"{number}-0", accepted_at=datetime.now(UTC)
+    )
+
+
+def numbers_in(path: Path) -> list[int]:
+    return [
+        uuid.UUID(json.loads(text)["order_id"]).int
+        for text in path.read_text().splitlines()
+        if text.startswith("{") and text.endswith("}")
+    ]
+
+
+async def until_failing(audit: AuditLog, expected: bool) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await audit.check()
+                failing = False
+            except AuditNotWritten:
+                failing = True
+            if failing is expected:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_line_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
+    async with open_audit(tmp_path / "audit") as audit:
+        accepted = line(1)
+        await audit.append(accepted)
+        text = audit_path(tmp_path / "audit").read_text()
+    assert text == accepted.model_dump_json() + "\n"
+    assert list(json.loads(text)) == ["order_id", "entry_id", "accepted_at"]
+
+
+async def test_lines_that_come_together_are_all_written_whole(tmp_path: Path) -> None:
+    async with open_audit(tmp_path) as audit:
+        await asyncio.gather(*(audit.append(line(number)) for number in range(500)))
+        assert sorted(numbers_in(audit_path(tmp_path))) == list(range(500))
+
+
+async def test_a_line_whose_request_was_given_up_does_not_hold_up_the_others(
+    tmp_path: Path,
+) -> None:
+    async with open_audit(tmp_path) as audit:
+        given_up = asyncio.create_task(audit.append(line(1)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await audit.append(line(2))
+        assert 2 in numbers_in(audit_path(tmp_path))
+
+
+async def test_half_a_line_of_a_killed_process_stays_a_line_of_its_own(tmp_path: Path) -> None:
+    audit_path(tmp_path).write_text('{"order_id": "0000')
+    async with open_audit(tmp_path) as audit:
+        await audit.append(line(1))
+    assert audit_path(tmp_path).read_text().splitlines()[0] == '{"order_id": "0000'
+    assert numbers_in(audit_path(tmp_path)) == [1]
+
+
+async def test_a_full_disk_is_loud_and_the_log_keeps_the_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit_path(tmp_path).symlink_to("/dev/full")
+    async with open_audit(tmp_path) as audit:
+        accepted = line(1)
+        await audit.append(accepted)
+        with pytest.raises(AuditNotWritten, match="No space left"):
+            await audit.check()
+    lost = [record for record in caplog.records if hasattr(record, "audit")]
+    assert [record.levelno for record in lost] == [logging.ERROR]
+    assert vars(lost[0])["audit"] == accepted.model_dump_json()
+
+
+async def test_a_folder_that_becomes_writable_is_used_without_a_new_start(tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    folder.write_text("a file where the folder should be")
+    async with open_audit(folder) as audit:
+        await until_failing(audit, True)
+        folder.unlink()
+        await until_failing(audit, False)
+        await audit.append(line(1))
+        assert numbers_in(audit_path(folder)) == [1]
+
+
+async def test_a_file_that_was_moved_away_gets_a_successor(tmp_path: Path) -> None:
+    async with open_audit(tmp_path) as audit:
+        await audit.append(line(1))
+        path = audit_path(tmp_path)
+        path.rename(tmp_path / "rotated.jsonl")
+        async with asyncio.timeout(30):
+            while not path.exists():
+                await asyncio.sleep(0.01)
+        await audit.append(line(2))
+        assert numbers_in(tmp_path / "rotated.jsonl") == [1]
+        assert numbers_in(path) == [2]
+
+
+async def test_the_file_is_fsynced_without_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    async with open_audit(tmp_path) as audit:
+        await audit.append(line(1))
+        before = len(synced)
+        async with asyncio.timeout(30):
+            while len(synced) < before + 2:
+                await asyncio.sleep(0.01)
+
+
+def test_what_a_full_disk_cut_off_is_ended_before_the_next_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = AuditFile(tmp_path / "accepted.jsonl")
+    file.append(b"one\n")
+    write = os.write
+
+    def write_three_bytes_and_fail(descriptor: int, data: bytes) -> int:
+        if data.startswith(b"two"):
+            return write(descriptor, data[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write_three_bytes_and_fail)
+    with pytest.raises(OSError, match="No space"):
+        file.append(b"two of them\n")
+    monkeypatch.undo()
+    file.append(b"three\n")
+    file.close()
+    assert file.path.read_text().splitlines() == ["one", "two", "three"]
