@@ -1,0 +1,183 @@
+"""What happens to the entries of the stream: commit first, acknowledge then; or dead letters."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from opentelemetry.trace import Span
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from contracts.orders import DeadLetterReason, OrderMessage, OrderReason, OrderStatus
+from contracts.queue import FIELD_DELIVERIES, FIELD_ENTRY_ID, FIELD_REASON, pending_key
+from contracts.telemetry import ORDER_ID
+from servicekit.stream import ConsumerGroup, Entry, HashChange
+from services.consumer.measurements import OrderMeasurements
+from services.consumer.messages import MessageRefused, read_message, remains_of
+from services.consumer.orders import Known, Outcome
+from services.consumer.spans import (
+    add_order_span,
+    batch_span,
+    describe_outcome,
+    mark_failed,
+    order_span,
+)
+from services.consumer.store import DatabaseUnavailable, OrderStore, describe
+
+logger = logging.getLogger(__name__)
+
+# The cache is an extra: a product page may be stale for its time to live, an order may not wait.
+_CACHE_SECONDS = 0.05
+
+Readable = tuple[Entry, OrderMessage]
+Finished = tuple[Entry, Outcome]
+
+
+class OrderHandler:
+    """Both ways to handle raise `DatabaseUnavailable` and what Redis raises. What is still in
+    the group's hand then has not reached its end."""
+
+    def __init__(
+        self, group: ConsumerGroup, cache: Redis, store: OrderStore, *, max_deliveries: int
+    ) -> None:
+        self._group, self._cache, self._store = group, cache, store
+        self._max_deliveries = max_deliveries
+        self._measurements = OrderMeasurements()
+
+    async def handle_together(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Store what can be stored in one transaction; returns what must be handled alone: all
+        of it, if one message keeps the others from it."""
+        readable = _distinct_orders(entries)
+        if len(readable) < 2:
+            return entries
+        done = {entry.entry_id for entry, _ in await self._store_together(readable)}
+        return [entry for entry in entries if entry.entry_id not in done]
+
+    async def _store_together(self, readable: Sequence[Readable]) -> list[Finished]:
+        """Empty if nothing was stored."""
+        entries = [entry for entry, _ in readable]
+        messages = [message for _, message in readable]
+        began_ns = time.time_ns()
+        with batch_span(entries) as span:
+            try:
+                outcomes = await self._store.store_together(messages)
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                logger.info("a batch of %d falls apart: %s", len(entries), describe(error))
+                mark_failed(span, type(error).__name__)
+                return []
+            finished = [
+                (entry, outcome)
+                for entry, outcome in zip(entries, outcomes, strict=True)
+                if outcome.known is not Known.KEY_REUSE
+            ]
+            for entry, outcome in finished:
+                add_order_span(entry, outcome, span, began_ns)
+            await self._finish(finished)
+        return finished
+
+    async def handle_alone(self, entry: Entry) -> None:
+        with order_span(entry) as span:
+            if entry.deliveries > self._max_deliveries:
+                # It may be what ended the process each time: not even read again.
+                await self._dead_letter(entry, DeadLetterReason.DELIVERIES_EXHAUSTED, span)
+                return
+            try:
+                message = read_message(entry.fields)
+            except MessageRefused as refused:
+                await self._dead_letter(entry, refused.reason, span)
+                return
+            span.set_attribute(ORDER_ID, str(message.order_id))
+            await self._store_alone(entry, message, span)
+
+    async def _store_alone(self, entry: Entry, message: OrderMessage, span: Span) -> None:
+        try:
+            outcome = await self._store.store_alone(message)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            await self._keep(entry, message, error, span)
+            return
+        if outcome.known is Known.KEY_REUSE:
+            await self._dead_letter(entry, DeadLetterReason.KEY_REUSE, span)
+            return
+        describe_outcome(span, outcome)
+        await self._finish([(entry, outcome)])
+
+    async def _keep(
+        self, entry: Entry, message: OrderMessage, error: Exception, span: Span
+    ) -> None:
+        """The message cannot be stored: it is delivered again later, but not for ever."""
+        logger.error(
+            "order %s cannot be stored (delivery %d): %s",
+            message.order_id,
+            entry.deliveries,
+            describe(error),
+        )
+        mark_failed(span, type(error).__name__)
+        if entry.deliveries >= self._max_deliveries:
+            await self._dead_letter(entry, DeadLetterReason.DELIVERIES_EXHAUSTED, span)
+        else:
+            self._group.leave_pending(entry)
+
+    async def _finish(self, finished: Sequence[Finished]) -> None:
+        """After the commit, and in this order: a page read in between shows the new stock."""
+        if not finished:
+            return
+        outcomes = [outcome for _, outcome in finished]
+        self._measurements.committed(outcomes)
+        await self._forget_pages(outcomes)
+        releases = [
+            HashChange(pending_key(str(one.message.guest_id)), str(one.message.order_id))
+            for one in outcomes
+        ]
+        await self._group.settle([entry for entry, _ in finished], releases)
+
+    async def _forget_pages(self, outcomes: Sequence[Outcome]) -> None:
+        sold = {
+            line.product_id
+            for outcome in outcomes
+            if outcome.status is OrderStatus.CONFIRMED
+            for line in outcome.message.items
+        }
+        if not sold:
+            return
+        try:
+            async with asyncio.timeout(_CACHE_SECONDS):
+                await self._cache.unlink(*(f"c:product:{product_id}" for product_id in sold))
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("pages not removed from the cache: %s", type(error).__name__)
+
+    async def _dead_letter(self, entry: Entry, reason: DeadLetterReason, span: Span) -> None:
+        change, remains = None, remains_of(entry.entry_id, entry.fields)
+        if remains is not None:
+            span.set_attribute(ORDER_ID, remains.order_id)
+            if reason is DeadLetterReason.KEY_REUSE or await self._store.has_row(remains.order_id):
+                change = remains.release()
+            else:
+                change = remains.hold(OrderReason.HELD)
+        mark_failed(span, reason.value)
+        about = {
+            FIELD_REASON: reason.value,
+            FIELD_DELIVERIES: str(min(entry.deliveries, self._max_deliveries)),
+            FIELD_ENTRY_ID: entry.entry_id,
+        }
+        letter = {name.encode(): value.encode() for name, value in about.items()}
+        await self._group.dead_letter(entry, letter, change)
+        self._measurements.dead_lettered(reason)
+        logger.error("entry %s is a dead letter: %s", entry.entry_id, reason.value)
+
+
+def _distinct_orders(entries: Sequence[Entry]) -> list[Readable]:
+    """What can go into one transaction: valid, and the first of each order."""
+    found: dict[UUID, Readable] = {}
+    for entry in entries:
+        try:
+            message = read_message(entry.fields)
+        except MessageRefused:
+            continue
+        found.setdefault(message.order_id, (entry, message))
+    return list(found.values())

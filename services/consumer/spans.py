@@ -1,0 +1,105 @@
+"""Spans of the order path, by the OpenTelemetry semantic conventions for messaging
+(https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/).
+
+An order that is handled alone has its SQL inside its own `process orders` span. In a batch the
+SQL belongs to the batch's span, and each order's span links to it. Either way an order's span
+is in the trace that its stream entry carries: the one that began with the click.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+
+from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
+from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
+from servicekit.stream import Entry, context_from
+from servicekit.telemetry import tracer
+from services.consumer.orders import Outcome
+
+ORDER_SPAN = f"process {ORDERS}"
+BATCH_SPAN = f"process batch of {ORDERS}"
+
+_MESSAGING: dict[str, Any] = {
+    "messaging.system": "redis",
+    "messaging.destination.name": ORDERS,
+    "messaging.consumer.group.name": CONSUMERS,
+    "messaging.operation.type": "process",
+    "messaging.operation.name": "process",
+}
+
+
+@contextmanager
+def order_span(entry: Entry) -> Iterator[Span]:
+    """Current while the block lasts. An exception marks it as failed by its type alone: texts
+    of drivers and validators quote what they were given."""
+    span = tracer().start_span(
+        ORDER_SPAN, _origin_of(entry), SpanKind.CONSUMER, attributes=_attributes_of(entry)
+    )
+    with _current(span):
+        yield span
+
+
+@contextmanager
+def batch_span(entries: Sequence[Entry]) -> Iterator[Span]:
+    """Current while the block lasts; the root of a trace of its own that links to all others."""
+    origins = [trace.get_current_span(_origin_of(entry)).get_span_context() for entry in entries]
+    span = tracer().start_span(
+        BATCH_SPAN,
+        Context(),
+        SpanKind.CONSUMER,
+        attributes=_MESSAGING | {"messaging.batch.message_count": len(entries)},
+        links=[Link(origin) for origin in origins if origin.is_valid],
+    )
+    with _current(span):
+        yield span
+
+
+def add_order_span(entry: Entry, outcome: Outcome, batch: Span, began_ns: int) -> None:
+    """The span of an order whose work was done by `batch`."""
+    span = tracer().start_span(
+        ORDER_SPAN,
+        _origin_of(entry),
+        SpanKind.CONSUMER,
+        attributes=_attributes_of(entry),
+        links=[Link(batch.get_span_context())],
+        start_time=began_ns,
+    )
+    describe_outcome(span, outcome)
+    span.end(time.time_ns())
+
+
+def describe_outcome(span: Span, outcome: Outcome) -> None:
+    span.set_attribute(ORDER_ID, str(outcome.message.order_id))
+    span.set_attribute(ORDER_STATUS, outcome.status.value)
+    if outcome.reason is not None:
+        span.set_attribute(ORDER_REASON, outcome.reason.value)
+
+
+def mark_failed(span: Span, error_type: str) -> None:
+    span.set_attribute("error.type", error_type)
+    span.set_status(Status(StatusCode.ERROR, error_type))
+
+
+@contextmanager
+def _current(span: Span) -> Iterator[None]:
+    with trace.use_span(
+        span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+    ):
+        try:
+            yield
+        except Exception as error:
+            mark_failed(span, type(error).__name__)
+            raise
+
+
+def _origin_of(entry: Entry) -> Context:
+    return context_from(entry.fields.get(FIELD_TRACEPARENT.encode()))
+
+
+def _attributes_of(entry: Entry) -> dict[str, Any]:
+    return _MESSAGING | {"messaging.message.id": entry.entry_id}

@@ -1,0 +1,118 @@
+"""Lost races are repeated, outages are told apart, and no error quotes its values."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pymysql
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from servicekit.database import is_unavailable
+from services.consumer import orders as orders_module
+from services.consumer import store as store_module
+from services.consumer.orders import TransactionTooSlow
+from services.consumer.store import (
+    DatabaseUnavailable,
+    OrderStore,
+    SchemaOutdated,
+    describe,
+    open_store,
+)
+
+DEAD_LOCK = OperationalError("UPDATE", {}, pymysql.OperationalError(1213, "dead lock of Sari"))
+GONE = OperationalError("SELECT", {}, pymysql.OperationalError(2006, "gone away"))
+# MariaDB's and MySQL's violated CHECK are OperationalError to PyMySQL.
+CHECKS = [
+    OperationalError("INSERT", {}, pymysql.OperationalError(4025, "CONSTRAINT failed")),
+    OperationalError("INSERT", {}, pymysql.OperationalError(3819, "Check constraint")),
+    IntegrityError("INSERT", {}, sqlite3.IntegrityError("CHECK constraint failed")),
+]
+
+
+@pytest.fixture
+async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderStore]:
+    monkeypatch.setattr(store_module, "_BACKOFF_SECONDS", 0)
+    async with open_store("sqlite:////nowhere/shop.db") as store:
+        yield store
+
+
+def failing(*errors: Exception) -> Callable[..., bool]:
+    """Raises these one after the other, then succeeds."""
+    left = list(errors)
+
+    def work(_engine: Engine, _order_id: str) -> bool:
+        if left:
+            raise left.pop(0)
+        return True
+
+    return work
+
+
+async def test_a_dead_lock_is_repeated_up_to_four_times(
+    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "has_row", failing(*[DEAD_LOCK] * 4))
+    assert await store.has_row("order") is True
+
+
+async def test_after_the_fifth_dead_lock_the_database_counts_as_away(
+    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "has_row", failing(*[DEAD_LOCK] * 5))
+    with pytest.raises(DatabaseUnavailable) as error:
+        await store.has_row("order")
+    assert str(error.value) == "OperationalError 1213"
+    assert await store.has_row("order") is True
+
+
+@pytest.mark.parametrize("error", [GONE, TransactionTooSlow()], ids=["gone", "too slow"])
+async def test_an_outage_is_not_repeated(
+    store: OrderStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(store_module, "has_row", failing(error))
+    with pytest.raises(DatabaseUnavailable):
+        await store.has_row("order")
+
+
+@pytest.mark.parametrize("error", CHECKS, ids=describe)
+async def test_a_violated_check_is_no_outage(
+    store: OrderStore, monkeypatch: pytest.MonkeyPatch, error: DBAPIError
+) -> None:
+    assert not is_unavailable(error)
+    monkeypatch.setattr(store_module, "has_row", failing(error))
+    with pytest.raises(type(error)):
+        await store.has_row("order")
+
+
+async def test_a_database_file_that_cannot_be_opened_is_an_outage(store: OrderStore) -> None:
+    with pytest.raises(DatabaseUnavailable) as error:
+        await store.has_row("order")
+    assert str(error.value) == "OperationalError SQLITE_CANTOPEN"
+
+
+@pytest.mark.parametrize(("revision", "suits"), [("0000", False), ("0001", True), ("9999", True)])
+async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
+    tmp_path: Any, revision: str, suits: bool
+) -> None:
+    async with open_store(f"sqlite:///{tmp_path / 'shop.db'}") as store:
+        with store._engine.begin() as connection:
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": revision})
+        if suits:
+            assert await store.check() == f"revision {revision}"
+        else:
+            with pytest.raises(SchemaOutdated):
+                await store.check()
+
+
+def test_a_description_never_quotes_the_error() -> None:
+    for error in (DEAD_LOCK, ValueError("Sari"), IntegrityError("x", {}, Exception("Sari"))):
+        assert "Sari" not in describe(error)
+
+
+def test_a_transaction_that_takes_too_long_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders_module, "quantities_of", lambda _: {1: 1})
+    with pytest.raises(TransactionTooSlow):
+        orders_module._take_stock(None, [], deadline=0)  # type: ignore[arg-type]
