@@ -1,0 +1,1 @@
+"""Reads: products through the cache, orders from queue and database."""

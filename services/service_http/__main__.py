@@ -1,0 +1,9 @@
+"""`python -m services.service_http`"""
+
+from servicekit.server import serve
+
+from services.service_http.app import create_app
+from services.service_http.settings import Settings
+
+if __name__ == "__main__":
+    serve(create_app, Settings)

@@ -1,0 +1,92 @@
+"""The app: what it opens, and what it needs to be ready."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+from redis.asyncio import Redis
+
+from contracts.telemetry import CACHE_REQUESTS, METRICS
+from database.schema import current_revision
+from servicekit.app import ServiceApp, create_service_app
+from servicekit.cache import Cache
+from servicekit.cache_store import CacheStore
+from servicekit.database import DatabaseThreads, create_database_engine
+from servicekit.openapi import describe_schemas
+from servicekit.redis import create_redis
+from servicekit.telemetry import create_counter
+from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE, Catalogue
+from services.service_http.database import Database
+from services.service_http.order_status import OrderBook
+from services.service_http.pending import PendingOrders
+from services.service_http.routes import router
+from services.service_http.settings import Settings
+
+_STATEMENT_SECONDS = 2.0
+_QUEUE_SECONDS = 1.0
+_CACHE_CONNECTIONS = 256
+
+
+class NotMigrated(Exception):
+    """The database has no schema yet."""
+
+
+def create_app(settings: Settings) -> ServiceApp:
+    app = create_service_app(
+        settings,
+        title="Arloji service-http",
+        description="Reads products and orders. Only api-gw may reach it.",
+        open_resources=partial(_open_resources, settings),
+    )
+    app.include_router(router)
+    describe_schemas(app)
+    return app
+
+
+async def _open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:
+    database = _open_database(settings, stack)
+    queue = create_redis(settings.queue_redis_url, timeout_seconds=_QUEUE_SECONDS)
+    stack.push_async_callback(queue.aclose)
+    client = create_redis(
+        settings.cache_redis_url,
+        timeout_seconds=settings.cache_timeout_seconds,
+        max_connections=_CACHE_CONNECTIONS,
+    )
+    stack.push_async_callback(client.aclose)
+    cache = _create_cache(client)
+    stack.push_async_callback(cache.close)
+
+    async def ask_database() -> None:
+        if await database.ask(current_revision) is None:
+            raise NotMigrated("run `python -m database upgrade`")
+
+    app.health.add("database", ask_database)
+    app.health.add("queue", partial(_ping, queue))
+    app.health.add("cache", partial(_ping, client), required=False)
+    app.state.catalogue = Catalogue(cache, database)
+    app.state.order_book = OrderBook(PendingOrders(queue), database)
+
+
+def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    engine = create_database_engine(
+        settings.database_url,
+        read_only=True,
+        connections=settings.database_connections,
+        statement_seconds=_STATEMENT_SECONDS,
+    )
+    stack.callback(engine.dispose)
+    threads = DatabaseThreads(settings.database_connections)
+    stack.callback(threads.close)
+    return Database(engine, threads)
+
+
+def _create_cache(client: Redis) -> Cache:
+    counter = create_counter(CACHE_REQUESTS, METRICS)
+    return Cache(
+        CacheStore(client, shape=SHAPE, prefix=PREFIX),
+        LIFETIMES,
+        count=lambda result: counter.add(1, {"result": result}),
+    )
+
+
+async def _ping(client: Redis) -> None:
+    await client.ping()

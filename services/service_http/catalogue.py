@@ -1,0 +1,96 @@
+"""Products and brands as JSON bytes: from the cache, else from the database into the cache."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from contracts.products import Product, ProductPage
+from servicekit.cache import Cache, Lifetimes
+from servicekit.problems import NotFound
+from services.service_http.database import Database
+from services.service_http.products import find_product, list_brands, list_products
+from services.service_http.query import ProductQuery
+
+# A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
+# reader takes must fit in as well.
+LIFETIMES = Lifetimes(fresh=1.7, stale=1.9, negative=10, kept=24 * 3600)
+PREFIX = "c:"
+# Entries that an older version wrote are of no use after a change of their fields.
+SHAPE = hashlib.sha256(
+    json.dumps(ProductPage.model_json_schema(), sort_keys=True).encode()
+).hexdigest()[:12]
+
+
+class ProductNotFound(NotFound):
+    """No product has this id."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such product.")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """JSON, and its age in seconds if it says what may no longer be true."""
+
+    body: bytes
+    age_seconds: int | None = None
+
+
+class Catalogue:
+    """What of it is stale, since the database cannot be asked, leaves the stock out."""
+
+    def __init__(self, cache: Cache, database: Database) -> None:
+        self._cache, self._database = cache, database
+
+    async def product(self, product_id: int) -> Document:
+        """Raises `ProductNotFound`."""
+        return await self._fetch(
+            f"product:{product_id}",
+            lambda connection: find_product(connection, product_id),
+            without_stock=_product_without_stock,
+        )
+
+    async def page(self, query: ProductQuery) -> Document:
+        return await self._fetch(
+            query.cache_key(),
+            lambda connection: list_products(connection, query),
+            without_stock=_page_without_stock,
+        )
+
+    async def brands(self) -> Document:
+        return await self._fetch("brands", list_brands, without_stock=lambda body: body)
+
+    async def _fetch(
+        self,
+        key: str,
+        question: Callable[[Connection], BaseModel | None],
+        *,
+        without_stock: Callable[[bytes], bytes],
+    ) -> Document:
+        def ask(connection: Connection) -> bytes | None:
+            # In the thread: the event loop gets bytes.
+            answer = question(connection)
+            return None if answer is None else answer.model_dump_json().encode()
+
+        found = await self._cache.fetch(key, lambda: self._database.ask(ask))
+        body = found.entry.body
+        if body is None:
+            raise ProductNotFound
+        if found.is_stale:
+            return Document(without_stock(body), age_seconds=int(found.entry.age_seconds()))
+        return Document(body)
+
+
+def _product_without_stock(body: bytes) -> bytes:
+    product = Product.model_validate_json(body)
+    return product.model_copy(update={"stock": None}).model_dump_json().encode()
+
+
+def _page_without_stock(body: bytes) -> bytes:
+    page = ProductPage.model_validate_json(body)
+    items = tuple(product.model_copy(update={"stock": None}) for product in page.items)
+    return page.model_copy(update={"items": items}).model_dump_json().encode()

@@ -1,0 +1,62 @@
+"""A guest's orders, from the queue and the database together.
+
+The queue is asked first: an order leaves it only after its row is committed, so there is no
+moment in which neither has it. Nothing here is cached.
+"""
+
+from functools import partial
+from uuid import UUID
+
+from contracts.orders import OrderList, OrderView
+from servicekit.problems import NotFound
+from services.service_http.database import Database, DatabaseAway
+from services.service_http.orders import find_order, list_orders
+from services.service_http.pending import PendingOrders, QueueAway
+
+MAX_LISTED = 100
+
+
+class OrderNotFound(NotFound):
+    """This guest has no such order."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such order of this guest.")
+
+
+class OrderBook:
+    """If one of the two sides is away, an order that the other one has is still shown; what
+    neither shows is then `ServiceUnavailable`, not missing."""
+
+    def __init__(self, pending: PendingOrders, database: Database) -> None:
+        self._pending, self._database = pending, database
+
+    async def find(self, guest_id: UUID, order_id: UUID) -> OrderView:
+        """A row wins over what is pending. Raises `OrderNotFound`."""
+        waiting: OrderView | None = None
+        queue_away: QueueAway | None = None
+        try:
+            waiting = await self._pending.find(guest_id, order_id)
+        except QueueAway as error:
+            queue_away = error
+        try:
+            stored = await self._database.ask(
+                partial(find_order, guest_id=guest_id, order_id=order_id)
+            )
+        except DatabaseAway:
+            if waiting is None:
+                raise
+            return waiting
+        if found := stored or waiting:
+            return found
+        raise queue_away or OrderNotFound()
+
+    async def list(self, guest_id: UUID) -> OrderList:
+        """The newest `MAX_LISTED`, newest first, each once. A list that could lack an accepted
+        order is no list: `ServiceUnavailable` if either side is away."""
+        waiting = await self._pending.list(guest_id)
+        stored = await self._database.ask(partial(list_orders, guest_id=guest_id, limit=MAX_LISTED))
+        orders = {order.order_id: order for order in [*waiting, *stored]}
+        newest = sorted(
+            orders.values(), key=lambda order: (order.created_at, str(order.order_id)), reverse=True
+        )
+        return OrderList(items=tuple(newest[:MAX_LISTED]))

@@ -1,0 +1,65 @@
+"""service-http under test: with real servers behind it, and what tests want to know of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event
+
+from services.service_http.app import create_app
+from services.service_http.settings import Settings
+from tests.asgi import running
+
+T = TypeVar("T")
+
+# For tests in which one database is as good as the other, and for those that stop a server.
+on_any_database = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+on_a_server = pytest.mark.parametrize("migrated_url", ["mysql"], indirect=True)
+
+
+@asynccontextmanager
+async def service_http(
+    database_url: str, queue_url: str, cache_url: str, *, cache_timeout_seconds: float = 5
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The cache may be slow by default: so is the machine that runs tests."""
+    settings = Settings(
+        database_url=database_url,
+        queue_redis_url=queue_url,
+        cache_redis_url=cache_url,
+        cache_timeout_seconds=cache_timeout_seconds,
+    )
+    async with running(create_app(settings)) as client:
+        yield client
+
+
+async def eventually(
+    read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], seconds: float = 30
+) -> T:
+    """Read until it is enough; the last thing read is in the failure."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = await read()
+        if enough(value):
+            return value
+        assert time.monotonic() < deadline, f"after {seconds} s still {value!r}"
+        await asyncio.sleep(0.02)
+
+
+@contextmanager
+def statements_counted(containing: str) -> Iterator[list[str]]:
+    """Every SQL statement of this process that contains the text, as it is executed."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if containing in statement:
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
