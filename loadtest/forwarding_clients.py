@@ -1,0 +1,148 @@
+"""`python -m loadtest.forwarding_clients`: one hop with each HTTP client, side by side (needs wrk).
+
+The reason for docs/decisions/0004; the whole request path is measured by `make bench`.
+"""
+
+import asyncio
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.forwarding import ForwardingApp, encoded_query
+from servicekit.headers import answer_headers, end_to_end_headers
+from servicekit.http_client import open_http_client
+from servicekit.telemetry import configure_telemetry, instrument_httpx_client
+from servicekit.upstream import open_upstream
+
+ROUNDS = 5
+ROUND_SECONDS = 2
+CONNECTIONS = 32
+_BODY = b'{"items":[' + b",".join(b'{"product_id":%d}' % n for n in range(12)) + b"]}"
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """The service behind: always the same small document."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_BODY))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": _BODY})
+
+
+@asynccontextmanager
+async def by_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
+    async with open_upstream(url) as upstream:
+        yield ForwardingApp(
+            "/api", upstream_of=lambda _: upstream, own_headers=lambda _: {}, via="bench"
+        )
+
+
+@asynccontextmanager
+async def by_httpx_over_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
+    async with open_http_client(url) as client:
+        yield _forward_by(client)
+
+
+@asynccontextmanager
+async def by_httpx(url: str) -> AsyncIterator[ASGIApp]:
+    async with httpx.AsyncClient(base_url=url) as client:
+        instrument_httpx_client(client)
+        yield _forward_by(client)
+
+
+CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[ASGIApp]]] = {
+    "aiohttp": by_aiohttp,
+    "httpx over aiohttp": by_httpx_over_aiohttp,
+    "httpx": by_httpx,
+}
+
+
+def _forward_by(client: httpx.AsyncClient) -> ASGIApp:
+    async def forward(scope: Scope, receive: Receive, send: Send) -> None:
+        target = scope["raw_path"].decode("ascii") + encoded_query(scope)
+        headers = dict(end_to_end_headers(scope, via="bench"))
+        reply = await client.request(scope["method"], target, headers=headers)
+        fields = [
+            *answer_headers(reply.headers.raw),
+            (b"content-length", b"%d" % len(reply.content)),
+        ]
+        await send({"type": "http.response.start", "status": reply.status_code, "headers": fields})
+        await send({"type": "http.response.body", "body": reply.content})
+
+    return forward
+
+
+async def serve(kind: str, port: int, url: str) -> None:
+    configure_telemetry("bench")
+    if kind == "service":
+        await _serve(answer, port)
+        return
+    async with CLIENTS[kind](url) as app:
+        await _serve(app, port)
+
+
+async def _serve(app: ASGIApp, port: int) -> None:
+    config = uvicorn.Config(
+        app, port=port, access_log=False, log_level="warning", lifespan="off", loop="uvloop"
+    )
+    await uvicorn.Server(config).serve()
+
+
+@contextmanager
+def running(kind: str, url: str = "") -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "loadtest.forwarding_clients", kind, str(port), url]
+    process = subprocess.Popen(command)
+    try:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(url: str) -> float:
+    """Requests per second."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{ROUND_SECONDS}s", f"{url}/api/products"]
+    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in report or "Socket errors" in report:
+        raise RuntimeError(report)
+    (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", report)
+    return float(rate)
+
+
+def main() -> None:
+    rates: dict[str, list[float]] = {kind: [] for kind in CLIENTS}
+    with ExitStack() as stack:
+        service = stack.enter_context(running("service"))
+        urls = {kind: stack.enter_context(running(kind, service)) for kind in CLIENTS}
+        for _ in range(ROUNDS + 1):
+            for kind, url in urls.items():
+                rates[kind].append(measure(url))
+    base = statistics.median(rates["httpx over aiohttp"][1:])
+    for kind, (_warm_up, *values) in rates.items():
+        spread = (max(values) - min(values)) / statistics.median(values)
+        print(f"{kind:20} {statistics.median(values) / base:5.2f}x  spread {spread:.0%}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        asyncio.run(serve(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    else:
+        main()

@@ -1,0 +1,1 @@
+"""The one door to the backend: a fixed route table, time and size limits, and the one retry."""

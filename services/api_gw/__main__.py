@@ -1,0 +1,8 @@
+"""`python -m services.api_gw`"""
+
+from servicekit.server import serve
+from services.api_gw.app import create_app
+from services.api_gw.settings import Settings
+
+if __name__ == "__main__":
+    serve(create_app, Settings)

@@ -1,0 +1,206 @@
+"""OpenAPI 3.1 description of the public API: the paths of the route table, the models of
+`contracts`, the problems of `servicekit`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts.api import EXAMPLES, ORDER_ID, PRODUCT
+from contracts.orders import MAX_PRODUCT_ID, OrderAccepted, OrderList, OrderRequest, OrderView
+from contracts.products import (
+    DEFAULT_PAGE_SIZE,
+    MAX_IDS,
+    MAX_PAGE,
+    MAX_PAGE_SIZE,
+    MAX_PRICE_IDR,
+    MAX_QUERY_LENGTH,
+    BrandList,
+    Product,
+    ProductPage,
+    ProductSort,
+)
+from servicekit import __version__, problems
+from servicekit.openapi import ProblemDetails, problem_responses, reference_to, schemas_of
+from servicekit.problems import Problem
+from services.api_gw.table import TABLE, Route
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a row of the table cannot say about itself."""
+
+    operation_id: str
+    summary: str
+    status: int
+    answer: type[BaseModel]
+    refusals: tuple[type[Problem], ...] = ()
+    takes_order: bool = False
+
+
+# Any request may meet these.
+_EVERYWHERE = (
+    problems.TooManyRequests,
+    problems.BadGateway,
+    problems.ServiceUnavailable,
+    problems.DeadlinePassed,
+)
+_ORDER_REFUSALS = (
+    problems.BadRequest,
+    problems.GuestRequired,
+    problems.BodyTooLarge,
+    problems.UnsupportedMediaType,
+    problems.Unprocessable,
+    problems.IdempotencyKeyReused,
+)
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("GET", "/api/products"): Operation(
+        "listProducts",
+        "Search and page through the catalogue",
+        200,
+        ProductPage,
+        (problems.Unprocessable,),
+    ),
+    ("GET", "/api/products/{product_id}"): Operation(
+        "getProduct", "One watch", 200, Product, (problems.NotFound,)
+    ),
+    ("GET", "/api/brands"): Operation(
+        "listBrands", "All brands with their number of watches", 200, BrandList
+    ),
+    ("GET", "/api/orders"): Operation(
+        "listOrders", "This guest's orders, newest first", 200, OrderList
+    ),
+    ("GET", "/api/orders/{order_id}"): Operation(
+        "getOrder", "One of this guest's orders", 200, OrderView, (problems.NotFound,)
+    ),
+    ("POST", "/api/orders"): Operation(
+        "placeOrder",
+        "Place an order; repeating it with the same key is safe",
+        202,
+        OrderAccepted,
+        _ORDER_REFUSALS,
+        takes_order=True,
+    ),
+}
+_WITH_RETRY_AFTER = (problems.TooManyRequests, problems.ServiceUnavailable)
+
+
+def _integer(low: int, high: int, **more: object) -> Schema:
+    return {"type": "integer", "minimum": low, "maximum": high, **more}
+
+
+_PARAMETERS: Mapping[str, Schema] = {
+    "product_id": {"schema": _integer(1, MAX_PRODUCT_ID), "example": PRODUCT["product_id"]},
+    "order_id": {"schema": {"type": "string", "format": "uuid"}, "example": ORDER_ID},
+}
+_QUERY: Mapping[str, tuple[str, Schema]] = {
+    "q": (
+        "Words; each must begin a word of brand, collection or name",
+        {"type": "string", "maxLength": MAX_QUERY_LENGTH},
+    ),
+    "brand": ("Exactly this brand", {"type": "string"}),
+    "min_price": ("Rupiah", _integer(0, MAX_PRICE_IDR)),
+    "max_price": ("Rupiah", _integer(0, MAX_PRICE_IDR)),
+    "ids": (f"At most {MAX_IDS} product ids, by commas", {"type": "string"}),
+    "sort": (
+        "Ties by product_id",
+        {"type": "string", "enum": [sort.value for sort in ProductSort]},
+    ),
+    "page": ("From 1; past the end it has no items", _integer(1, MAX_PAGE, default=1)),
+    "page_size": (
+        "Items on a page",
+        _integer(1, MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE),
+    ),
+}
+_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Names the order: the same guest and key are the same order, at any age",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    "example": "0b8d3c1e-order-1",
+}
+_GUEST_COOKIE: Schema = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": "arloji_guest",
+    "description": "Set by the first answer to anyone who comes without; behind TLS its name is "
+    "`__Host-arloji_guest`",
+}
+
+
+def describe_api() -> Schema:
+    """The document as JSON types."""
+    paths: dict[str, Schema] = {}
+    for route in TABLE:
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe(route)
+    answers = {operation.answer: None for operation in OPERATIONS.values()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Arloji API",
+            "version": __version__,
+            "description": "Watches and orders. Money is whole rupiah. Every answer carries its "
+            "trace in `traceresponse`; every error is `application/problem+json`.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas_of((ProblemDetails, OrderRequest, *answers)),
+            "securitySchemes": {"guest": _GUEST_COOKIE},
+        },
+    }
+
+
+def _describe(route: Route) -> Schema:
+    operation = OPERATIONS[route.method, route.path]
+    described: Schema = {
+        "operationId": operation.operation_id,
+        "summary": operation.summary,
+        "tags": [route.path.split("/")[2]],
+        "parameters": _parameters(route, operation),
+        "responses": {
+            str(operation.status): _answer(operation),
+            **_refusals(operation),
+        },
+    }
+    if operation.takes_order:
+        described["requestBody"] = {"required": True, "content": _json(OrderRequest)}
+    if route.path.startswith("/api/orders"):
+        described["security"] = [{"guest": []}]
+    return described
+
+
+def _parameters(route: Route, operation: Operation) -> list[Schema]:
+    parameters: list[Schema] = [
+        {"name": name, "in": "path", "required": True, **parameter}
+        for name, parameter in _PARAMETERS.items()
+        if f"{{{name}}}" in route.path
+    ]
+    if route.takes_query:
+        parameters += [
+            {"name": name, "in": "query", "description": text, "schema": schema}
+            for name, (text, schema) in _QUERY.items()
+        ]
+    return [*parameters, _KEY] if operation.takes_order else parameters
+
+
+def _answer(operation: Operation) -> Schema:
+    answer: Schema = {"description": operation.summary, "content": _json(operation.answer)}
+    if operation.takes_order:
+        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+    return answer
+
+
+def _refusals(operation: Operation) -> Schema:
+    refusals = problem_responses(*operation.refusals, *_EVERYWHERE)
+    for kind in _WITH_RETRY_AFTER:
+        refusals[kind.status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return {str(status): refusal for status, refusal in refusals.items()}
+
+
+def _json(model: type[BaseModel]) -> Schema:
+    content = {"schema": reference_to(model), "example": EXAMPLES[model.__name__]}
+    return {"application/json": content}

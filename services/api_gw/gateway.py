@@ -1,0 +1,170 @@
+"""What happens to a request that the table knows: limits, then one service, then its answer."""
+
+import math
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import aiohttp
+from opentelemetry import trace
+from starlette.types import Receive, Scope, Send
+
+from contracts.headers import GUEST
+from contracts.telemetry import (
+    GATEWAY_IN_FLIGHT,
+    GATEWAY_RETRIES,
+    GATEWAY_SHED,
+    METRICS,
+    ROUTE_CLASS,
+)
+from servicekit.connections import SAFE_METHODS, ConnectionFailed
+from servicekit.deadline import within
+from servicekit.forwarding import encoded_query, read_body, relay
+from servicekit.headers import end_to_end_headers
+from servicekit.problems import (
+    MEDIA_TYPE,
+    SAME_KEY,
+    BadGateway,
+    DeadlinePassed,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from servicekit.telemetry import create_counter, observe_gauges
+from servicekit.upstream import OutgoingRequest, Upstream, open_upstream
+from services.api_gw.limits import GuestRate, InFlightLimit, RetryBudget, TooManyInFlight
+from services.api_gw.settings import Settings
+from services.api_gw.table import Route, RouteClass, Service
+
+_GUEST_HEADER = GUEST.lower().encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One service behind the gateway, and what is allowed towards it."""
+
+    upstream: Upstream
+    in_flight: InFlightLimit
+    retries: RetryBudget
+
+
+class Gateway:
+    def __init__(self, backends: Mapping[Service, Backend], order_rate: GuestRate) -> None:
+        self._backends, self._order_rate = backends, order_rate
+        self._shed = create_counter(GATEWAY_SHED, METRICS)
+        observe_gauges(GATEWAY_IN_FLIGHT, METRICS, self._read_in_flight)
+
+    async def forward(
+        self,
+        route: Route,
+        parameters: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer with what the route's service answers, or raise the problem that keeps it from
+        that."""
+        trace.get_current_span().set_attribute(ROUTE_CLASS, route.route_class)
+        guest_id = _guest_of(scope)
+        if route.route_class is RouteClass.ORDER_PLACEMENT and guest_id:
+            self._require_order_rate(guest_id)
+        body = await read_body(scope, receive, route.body_limit_bytes)
+        if body is None:
+            return  # the client has left
+        backend = self._backends[route.service]
+        backend.retries.count_request()
+        request = _outgoing(route, parameters, scope, guest_id, body)
+        try:
+            with backend.in_flight.admitted():
+                async with within(route.timeout_seconds):
+                    answer = await backend.upstream.send(request)
+                    _refuse_failure(answer)
+                    await relay(answer, send)
+        except TooManyInFlight:
+            self._shed.add(1, {"reason": "in_flight", "route": route.route_class})
+            raise ServiceUnavailable(f"Too many requests are under way. {SAME_KEY}") from None
+
+    def _require_order_rate(self, guest_id: UUID) -> None:
+        if seconds := self._order_rate.seconds_to_wait(guest_id):
+            route = RouteClass.ORDER_PLACEMENT
+            self._shed.add(1, {"reason": "guest_rate", "route": route})
+            raise TooManyRequests(
+                f"Too many orders from one guest. {SAME_KEY}",
+                headers={"Retry-After": str(math.ceil(seconds))},
+            )
+
+    def _read_in_flight(self) -> Iterable[tuple[float, Mapping[str, str]]]:
+        return [
+            (backend.in_flight.count, {"upstream": service})
+            for service, backend in self._backends.items()
+        ]
+
+    async def check_alive(self, service: Service) -> None:
+        await self._backends[service].upstream.check_alive()
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    urls = {Service.HTTP: settings.service_http_url, Service.PUBLISHER: settings.publisher_url}
+    async with AsyncExitStack() as stack:
+        backends = {
+            service: await stack.enter_async_context(
+                _open_backend(service, url, settings.max_in_flight)
+            )
+            for service, url in urls.items()
+        }
+        yield Gateway(backends, GuestRate(settings.guest_order_rate))
+
+
+@asynccontextmanager
+async def _open_backend(service: Service, url: str, limit: int) -> AsyncIterator[Backend]:
+    budget = RetryBudget()
+    retries = create_counter(GATEWAY_RETRIES, METRICS)
+
+    def may_repeat(_failure: ConnectionFailed) -> bool:
+        if not budget.take():
+            return False
+        retries.add(1, {"upstream": service})
+        return True
+
+    # One connection more than requests, for the readiness check.
+    async with open_upstream(url, max_connections=limit + 1, may_repeat=may_repeat) as upstream:
+        yield Backend(upstream, InFlightLimit(limit), budget)
+
+
+def _outgoing(
+    route: Route, parameters: Mapping[str, str], scope: Scope, guest_id: UUID | None, body: bytes
+) -> OutgoingRequest:
+    headers = end_to_end_headers(scope, via="api-gw")
+    if guest_id:
+        headers[GUEST] = str(guest_id)
+    target = route.target(parameters)
+    if route.takes_query:
+        target += encoded_query(scope)
+    return OutgoingRequest(
+        route.method, target, headers, None if route.method in SAFE_METHODS else body
+    )
+
+
+def _guest_of(scope: Scope) -> UUID | None:
+    """The guest that the frontend names; nobody if it is not one well-formed name."""
+    values = [value for name, value in scope["headers"] if name == _GUEST_HEADER]
+    try:
+        guest_id = UUID(values[0].decode("ascii")) if len(values) == 1 else None
+    except ValueError:
+        return None
+    return guest_id if guest_id and str(guest_id).encode() == values[0].lower() else None
+
+
+def _refuse_failure(answer: aiohttp.ClientResponse) -> None:
+    """A problem that the service describes itself is passed on. Anything else that is its fault,
+    an unexpected error included, becomes a problem of this hop."""
+    status = answer.status
+    if status < 500 or (status != 500 and answer.headers.get("Content-Type") == MEDIA_TYPE):
+        return
+    answer.close()
+    if status == 503:
+        raise ServiceUnavailable(f"The service behind this one is not able now. {SAME_KEY}")
+    if status == 504:
+        raise DeadlinePassed(f"The service behind this one took too long. {SAME_KEY}")
+    raise BadGateway(f"The service behind this one failed. {SAME_KEY}")

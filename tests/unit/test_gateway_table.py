@@ -1,0 +1,63 @@
+"""The route table: what is in it, and that nothing else is."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.orders import MAX_PRODUCT_ID
+from servicekit.settings import ServiceSettings
+from services.api_gw.routes import api_routes
+from services.api_gw.settings import Settings
+from services.api_gw.table import TABLE, PathTemplate, routes_by_path
+from tests.hostile_paths import HOSTILE_PATHS
+
+PATHS = [PathTemplate(path) for path in routes_by_path()]
+
+
+@pytest.mark.parametrize("path", HOSTILE_PATHS)
+def test_a_hostile_path_is_none_of_the_table(path: str) -> None:
+    assert [template.parse(path.encode("latin-1")) for template in PATHS] == [None] * len(PATHS)
+
+
+@given(st.integers(1, MAX_PRODUCT_ID))
+def test_every_product_id_has_one_path(product_id: int) -> None:
+    template = PathTemplate("/api/products/{product_id}")
+    assert template.parse(b"/api/products/%d" % product_id) == {"product_id": str(product_id)}
+
+
+def test_an_order_id_is_built_in_its_canonical_form() -> None:
+    order_id = str(uuid4())
+    route = next(route for route in TABLE if route.path == "/api/orders/{order_id}")
+    parameters = PathTemplate(route.path).parse(f"/api/orders/{order_id.upper()}".encode())
+    assert parameters is not None
+    assert route.target(parameters) == f"/api/orders/{order_id}"
+
+
+@given(st.binary(max_size=60))
+def test_what_is_built_from_any_bytes_is_a_path_of_the_table(path: bytes) -> None:
+    """Whatever is accepted leads back to the very same parameters."""
+    for route in TABLE:
+        template = PathTemplate(route.path)
+        parameters = template.parse(b"/api/products/" + path)
+        if parameters is not None:
+            assert template.parse(route.target(parameters).encode()) == parameters
+
+
+def test_no_two_templates_take_the_same_path() -> None:
+    order_id = uuid4()
+    for path in ("/api/products", "/api/products/1", "/api/orders", f"/api/orders/{order_id}"):
+        assert sum(template.parse(path.encode()) is not None for template in PATHS) == 1
+
+
+def test_each_route_waits_longer_than_its_service_and_shorter_than_the_gateway() -> None:
+    service = ServiceSettings.model_fields["request_timeout_seconds"].default
+    gateway = Settings.model_fields["request_timeout_seconds"].default
+    assert all(service < route.timeout_seconds < gateway for route in TABLE)
+
+
+def test_only_http_is_routed() -> None:
+    """A WebSocket handshake finds nothing here."""
+    scope = {"type": "websocket", "raw_path": b"/api/products", "path": "/api/products"}
+    assert {route.matches(scope)[0].name for route in api_routes(b"{}")} == {"NONE"}
