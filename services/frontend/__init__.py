@@ -1,0 +1,1 @@
+"""The shop that people see: pages, guest and cart cookies, and `/api/*` for programs."""

@@ -1,0 +1,8 @@
+"""`python -m services.frontend`"""
+
+from servicekit.server import serve
+from services.frontend.app import create_app
+from services.frontend.settings import Settings
+
+if __name__ == "__main__":
+    serve(create_app, Settings)

@@ -1,0 +1,83 @@
+"""Builds the frontend: the trust boundary around pages and the passage to the gateway."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+
+from starlette.middleware import Middleware
+from starlette.types import Scope
+
+from contracts.headers import GUEST
+from servicekit.app import ServiceApp, create_service_app
+from servicekit.forwarding import ForwardingApp, Upstream, open_upstream
+from servicekit.http_client import check_alive, open_http_client
+from services.frontend.assets import Assets
+from services.frontend.boundary import TrustBoundary
+from services.frontend.cart import CartCookie
+from services.frontend.csrf import FormTokens
+from services.frontend.errors import create_problem_renderer
+from services.frontend.gate import RequestGate
+from services.frontend.gateway import Gateway
+from services.frontend.guest import GuestCookie, guest_of
+from services.frontend.pages import Pages
+from services.frontend.routes import page_routes
+from services.frontend.settings import Settings
+from services.frontend.shop import Shop
+
+API = "/api"
+
+
+def create_app(settings: Settings) -> TrustBoundary:
+    """The whole app, boundary included; nothing is opened before its lifespan starts."""
+    secrets, secure = settings.session_secrets, settings.cookie_secure
+    shop = Shop(
+        assets=(assets := Assets()),
+        cart_cookie=(cart_cookie := CartCookie(secrets, secure=secure)),
+        pages=(pages := Pages(settings, assets, cart_cookie)),
+        form_tokens=FormTokens(secrets),
+        secure=secure,
+    )
+    app = create_service_app(
+        settings,
+        title="Arloji",
+        description="The shop's pages; the API for programs is described at /api/openapi.json.",
+        open_resources=partial(_open_gateway, settings),
+        render_problem=create_problem_renderer(pages),
+        # The gateway describes the API; pages describe themselves.
+        openapi_url=None,
+    )
+    app.state.shop = shop
+    # The innermost: what it refuses is rendered, timed and traced like everything else.
+    app.user_middleware.append(Middleware(RequestGate))
+    app.router.redirect_slashes = False
+    app.mount(API, _create_passage(app))
+    app.include_router(page_routes())
+    return TrustBoundary(
+        app,
+        health=app.health,
+        guest_cookie=GuestCookie(secrets, secure=secure),
+        trusted_ingress=settings.trusted_ingress,
+        secure=secure,
+    )
+
+
+async def _open_gateway(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:
+    client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
+    app.state.gateway = Gateway(client)
+    app.state.upstream = await stack.enter_async_context(open_upstream(settings.api_gw_url))
+    app.health.add("api-gw", partial(check_alive, client))
+
+
+def _create_passage(app: ServiceApp) -> ForwardingApp:
+    """`/api/*` for programs: the gateway's routes, with the guest that the cookie names."""
+
+    def upstream_of(_scope: Scope) -> Upstream:
+        upstream = app.state.upstream
+        assert isinstance(upstream, Upstream)
+        return upstream
+
+    def own_headers(scope: Scope) -> Mapping[str, str]:
+        guest = guest_of(scope)
+        return {GUEST: str(guest.guest_id)} if guest.known else {}
+
+    return ForwardingApp(API, upstream_of=upstream_of, own_headers=own_headers, via="frontend")

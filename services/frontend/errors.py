@@ -1,0 +1,44 @@
+"""Refusals as pages in the guest's language, and as problem documents under `/api`."""
+
+from starlette.responses import Response
+from starlette.types import Scope
+
+from servicekit.problems import Problem, ProblemRenderer, problem_response
+from servicekit.telemetry import current_trace_id
+from services.frontend.pages import PRIVATE, Pages
+
+_FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
+_MAY_PASS = frozenset({429, 500, 502, 503, 504})
+# The watch on the page shows the status: 404 is four minutes past four.
+_FACE = (
+    "dial=ivory;finish=enamel;case=steel;strap=leather-tan;mm=40;trim=blued;"
+    "bezel=thin;index=arabic;hands=leaf;sub=small"
+)
+
+
+def create_problem_renderer(pages: Pages) -> ProblemRenderer:
+    def render(scope: Scope, problem: Problem) -> Response:
+        if _is_for_a_program(scope["path"]):
+            return problem_response(scope, problem)
+        visit = pages.visit(scope)
+        status = problem.status if f"error_title.{problem.status}" in visit.text.texts else 500
+        return pages.render(
+            visit,
+            "error.html",
+            status=problem.status,
+            cache_control=PRIVATE,
+            headers=problem.headers,
+            code=problem.status,
+            shown_status=status,
+            # What went wrong behind the shop, or came too fast, may work the next time.
+            retry_address=visit.here if problem.status in _MAY_PASS else "",
+            face=_FACE,
+            time=(status // 100, status % 100, 0),
+            trace_id=current_trace_id(),
+        )
+
+    return render
+
+
+def _is_for_a_program(path: str) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in _FOR_PROGRAMS)

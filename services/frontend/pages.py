@@ -1,0 +1,135 @@
+"""Renders pages: templates with the texts, the cart and the language of one request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from contracts.orders import MAX_QUANTITY
+from services.frontend import cart as carts
+from services.frontend import language as languages
+from services.frontend.assets import Assets
+from services.frontend.cart import Cart, CartCookie
+from services.frontend.faces import draw_face
+from services.frontend.formats import format_date, format_moment, format_number, format_rupiah
+from services.frontend.language import Language, choose_language, find_language, language_cookie
+from services.frontend.settings import Settings
+from services.frontend.texts import Texts, read_texts
+
+# A page shows a cart and may show orders: never in a shared cache, asked for again each time.
+_FRESH = "private, no-cache"
+# What holds a form of this guest or an order is not kept at all.
+PRIVATE = "no-store"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a request brought along that every page shows."""
+
+    request: Request
+    text: Texts
+    cart: Cart
+
+    @property
+    def language(self) -> Language:
+        return self.text.language
+
+    @cached_property
+    def here(self) -> str:
+        """The address of this page without a language, for coming back to it. A page that
+        answers a form cannot be asked for again; the cart is where it came from."""
+        if self.request.method not in {"GET", "HEAD"}:
+            return "/cart"
+        query = self.request.scope["query_string"]
+        # Two slashes at the start would name another host.
+        path = "/" + quote(self.request.scope["path"].lstrip("/"), errors="replace")
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        kept = [(name, value) for name, value in pairs if name != languages.PARAMETER]
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+
+class Pages:
+    """Built once; holds no connection."""
+
+    def __init__(self, settings: Settings, assets: Assets, cart_cookie: CartCookie) -> None:
+        self._settings = settings
+        self._texts = read_texts()
+        self._cart_cookie = cart_cookie
+        self._environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(
+            asset=assets.url,
+            draw_face=lambda spec, **kwargs: Markup(draw_face(spec, **kwargs)),
+            languages=tuple(Language),
+            max_quantity=MAX_QUANTITY,
+            trace_url=lambda trace_id: _fill(settings.trace_url_template, "trace_id", trace_id),
+            order_trace_url=lambda order_id: _fill(
+                settings.order_trace_url_template, "order_id", order_id
+            ),
+        )
+
+    def visit(self, scope: Scope) -> Visit:
+        request = Request(scope)
+        language = choose_language(
+            request.query_params.get(languages.PARAMETER),
+            request.cookies.get(languages.COOKIE_NAME),
+            request.headers.get("accept-language"),
+        )
+        cart = self._cart_cookie.read(request.cookies.get(carts.COOKIE_NAME))
+        return Visit(request, self._texts[language], cart)
+
+    def render(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        status: int = 200,
+        cache_control: str = _FRESH,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """A whole page; remembers the language if the address asks for one."""
+        text = visit.text
+        html = self._environment.get_template(template).render(
+            visit=visit,
+            text=text,
+            language=visit.language,
+            number=lambda number: format_number(number, visit.language),
+            rupiah=lambda amount: format_rupiah(amount, visit.language),
+            day=lambda day: format_date(day, text),
+            moment=lambda moment: format_moment(moment, text),
+            **context,
+        )
+        response = HTMLResponse(
+            html,
+            status_code=status,
+            headers={
+                "Cache-Control": cache_control,
+                "Content-Language": visit.language,
+                "Vary": "Cookie, Accept-Language",
+                **(headers or {}),
+            },
+        )
+        if find_language(visit.request.query_params.get(languages.PARAMETER)):
+            secure = self._settings.cookie_secure
+            response.headers.append("Set-Cookie", language_cookie(visit.language, secure=secure))
+        return response
+
+
+def _fill(template: str, name: str, value: object) -> str:
+    """Not `str.format`: an operator's URL may hold braces of its own."""
+    return template.replace(f"{{{name}}}", str(value))

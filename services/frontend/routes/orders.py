@@ -1,0 +1,181 @@
+"""`/orders`: sending the form, following one order, listing this guest's."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from contracts.orders import Customer, OrderReason, OrderStatus, OrderView
+from servicekit.deadline import remaining_seconds, within
+from servicekit.problems import (
+    BadGateway,
+    DeadlinePassed,
+    IdempotencyKeyReused,
+    NotFound,
+    Problem,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from services.frontend.checkout import (
+    OrderForm,
+    checkout_cookie,
+    read_customer,
+    read_order_form,
+    start_checkout,
+)
+from services.frontend.forms import read_form
+from services.frontend.guest import guest_of
+from services.frontend.order_pages import find_products_if_possible, summarise_if_possible
+from services.frontend.pages import PRIVATE
+from services.frontend.shop import gateway_of, shop_of
+
+router = APIRouter()
+
+# What the page says about each way in which sending an order can fail.
+_PROBLEMS: dict[type[Problem], str] = {
+    IdempotencyKeyReused: "key_reuse",
+    TooManyRequests: "busy",
+    BadGateway: "unclear",
+    DeadlinePassed: "unclear",
+    ServiceUnavailable: "unavailable",
+}
+# The gateway's own limit is a second shorter than ours; this is less than the difference.
+_KEEP_BACK_SECONDS = 0.9
+# Seconds until a page without JavaScript asks again.
+_REFRESH_SECONDS, _REFRESH_HELD_SECONDS = 2, 30
+
+
+@router.post("/orders")
+async def send_order(request: Request) -> Response:
+    shop = shop_of(request)
+    guest = guest_of(request.scope)
+    form = read_order_form(await read_form(request))
+    if not guest.known:
+        return await _render_form(request, form, status=401, problem="guest")
+    if not shop.form_tokens.is_valid(form.token, guest.guest_id):
+        return await _render_form(request, form, status=403, problem="token")
+    customer, errors = read_customer(form.typed)
+    if customer is None:
+        return await _render_form(request, form, status=422, errors=errors)
+    return await _post_order(request, form, customer)
+
+
+async def _post_order(request: Request, form: OrderForm, customer: Customer) -> Response:
+    shop = shop_of(request)
+    guest_id = guest_of(request.scope).guest_id
+    try:
+        async with within(_time_for_posting()):
+            order_id = await gateway_of(request).post_order(
+                guest_id, form.key, form.order(customer)
+            )
+    except Problem as problem:
+        return await _render_failure(request, form, problem)
+    response = RedirectResponse(f"/orders/{order_id}", 303)
+    left = shop.pages.visit(request.scope).cart.without(form.lines)
+    response.headers.append("Set-Cookie", shop.cart_cookie.set_cookie(left))
+    response.headers.append("Set-Cookie", checkout_cookie(None, secure=shop.secure))
+    return response
+
+
+def _time_for_posting() -> float:
+    """Enough is kept back to show the form again before this request's own time is over."""
+    left = remaining_seconds() or 0.0
+    return max(left - _KEEP_BACK_SECONDS, left / 2)
+
+
+async def _render_failure(request: Request, form: OrderForm, problem: Problem) -> Response:
+    """The same form with the same key: whatever went wrong, it may be sent again."""
+    response = await _render_form(
+        request,
+        form,
+        status=problem.status,
+        problem=_PROBLEMS.get(type(problem), "refused"),
+        headers=problem.headers,
+    )
+    if isinstance(problem, IdempotencyKeyReused):
+        # The cart is to offer a new order, not the one that this key stands for.
+        fresh = checkout_cookie(start_checkout(), secure=shop_of(request).secure)
+        response.headers.append("Set-Cookie", fresh)
+    return response
+
+
+async def _render_form(
+    request: Request,
+    form: OrderForm,
+    *,
+    status: int,
+    problem: str = "",
+    errors: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    shop = shop_of(request)
+    token = shop.form_tokens.create_token(guest_of(request.scope).guest_id)
+    summary = await summarise_if_possible(gateway_of(request), form.lines)
+    return shop.pages.render(
+        shop.pages.visit(request.scope),
+        "checkout.html",
+        status=status,
+        cache_control=PRIVATE,
+        headers=headers,
+        summary=summary,
+        form=replace(form, token=token),
+        errors=errors or {},
+        problem=problem,
+        price_changed=summary.complete and summary.total_idr != form.expected_total_idr,
+    )
+
+
+@router.get("/orders/{order_id}")
+async def show_order(request: Request, order_id: str) -> Response:
+    shop = shop_of(request)
+    guest = guest_of(request.scope)
+    if not guest.known:
+        raise NotFound("No such order.")
+    order = await gateway_of(request).fetch_order(guest.guest_id, _read_order_id(order_id))
+    products = await find_products_if_possible(
+        gateway_of(request), (line.product_id for line in order.items)
+    )
+    return shop.pages.render(
+        shop.pages.visit(request.scope),
+        "order.html",
+        cache_control=PRIVATE,
+        order=order,
+        state=_state_of(order),
+        products=products,
+        refresh_seconds=_refresh_seconds(order),
+    )
+
+
+@router.get("/orders")
+async def list_orders(request: Request) -> Response:
+    shop = shop_of(request)
+    guest = guest_of(request.scope)
+    orders = await gateway_of(request).fetch_orders(guest.guest_id) if guest.known else ()
+    return shop.pages.render(
+        shop.pages.visit(request.scope),
+        "orders.html",
+        cache_control=PRIVATE,
+        orders=[(order, _state_of(order)) for order in orders],
+    )
+
+
+def _read_order_id(text: str) -> UUID:
+    try:
+        order_id = UUID(text)
+    except ValueError:
+        order_id = None
+    if order_id is None or str(order_id) != text.lower():
+        raise NotFound("No such order.")
+    return order_id
+
+
+def _state_of(order: OrderView) -> str:
+    """The status, or `held`, which a guest should not have to read off a reason."""
+    return "held" if order.reason is OrderReason.HELD else str(order.status)
+
+
+def _refresh_seconds(order: OrderView) -> int | None:
+    if order.status is not OrderStatus.ACCEPTED:
+        return None
+    return _REFRESH_HELD_SECONDS if order.reason is OrderReason.HELD else _REFRESH_SECONDS

@@ -1,0 +1,55 @@
+"""What the frontend reads from its environment."""
+
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from servicekit.settings import Port, ServiceSettings
+
+MIN_SECRET_LENGTH = 32
+
+
+class Settings(ServiceSettings):
+    # A secret must not appear in the message that refuses it.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    service_name: ClassVar[str] = "frontend"
+
+    port: Port = 8080
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 6
+    api_gw_url: str = "http://127.0.0.1:8081"
+    # One secret per line: the first signs, all of them verify. There is no default.
+    session_secret: SecretStr
+    # True behind TLS: cookies are then `Secure`, the guest's has the `__Host-` prefix, and
+    # browsers are told to stay with https.
+    cookie_secure: bool = False
+    # Networks whose `Forwarded`, `X-Forwarded-*` and `X-Real-IP` are kept, by commas.
+    trusted_ingress: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # Where a person finds the trace of an error or of an order; empty shows no link.
+    trace_url_template: str = "http://127.0.0.1:4318/traces/{trace_id}"
+    order_trace_url_template: str = "http://127.0.0.1:4318/orders/{order_id}"
+
+    @field_validator("trusted_ingress", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("session_secret")
+    @classmethod
+    def _refuse_weak_secrets(cls, value: SecretStr) -> SecretStr:
+        secrets = value.get_secret_value().split()
+        if not secrets or any(len(secret) < MIN_SECRET_LENGTH for secret in secrets):
+            raise ValueError(
+                "SESSION_SECRET needs one secret per line, each of at least "
+                f"{MIN_SECRET_LENGTH} characters without spaces"
+            )
+        return value
+
+    @cached_property
+    def session_secrets(self) -> tuple[str, ...]:
+        return tuple(self.session_secret.get_secret_value().split())

@@ -1,0 +1,345 @@
+"""The shop in a real browser: by mouse and by keyboard, with and without JavaScript, on a desk
+and on a phone, in both languages, and without a barrier that axe knows of."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from tests.e2e.conftest import CUSTOMER, eventually
+from tests.servers import find_program
+from tests.stack import RunningStack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+_FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+_PATIENCE_MILLISECONDS = 30_000
+# `make screenshot` sets it.
+SCREENSHOT = os.environ.get("SCREENSHOT")
+CONFIRMED = {"id": "Dikonfirmasi", "en": "Confirmed"}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = find_program("chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def contexts(chromium: Browser, stack: RunningStack) -> Iterator["Contexts"]:
+    opened = Contexts(chromium, stack.shop_url)
+    yield opened
+    opened.close()
+
+
+class Contexts:
+    """Fresh visitors. Whatever they do, no page may complain or ask for anything from elsewhere."""
+
+    def __init__(self, chromium: Browser, shop_url: str) -> None:
+        self._chromium, self._shop_url = chromium, shop_url
+        self._open: list[BrowserContext] = []
+        self.complaints: list[str] = []
+
+    def visitor(
+        self,
+        *,
+        language: str = "id",
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        scripts: bool = True,
+    ) -> Page:
+        context = self._chromium.new_context(
+            base_url=self._shop_url,
+            locale={"id": "id-ID", "en": "en-GB"}[language],
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+        )
+        context.set_default_timeout(_PATIENCE_MILLISECONDS)
+        self._open.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._note_request)
+        return page
+
+    def close(self) -> None:
+        for context in self._open:
+            context.close()
+        assert self.complaints == []
+
+    def _note(self, kind: str, text: str) -> None:
+        # The browser's own remark about an error page that was asked for.
+        if kind in {"error", "warning"} and "Failed to load resource" not in text:
+            self.complaints.append(text)
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith((self._shop_url, "data:")):
+            self.complaints.append(f"asked for {request.url}")
+
+
+def put_in_cart(page: Page, number: int = 0) -> None:
+    """A watch with plenty in stock."""
+    page.goto("/?sort=-price&q=batik" if number else "/?q=batik")
+    page.locator(".card:has(.stock-available) a").nth(number).click()
+    page.locator(".add button").click()
+    expect(page).to_have_url(re.compile("/cart"))
+
+
+def fill_in(page: Page, **other: str) -> None:
+    for name, value in {**CUSTOMER, **other}.items():
+        page.fill(f"#{name}", value)
+
+
+def order(page: Page) -> None:
+    fill_in(page)
+    page.locator(".order-form button").click()
+    expect(page).to_have_url(re.compile(r"/orders/[0-9a-f-]{36}$"))
+
+
+def expect_end(page: Page, language: str = "id") -> None:
+    expect(page.locator(".order-status")).to_have_text(
+        CONFIRMED[language], timeout=_PATIENCE_MILLISECONDS
+    )
+
+
+def test_a_customer_finds_orders_and_sees_it_confirmed(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    page.goto("/")
+    page.get_by_label("Cari arloji").fill("parang")
+    page.get_by_role("button", name="Cari").click()
+    expect(page).to_have_url(re.compile(r"/\?q=parang$"))
+    name = page.locator(".card:has(.stock-available) .card-name").first.inner_text()
+    page.get_by_role("link", name=name).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.get_by_label("Jumlah").fill("2")
+    page.get_by_role("button", name="Masukkan ke keranjang").click()
+    expect(page.get_by_role("status")).to_contain_text("sudah masuk keranjang")
+    total = page.locator(".order-total .price").inner_text()
+    order(page)
+    expect_end(page)
+    expect(page.locator(".basket-total")).to_contain_text(total)
+    page.get_by_role("link", name="Semua pesanan").click()
+    expect(page.locator(".orders li")).to_have_count(1)
+    page.goto("/cart")
+    expect(page.get_by_role("heading", level=2)).to_have_text("Keranjang Anda masih kosong")
+
+
+def test_the_order_page_follows_the_order_without_being_loaded_again(
+    contexts: Contexts, stack: RunningStack
+) -> None:
+    page = contexts.visitor(language="en")
+    put_in_cart(page)
+    stack.pause("consumer")
+    try:
+        order(page)
+        expect(page.locator(".order-status")).to_have_text("Accepted, in progress")
+        page.evaluate("window.stillTheSamePage = true")
+    finally:
+        stack.resume("consumer")
+    expect_end(page, "en")
+    expect(page.get_by_role("status")).to_contain_text("set aside from the stock")
+    expect(page.locator(".basket-total .price")).to_be_visible()
+    assert page.evaluate("window.stillTheSamePage")
+    assert "Confirmed" in page.title()
+
+
+def test_everything_works_without_javascript(contexts: Contexts, stack: RunningStack) -> None:
+    page = contexts.visitor(scripts=False, width=390)
+    page.goto("/")
+    page.locator(".more-filters summary").click()
+    page.select_option("#brand", "Samudra")
+    page.fill("#max_price", "20.000.000")
+    page.get_by_role("button", name="Terapkan").click()
+    assert "brand=Samudra" in page.url
+    page.locator(".card:has(.stock-available) a").first.click()
+    page.locator(".add button").click()
+    page.locator(".line-tools input[type=number]").fill("2")
+    page.get_by_role("button", name=re.compile("^Ubah jumlah")).click()
+    expect(page.locator(".line-tools input[type=number]")).to_have_value("2")
+    stack.pause("consumer")
+    try:
+        order(page)
+        expect(page.locator(".order-status")).to_have_text("Diterima, sedang diproses")
+    finally:
+        stack.resume("consumer")
+    expect_end(page)
+
+
+def test_orders_and_errors_lead_to_their_traces(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    put_in_cart(page)
+    order(page)
+    links = [page.get_by_role("link", name="Jejak pesanan ini").get_attribute("href")]
+    page.goto("/nowhere")
+    links.append(page.get_by_role("link", name="Buka jejaknya").get_attribute("href"))
+    for link in links:
+        assert link
+        # Spans leave each process now and then, not at once.
+        eventually(lambda link=link: page.request.get(link).status, lambda status: status == 200)
+
+
+def test_a_double_click_and_going_back_make_one_order(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    put_in_cart(page)
+    fill_in(page)
+    page.locator(".order-form button").dblclick()
+    expect(page).to_have_url(re.compile(r"/orders/[0-9a-f-]{36}$"))
+    first = page.url
+    page.go_back()
+    if page.locator(".order-form").count():
+        order(page)
+        assert page.url == first
+    page.goto("/orders")
+    expect(page.locator(".orders li")).to_have_count(1)
+
+
+def test_wrong_fields_are_named_led_to_and_keep_what_was_typed(contexts: Contexts) -> None:
+    page = contexts.visitor(language="en")
+    put_in_cart(page)
+    fill_in(page, email="sari", address=" ")
+    page.locator(".order-form button").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text("2 fields need a correction")
+    summary.get_by_role("link").first.click()
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    expect(page.get_by_label("E-mail address")).to_have_value("sari")
+    expect(page.get_by_label("Name")).to_have_value(CUSTOMER["name"])
+    order(page)
+
+
+def test_the_language_is_switched_and_stays(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    page.goto("/?q=batik")
+    expect(page.locator("html")).to_have_attribute("lang", "id")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert urlsplit(page.url).query == "q=batik"
+    expect(page.get_by_label("Search watches")).to_have_value("batik")
+    page.goto("/orders")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your orders")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard does not reach {target}")
+
+
+def test_a_keyboard_is_enough(contexts: Contexts) -> None:
+    page = contexts.visitor(language="en")
+    page.goto("/?q=truntum")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    tab_to(page, page.locator(".card:has(.stock-available) a").first)
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Add to cart"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/cart"))
+    for name, value in CUSTOMER.items():
+        tab_to(page, page.locator(f"#{name}"))
+        page.keyboard.type(value)
+    tab_to(page, page.get_by_role("button", name="Order now"))
+    page.keyboard.press("Enter")
+    expect_end(page, "en")
+
+
+def test_the_hands_show_the_time(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    put_in_cart(page)
+    page.locator(".line-name a").click()
+    turned = page.locator(".product-face .minute-hand").get_attribute("transform") or ""
+    now = datetime.fromisoformat(
+        page.evaluate("new Date(Date.now() - new Date().getTimezoneOffset() * 6e4).toISOString()")
+    )
+    match = re.match(r"rotate\(([\d.]+) 100 130\)", turned)
+    assert match
+    shown_minutes, minutes = float(match[1]) / 6, now.minute + now.second / 60
+    assert min((shown_minutes - minutes) % 60, (minutes - shown_minutes) % 60) < 1
+
+
+def visit_every_page(page: Page, language: str) -> Iterator[str]:
+    """Leaves the browser on one page after the other."""
+    for path in (
+        "/",
+        "/?q=batik&max_price=1",
+        "/?q=samudra&sort=price",
+        "/?min_price=x",
+        "/?page=99",
+    ):
+        page.goto(path)
+        yield path
+    for path in ("/orders", "/cart", "/nowhere"):
+        page.goto(path)
+        yield f"{path}, empty"
+    page.goto("/?q=mendung")
+    page.locator(".card:has(.stock-available) a").first.click()
+    yield "a product"
+    page.locator(".add button").click()
+    yield "the cart"
+    page.locator(".order-form button").click()
+    yield "the form with errors"
+    order(page)
+    expect_end(page, language)
+    yield "an order"
+    page.goto("/orders")
+    yield "the orders"
+
+
+_TOO_LOW_FOR_A_THUMB = """() =>
+    [...document.querySelectorAll("button, input:not([type=hidden]), select, nav a, summary")]
+        .filter(element => element.checkVisibility())
+        .filter(element => element.getBoundingClientRect().height < 40)
+        .map(element => element.outerHTML)"""
+
+
+@pytest.mark.parametrize(
+    ("language", "dark", "width"), [("id", False, 1280), ("en", True, 360)], ids=["desk", "phone"]
+)
+def test_no_page_has_a_barrier(contexts: Contexts, language: str, dark: bool, width: int) -> None:
+    page, axe = contexts.visitor(language=language, dark=dark, width=width), Axe()
+    for name in visit_every_page(page, language):
+        # The drawings are hidden from assistive technology, and large.
+        found = axe.run(page, context={"exclude": [".watch-face"]})
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate(_TOO_LOW_FOR_A_THUMB) == [], name
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        assert page.title().endswith("· Arloji"), name
+
+
+def test_the_screenshot_shows_the_catalogue(contexts: Contexts, tmp_path: Path) -> None:
+    page = contexts.visitor(language="en", height=1120)
+    page.goto("/")
+    page.locator(".card").first.wait_for()
+    path = Path(SCREENSHOT) if SCREENSHOT else tmp_path / "screenshot.png"
+    page.screenshot(path=path)
+    assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,268 @@
+"""The boundary in place: headers of every answer, claims that do not get in, `/api`."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, format_trace_id
+
+from contracts.headers import GUEST
+from servicekit.deadline import TIMEOUT_HEADER
+from services.frontend.app import create_app
+from tests.asgi import running, served
+from tests.integration.frontend.browsing import Browser
+from tests.integration.frontend.conftest import RunningShop, settings_for
+from tests.scripted_gateway import ScriptedGateway, problem
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+# Every route, and every kind of error. (method, path, status)
+ANSWERS = [
+    *(("GET", path, 200) for path in ("/", "/cart", "/orders", "/favicon.svg", "/robots.txt")),
+    *(("GET", path, 200) for path in ("/static/style.css", "/static/shop.js", "/healthz")),
+    *(("GET", path, 200) for path in ("/api/products", "/api/brands", "/api/openapi.json")),
+    ("GET", "/products/17", 308),
+    ("GET", "/?page=x", 422),
+    ("GET", "/nowhere", 404),
+    ("GET", "/orders/x", 404),
+    ("GET", "/api/nowhere", 404),
+    ("GET", "/api", 404),
+    ("GET", "/api/%2e%2e/healthz", 404),
+    ("GET", "/static/x", 404),
+    ("DELETE", "/", 405),
+    ("POST", "/cart", 415),
+    ("POST", "/orders", 415),
+    ("GET", "/openapi.json", 404),
+    ("GET", "/docs", 404),
+]
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+FORGED = {
+    "traceparent": TRACEPARENT,
+    "tracestate": "a=b",
+    "baggage": "admin=1",
+    "Forwarded": "for=1.2.3.4",
+    "X-Forwarded-For": "1.2.3.4",
+    "X-Forwarded-Host": "evil.example",
+    "X-Real-IP": "1.2.3.4",
+    GUEST: str(uuid.uuid4()),
+    TIMEOUT_HEADER: "1",
+    "X-Arloji-Admin": "1",
+}
+
+CUSTOMER = {"name": "Sari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
+async def test_every_answer_carries_the_security_headers(
+    browser: Browser, method: str, path: str, status: int
+) -> None:
+    answer = await browser.http.request(method, path)
+    assert answer.status_code == status
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.headers.get_list(name) == [value]
+    assert "strict-transport-security" not in answer.headers
+    probes = {"/healthz"}
+    assert ("traceresponse" in answer.headers) is (path not in probes)
+
+
+@pytest.mark.parametrize("path", [path for method, path, _ in ANSWERS if method == "GET"])
+async def test_head_is_get_without_a_body(running_shop: RunningShop, path: str) -> None:
+    async with httpx.AsyncClient(base_url=running_shop.url) as http:
+        head, get = await http.head(path), await http.get(path)
+    assert head.status_code == get.status_code
+    assert head.content == b""
+    for name in ("content-type", "content-length"):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/products", "/orders", "/api/orders"])
+async def test_claims_about_trace_origin_guest_and_time_do_not_get_in(
+    browser: Browser, gateway: ScriptedGateway, path: str
+) -> None:
+    await browser.http.get(path, headers=FORGED)
+    guest = browser.http.cookies["arloji_guest"].split(".")[0]
+    assert gateway.calls
+    for call in gateway.calls:
+        assert call.all(GUEST) in ([], [guest])
+        assert int(call.all(TIMEOUT_HEADER)[0]) > 1
+        assert TRACEPARENT.split("-")[1] not in call.all("traceparent")[0]
+        names = {name for name, _ in call.headers}
+        assert names.isdisjoint(
+            {"baggage", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cookie"}
+        )
+        assert "x-arloji-admin" not in names
+
+
+async def test_a_host_of_ones_own_choosing_appears_nowhere(browser: Browser) -> None:
+    answer = await browser.http.get("/nowhere", headers={"Host": "evil.example"})
+    assert "evil" not in answer.text
+    redirect = await browser.http.get("/products/17", headers={"Host": "evil.example"})
+    assert redirect.headers["location"].startswith("/products/")
+
+
+async def test_a_tampered_guest_cookie_is_a_new_guest(
+    browser: Browser, stranger: Browser, gateway: ScriptedGateway
+) -> None:
+    await stranger.get("/")
+    mine, theirs = (one.http.cookies["arloji_guest"] for one in (browser, stranger))
+    forged = f"{theirs.split('.')[0]}.{mine.split('.')[1]}"
+    for cookie in (forged, mine[:-3], mine.upper(), "", "x" * 4000):
+        gateway.calls.clear()
+        answer = await browser.http.get("/api/orders", headers={"Cookie": f"arloji_guest={cookie}"})
+        (call,) = gateway.calls
+        assert call.all(GUEST) == []
+        assert answer.headers["set-cookie"].startswith("arloji_guest=")
+
+
+async def test_a_program_without_a_cookie_orders_nothing_and_gets_one(
+    stranger: Browser, gateway: ScriptedGateway
+) -> None:
+    order = {"headers": {"Idempotency-Key": "k"}, "json": {"items": []}}
+    answer = await stranger.http.post("/api/orders", **order)  # type: ignore[arg-type]
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:arloji:problem:guest-required"
+    assert "arloji_guest=" in answer.headers["set-cookie"]
+    assert gateway.calls == []
+
+
+async def test_api_requests_pass_as_they_are(browser: Browser, gateway: ScriptedGateway) -> None:
+    body = json.dumps({"items": [{"product_id": 1, "quantity": 1}], "customer": CUSTOMER}).encode()
+    answer = await browser.http.post(
+        "/api/orders?x=%41&y=",
+        content=body,
+        headers={"Content-Type": "application/json", "Idempotency-Key": "k-1"},
+    )
+    assert answer.status_code == 202
+    (call,) = gateway.calls
+    assert call.body == body
+    assert call.query == {"x": "A", "y": ""}
+    assert call.all("idempotency-key") == ["k-1"]
+    assert answer.headers["location"] == answer.json()["status_url"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422, 429, 502, 503, 504])
+async def test_problems_of_the_gateway_pass_as_they_are(
+    browser: Browser, gateway: ScriptedGateway, status: int
+) -> None:
+    gateway.answers["GET /api/products"] = lambda: problem(status, "x", Retry_After="9")
+    answer = await browser.http.get("/api/products")
+    assert answer.status_code == status
+    assert answer.json()["type"] == "urn:arloji:problem:x"
+    assert answer.headers["retry-after"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, b"{}", 403),
+        ({"Origin": "https://evil.example"}, b"{}", 403),
+        ({}, b"x" * 65537, 413),
+    ],
+)
+async def test_the_boundary_refuses_programs_by_problem(
+    browser: Browser,
+    gateway: ScriptedGateway,
+    headers: dict[str, str],
+    content: bytes,
+    status: int,
+) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k", **headers}
+    answer = await browser.http.post("/api/orders", headers=headers, content=content)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert set(document) == {"type", "title", "status", "detail", "instance", "trace_id"}
+    assert document["trace_id"] == answer.headers["traceresponse"].split("-")[1]
+    assert gateway.calls == []
+
+
+async def test_a_chunked_body_is_held_to_the_limit_on_every_way_in(browser: Browser) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(70):
+            yield b"x" * 1000
+
+    for path, media_type in (
+        ("/api/orders", "application/json"),
+        ("/cart", "application/x-www-form-urlencoded"),
+    ):
+        answer = await browser.http.post(
+            path, content=chunks(), headers={"Content-Type": media_type}
+        )
+        assert answer.status_code == 413, path
+
+
+def of_kind(spans: InMemorySpanExporter, kind: SpanKind) -> list[ReadableSpan]:
+    return [span for span in spans.get_finished_spans() if span.kind is kind]
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "hops"),
+    [("/", "/", 2), ("/products/17", "/products/{slug}", 1), ("/api/products?q=a", "/api", 1)],
+)
+async def test_each_hop_is_one_client_span_of_the_requests_trace(
+    browser: Browser, spans: InMemorySpanExporter, path: str, route: str, hops: int
+) -> None:
+    answer = await browser.http.get(path)
+    (server,) = of_kind(spans, SpanKind.SERVER)
+    clients = of_kind(spans, SpanKind.CLIENT)
+    assert server.name == f"GET {route}"
+    assert len(clients) == hops
+    for span in (server, *clients):
+        assert span.context
+        assert format_trace_id(span.context.trace_id) == answer.headers["traceresponse"][3:35]
+        assert (span is server) is (span.parent is None)
+
+
+async def test_spans_hold_no_personal_data(browser: Browser, spans: InMemorySpanExporter) -> None:
+    form = (await browser.put_in_cart(5)).form("/orders")
+    await browser.submit(form, **CUSTOMER)
+    recorded = "".join(span.to_json() for span in spans.get_finished_spans())
+    assert "POST /orders" in recorded
+    assert [value for value in CUSTOMER.values() if value in recorded] == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def secure_shop() -> AsyncIterator[httpx.AsyncClient]:
+    gateway = ScriptedGateway()
+    async with served(gateway.app()) as url:
+        settings = settings_for(url, cookie_secure=True, trace_url_template="")
+        async with running(create_app(settings)) as http:
+            http.base_url = httpx.URL("https://test")
+            yield http
+
+
+async def test_behind_tls_cookies_are_secure_and_browsers_stay(
+    secure_shop: httpx.AsyncClient,
+) -> None:
+    answer = await secure_shop.get("/?lang=en")
+    cookies = answer.headers.get_list("set-cookie")
+    assert any(cookie.startswith("__Host-arloji_guest=") for cookie in cookies)
+    assert all(cookie.endswith("; Secure") for cookie in cookies)
+    assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+    fields = {"action": "add", "product_id": "5"}
+    added = await secure_shop.post("/cart", data=fields)
+    assert added.headers.get_list("set-cookie")[0].endswith("; Secure")
+    cart = await secure_shop.get("/cart")
+    assert all(cookie.endswith("; Secure") for cookie in cart.headers.get_list("set-cookie"))
+
+
+async def test_without_a_place_for_traces_no_link_is_shown(secure_shop: httpx.AsyncClient) -> None:
+    page = await secure_shop.get("/nowhere")
+    assert "Nomor jejak" in page.text
+    assert "Buka jejaknya" not in page.text
