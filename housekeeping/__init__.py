@@ -1,0 +1,1 @@
+"""What an operator runs now and then, beside the services: `python -m housekeeping`."""

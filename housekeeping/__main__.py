@@ -1,0 +1,39 @@
+"""`python -m housekeeping reconcile|bootstrap`: work around the shop, one command each.
+
+Exit codes: 0 all is well, 1 something was found that must be looked at, 2 the command could not
+do its work.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from housekeeping import bootstrap, reconcile
+from housekeeping.settings import HousekeepingSettings
+
+# Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
+_COMMANDS = {"reconcile": reconcile, "bootstrap": bootstrap}
+_COULD_NOT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m housekeeping", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in _COMMANDS.items():
+        described = (command.__doc__ or "").partition("\n\n")[0]
+        command.add_arguments(commands.add_parser(name, help=described, description=described))
+    options = parser.parse_args(arguments)
+    try:
+        code: int = _COMMANDS[options.command].run(options, HousekeepingSettings())
+    except (RedisError, SQLAlchemyError, OSError, reconcile.NothingToCompare) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        print(f"{options.command} failed: {reason}", file=sys.stderr)
+        return _COULD_NOT
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
