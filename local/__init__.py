@@ -1,0 +1,1 @@
+"""The embedded run: every part of the shop as a process of this machine, started by one command."""
