@@ -1,0 +1,73 @@
+# Everything that people and CI do here; `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check lock bench load screenshot clean
+
+# Any Python from 3.11: make run PYTHON=python3.12
+PYTHON ?= python3
+# Passed on: make run OPTIONS='--set consumer.LOG_LEVEL=DEBUG', make test TESTS='-k cart'
+OPTIONS ?=
+TESTS ?=
+
+VENV := .venv/bin/python
+ENVIRONMENT := @command -v $(PYTHON) >/dev/null || \
+	{ echo "There is no $(PYTHON): install Python 3.11 or newer, or name it with PYTHON=…" >&2; exit 1; }; \
+	$(PYTHON) tools/bootstrap.py
+
+help: ## This list
+	@echo "make <target>, where target is one of"
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  \1	\2/p' Makefile
+
+run: ## Set up what is missing, start the shop, stop it with Ctrl-C
+	$(ENVIRONMENT) local
+	@exec $(VENV) -m local --end-with-parent $$PPID $(OPTIONS)
+
+demo: ## Play a customer against the running shop; print the stored row and the trace
+	$(ENVIRONMENT) local
+	@exec $(VENV) -m local.demo $(OPTIONS)
+
+test: ## Run every test that this machine can run, and say what it skipped and why
+	$(ENVIRONMENT) test load
+	@exec $(VENV) -m pytest $(TESTS)
+
+check: ## Complain about format, lint, types and whatever the repository says twice
+	$(ENVIRONMENT) test
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m ruff check .
+	@$(VENV) -m mypy
+	@$(VENV) -m pytest --quiet tests/conformance
+
+LOCK := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(OPTIONS)
+
+lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upgrade)
+	$(ENVIRONMENT) local
+	@$(VENV) -m pip install --quiet --upgrade --target .venv/lock --require-hashes -r requirements/lock.txt
+	@$(LOCK) --output-file requirements/services.txt pyproject.toml
+	@$(LOCK) --output-file requirements/local.txt pyproject.toml --group local
+	@$(LOCK) --output-file requirements/test.txt pyproject.toml --group local --group test
+	@$(LOCK) --output-file requirements/load.txt --group pyproject.toml:load
+
+bench: ## Measure the request path; prints ratios
+	$(ENVIRONMENT) local
+	@exec $(VENV) -m loadtest $(OPTIONS)
+
+# make load URL=… STEPS=20,40,80 SECONDS=30 WORKERS=2 USAGE=var OPTIONS='--arrivals constant'
+URL ?= http://127.0.0.1:8080
+STEPS ?= 20,40,80
+SECONDS ?= 30
+USAGE ?=
+WORKERS ?= 1
+
+load: ## Offer a shop rising rates; print percentiles and a verdict, save a plot
+	$(ENVIRONMENT) load
+	@exec .venv/load/bin/python -m locust -f loadtest/locustfile.py --headless --host $(URL) \
+		--steps $(STEPS) --step-seconds $(SECONDS) --usage "$(USAGE)" \
+		$(if $(filter-out 1,$(WORKERS)),--processes $(WORKERS)) $(OPTIONS)
+
+screenshot: ## Take the picture in the README anew
+	$(ENVIRONMENT) test
+	@SCREENSHOT=docs/screenshot.png $(VENV) -m pytest --quiet tests/e2e/test_browser.py -k screenshot
+
+clean: ## Remove the environment and all caches; the data in var/ stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

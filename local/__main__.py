@@ -1,0 +1,87 @@
+"""`python -m local`: the whole shop on this machine, until Ctrl-C."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from local.child import Household
+from local.console import say
+from local.launcher import Launcher
+from local.layout import PORTS, DataFolder, Ports, StartRefused
+from local.plan import (
+    SETTABLE,
+    Plan,
+    parse_override,
+    require_readable_queue,
+    wants_own_telemetry,
+)
+from local.redis_program import RedisProgram, find_redis
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SERVICE.NAME=VALUE",
+        help=f"one service's environment; may be repeated; services: {', '.join(SETTABLE)}",
+    )
+    parser.add_argument(
+        "--no-telemetry", action="store_true", help="start no receiver and export nothing"
+    )
+    parser.add_argument(
+        "--stand-in",
+        action="store_true",
+        help="use the in-memory Redis even if there is a real one",
+    )
+    parser.add_argument(
+        "--end-with-parent",
+        type=int,
+        metavar="PID",
+        help="stop when this process, which started us, is gone (as `make run` does)",
+    )
+    options = parser.parse_args()
+    try:
+        return start(options)
+    except StartRefused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before the launcher listens to signals
+        return 130
+
+
+def start(options: argparse.Namespace) -> int:
+    folder = DataFolder(Path(os.environ.get("ARLOJI_DATA") or "var").absolute())
+    ports = Ports.from_text(os.environ.get("ARLOJI_PORT_OFFSET") or "0")
+    overrides = [parse_override(text) for text in options.set]
+    telemetry = wants_own_telemetry() and not options.no_telemetry
+    folder.prepare()
+    lock = folder.lock(lambda: say("arloji", "waiting for what a killed run left to end"))
+    ports.require_free(PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
+    redis = None if options.stand_in else find_redis()
+    require_readable_queue(folder, redis)
+    introduce(redis)
+    last_read, last_write = os.pipe()
+    plan = Plan(folder, ports, redis, telemetry, overrides)
+    household = Household(folder, lock, last_read, last_write)
+    launcher = Launcher(plan, household, parent=options.end_with_parent)
+    return asyncio.run(launcher.run())
+
+
+def introduce(redis: RedisProgram | None) -> None:
+    if redis is not None:
+        say("redis", f"using {redis}")
+        return
+    for line in (
+        "NOT DURABLE: an in-memory stand-in takes the place of Redis. Orders that were accepted",
+        "but not yet stored are LOST when it stops. A redis-server or valkey-server of version",
+        "6.2 or newer on PATH keeps them.",
+    ):
+        say("redis", line, "bad")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Starts everything in order, waits until it is ready, and stops it in reverse order."""
+
+import asyncio
+import os
+import signal
+import time
+from asyncio import Future, Task
+from collections.abc import Sequence
+from typing import Any
+
+from local.child import Child, ChildFailed, ChildSpec, Household, describe
+from local.console import say
+from local.plan import Plan
+
+# A cold start on a busy small machine takes some ten seconds.
+READY_SECONDS = 120.0
+_PARENT_POLL_SECONDS = 0.5
+
+
+class Launcher:
+    """One run. `run` returns the exit code: 0 if everything ended as it should."""
+
+    def __init__(self, plan: Plan, household: Household, *, parent: int | None) -> None:
+        self._plan, self._household = plan, household
+        self._parent = parent
+        self._running: list[tuple[Child, Task[int]]] = []  # in the order of their start
+        self._ended_badly = False
+
+    async def run(self) -> int:
+        self._interrupted = asyncio.Event()
+        self._failure: Future[None] = asyncio.get_running_loop().create_future()
+        self._listen_to_signals()
+        opening = asyncio.create_task(self._open())
+        waits: list[Future[Any]] = [
+            self._failure,
+            asyncio.create_task(self._interrupted.wait()),
+            asyncio.create_task(self._watch_parent()),
+        ]
+        try:
+            await asyncio.wait([opening, *waits], return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                opening.result()
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if self._failure.done():
+                self._failure.result()
+        except ChildFailed as failure:
+            say("arloji", str(failure), "bad")
+            self._ended_badly = True
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            await self._close()
+        return 1 if self._ended_badly else 0
+
+    async def _open(self) -> None:
+        began = time.monotonic()
+        backing = [self._start(spec, ends_last=True) for spec in self._plan.backing()]
+        for spec in self._plan.preparations():
+            await self._run_to_end(spec)
+        services = [self._start(spec) for spec in self._plan.services()]
+        await self._wait_until_ready([*backing, *services])
+        say("arloji", f"ready after {time.monotonic() - began:.1f} s", "good")
+        for line in self._plan.greeting():
+            say("", line)
+
+    def _start(self, spec: ChildSpec, *, ends_last: bool = False) -> Child:
+        child = Child(spec, self._household, ends_last=ends_last)
+        task = asyncio.create_task(child.keep_running(), name=spec.name)
+        task.add_done_callback(self._note_failure)
+        self._running.append((child, task))
+        return child
+
+    def _note_failure(self, task: Task[int]) -> None:
+        error = task.exception()
+        if error is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _run_to_end(self, spec: ChildSpec) -> None:
+        """Run a command once; if the run is stopped meanwhile, so is the command."""
+        say(spec.name, spec.command[-1])
+        process = await self._household.spawn(spec, ends_last=False)
+        assert process.stdin is not None
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.stdin.write(b"t")
+                await process.wait()
+        if code != 0:
+            what = f"{spec.command[-1]} failed ({describe(code)})"
+            raise ChildFailed(spec.name, what, self._household.folder.log(spec.name))
+
+    async def _wait_until_ready(self, children: Sequence[Child]) -> None:
+        async def announce(child: Child) -> None:
+            await child.ready.wait()
+            say(child.spec.name, "ready", "good")
+
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await asyncio.gather(*(announce(child) for child in children))
+        except TimeoutError:
+            late = next(child for child in children if not child.ready.is_set())
+            what = f"is not ready after {READY_SECONDS:.0f} s ({late.last_answer!r})"
+            log = self._household.folder.log(late.spec.name)
+            raise ChildFailed(late.spec.name, what, log) from None
+
+    async def _close(self) -> None:
+        """Reverse order, one after the other: who asks ends before who answers."""
+        say("arloji", "stopping (Ctrl-C again to hurry)")
+        for child, task in reversed(self._running):
+            child.stop()
+            (result,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(result, BaseException):
+                continue  # the failure that ended the run
+            say(child.spec.name, "stopped" if result == 0 else f"ended with {describe(result)}")
+            self._ended_badly |= result != 0
+        say("arloji", f"stopped; the data stays in {self._household.folder.path}")
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupt)
+
+    def _interrupt(self) -> None:
+        if self._interrupted.is_set():
+            for child, _ in self._running:
+                child.kill()
+        self._interrupted.set()
+
+    async def _watch_parent(self) -> None:
+        """Return once the process that started us is gone, if we are to end with it.
+
+        It is named from outside: it may be gone before we could ask who it is.
+        """
+        # Nothing portable tells it; asking does.
+        while self._parent is None or os.getppid() == self._parent:  # noqa: ASYNC110
+            await asyncio.sleep(_PARENT_POLL_SECONDS)

@@ -1,0 +1,159 @@
+"""Where one embedded run keeps its data and on which ports it listens."""
+
+import fcntl
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PORTS = {
+    "frontend": 8080,
+    "api-gw": 8081,
+    "service-http": 8082,
+    "publisher": 8083,
+    "consumer": 8084,
+    "queue-redis": 8090,
+    "cache-redis": 8091,
+    "telemetry": 4318,
+}
+# How long a new run waits for the children of one whose launcher was killed.
+_REMAINS_SECONDS = 40
+
+
+class StartRefused(Exception):
+    """The run cannot start as asked; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Every port moved by the same offset, so that two runs do not meet."""
+
+    offset: int = 0
+
+    @classmethod
+    def from_text(cls, text: str) -> "Ports":
+        try:
+            offset = int(text)
+        except ValueError:
+            raise StartRefused(f"ARLOJI_PORT_OFFSET must be a number, not {text!r}.") from None
+        highest, lowest = max(PORTS.values()) + offset, min(PORTS.values()) + offset
+        if lowest < 1 or highest > 65535:
+            raise StartRefused(
+                f"ARLOJI_PORT_OFFSET={offset} leads to the ports {lowest} to {highest}, "
+                "which do not all exist; take one between 0 and 57000."
+            )
+        return cls(offset)
+
+    def __getitem__(self, name: str) -> int:
+        return PORTS[name] + self.offset
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self[name]}"
+
+    def require_free(self, names: Iterable[str]) -> None:
+        for name in names:
+            with socket.socket() as probe:
+                # As the servers do: connections of a run that ended a moment ago do not matter.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", self[name]))
+                except OSError as error:
+                    raise StartRefused(
+                        f"Port {self[name]} (for {name}) cannot be used "
+                        f"({(error.strerror or str(error)).lower()}): stop what listens there, or "
+                        f"move every port with ARLOJI_PORT_OFFSET={self.offset + 1000}."
+                    ) from None
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    path: Path
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.path / 'arloji.db'}"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit"
+
+    @property
+    def session_secret(self) -> Path:
+        return self.path / "secrets" / "session"
+
+    def redis(self, name: str) -> Path:
+        return self.path / "redis" / name
+
+    def log(self, name: str) -> Path:
+        return self.path / "log" / f"{name}.log"
+
+    def pid(self, name: str) -> Path:
+        return self.path / "run" / f"{name}.pid"
+
+    def prepare(self) -> None:
+        """Make every folder and the secret that is not there yet."""
+        try:
+            for name in ("run", "log", "audit", "redis/queue", "redis/cache"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
+            # Permissions say little (root, read-only mounts, full disks); writing says it.
+            with tempfile.TemporaryFile(dir=self.path / "run") as probe:
+                probe.write(b"probe")
+            self._create_secret()
+        except OSError as error:
+            raise StartRefused(
+                f"The data folder {self.path} cannot be written to "
+                f"({(error.strerror or str(error)).lower()}): mend that, or name another one with "
+                "ARLOJI_DATA."
+            ) from None
+
+    def _create_secret(self) -> None:
+        if self.session_secret.exists():
+            return
+        # Complete or absent: a run that is interrupted here must not leave half a secret.
+        descriptor, name = tempfile.mkstemp(dir=self.session_secret.parent)  # mode 0600
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+        os.replace(name, self.session_secret)
+
+    def lock(self, say_waiting: Callable[[], None]) -> int:
+        """Claim the folder; returns the descriptor that holds the claim until all that inherit
+        it have closed it. What a killed run left is waited for, a living one is not."""
+        descriptor = os.open(self.path / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        deadline, told = time.monotonic() + _REMAINS_SECONDS, False
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                owner = os.pread(descriptor, 20, 0).decode().strip()
+                if _is_running(owner) or time.monotonic() > deadline:
+                    raise StartRefused(
+                        f"The data folder {self.path} is in use by another run (process "
+                        f"{owner or 'unknown'}): stop that one, or take another folder with "
+                        "ARLOJI_DATA and other ports with ARLOJI_PORT_OFFSET."
+                    ) from None
+                if not told:
+                    say_waiting()
+                    told = True
+                time.sleep(0.1)
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+
+def _is_running(pid: str) -> bool:
+    if not pid.isdigit():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

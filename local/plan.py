@@ -1,0 +1,180 @@
+"""What the embedded run starts, with which commands and which environment."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from local.child import ChildSpec, Probe
+from local.layout import DataFolder, Ports, StartRefused
+from local.redis_program import RedisProgram
+
+# Each after those that it talks to; they stop the other way round.
+SERVICES = ("consumer", "publisher", "service-http", "api-gw", "frontend")
+# Names that `--set` knows; `database` stands for the migration and the seed.
+SETTABLE = (*SERVICES, "database", "all")
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+_QUEUE_OPTIONS = (
+    # An order is answered with 202 once its entry is fsynced, and never evicted.
+    *("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"),
+    # The publisher refuses orders at 80 % of it: a backlog of some hundred thousand.
+    *("--maxmemory", "256mb"),
+    *("--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "16mb"),
+)
+_CACHE_OPTIONS = (
+    *("--appendonly", "no", "--maxmemory-policy", "allkeys-lfu"),
+    # The whole catalogue and its pages take a few MB.
+    *("--maxmemory", "32mb"),
+)
+_REDIS_GRACE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    folder: DataFolder
+    ports: Ports
+    redis: RedisProgram | None
+    telemetry: bool = True
+    overrides: Sequence[tuple[str, str, str]] = ()
+
+    def backing(self) -> list[ChildSpec]:
+        """What the services need, in the order of its start."""
+        specs = [
+            self._redis_spec("queue", _QUEUE_OPTIONS),
+            self._redis_spec("cache", _CACHE_OPTIONS),
+        ]
+        if self.telemetry:
+            specs.append(self._telemetry_spec())
+        return specs
+
+    def preparations(self) -> list[ChildSpec]:
+        """Commands that run to their end before any service starts."""
+        return [
+            ChildSpec(
+                "database",
+                (sys.executable, "-m", "database", command),
+                self._environment("database"),
+                quiet=True,
+            )
+            for command in ("upgrade", "seed")
+        ]
+
+    def services(self) -> list[ChildSpec]:
+        return [
+            ChildSpec(
+                name,
+                (sys.executable, "-m", f"services.{name.replace('-', '_')}"),
+                self._environment(name),
+                http_probe(self.ports[name], "/readyz"),
+            )
+            for name in SERVICES
+        ]
+
+    def greeting(self) -> list[str]:
+        lines = [f"shop       {self.ports.url('frontend')}/"]
+        if self.telemetry:
+            lines.append(f"telemetry  {self.ports.url('telemetry')}/")
+        return [
+            *lines,
+            f"data       {self.folder.path}",
+            "`make demo` in a second terminal plays a customer; Ctrl-C stops everything.",
+        ]
+
+    def _redis_spec(self, role: str, options: tuple[str, ...]) -> ChildSpec:
+        name = f"{role}-redis"
+        port = self.ports[name]
+        command: tuple[str, ...]
+        if self.redis is None:
+            command = (sys.executable, "-m", "local.stand_in", "--port", str(port))
+        else:
+            command = (
+                *(str(self.redis.path), "--port", str(port), "--bind", "127.0.0.1"),
+                *("--dir", str(self.folder.redis(role).absolute()), "--save", "", *options),
+            )
+        probe = Probe(port, b"*1\r\n$4\r\nPING\r\n", b"PONG")
+        return ChildSpec(name, command, {}, probe, _REDIS_GRACE_SECONDS, quiet=True)
+
+    def _telemetry_spec(self) -> ChildSpec:
+        port = self.ports["telemetry"]
+        return ChildSpec(
+            "telemetry",
+            (sys.executable, "-m", "local.receiver", "--port", str(port)),
+            {},
+            http_probe(port, "/healthz"),
+        )
+
+    def _environment(self, name: str) -> dict[str, str]:
+        folder, ports = self.folder, self.ports
+        environment = {
+            "PYTHONUNBUFFERED": "1",
+            "HOST": "127.0.0.1",
+            "DATABASE_URL": folder.database_url,
+            "QUEUE_REDIS_URL": f"redis://127.0.0.1:{ports['queue-redis']}/0",
+            "CACHE_REDIS_URL": f"redis://127.0.0.1:{ports['cache-redis']}/0",
+            "API_GW_URL": ports.url("api-gw"),
+            "SERVICE_HTTP_URL": ports.url("service-http"),
+            "PUBLISHER_URL": ports.url("publisher"),
+        }
+        if name in SERVICES:
+            environment |= {"PORT": str(ports[name]), **self._telemetry_environment()}
+        if name == "publisher":
+            environment["AUDIT_DIRECTORY"] = str(folder.audit)
+        if name == "frontend":
+            environment |= {
+                "SESSION_SECRET_FILE": str(folder.session_secret),
+                "TRACE_URL_TEMPLATE": self._page("traces/{trace_id}"),
+                "ORDER_TRACE_URL_TEMPLATE": self._page("orders/{order_id}"),
+            }
+        chosen = {key: value for whom, key, value in self.overrides if whom in (name, "all")}
+        return environment | chosen
+
+    def _telemetry_environment(self) -> dict[str, str]:
+        if not self.telemetry:
+            return {}
+        return {
+            ENDPOINT: self.ports.url("telemetry"),
+            # Who looks at a trace does not want to wait the usual five seconds for it.
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+            "OTEL_BLRP_SCHEDULE_DELAY": "500",
+            "OTEL_METRIC_EXPORT_INTERVAL": "5000",
+            # A receiver that was killed must not keep the services from ending.
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+        }
+
+    def _page(self, path: str) -> str:
+        return f"{self.ports.url('telemetry')}/{path}" if self.telemetry else ""
+
+
+def http_probe(port: int, path: str) -> Probe:
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    return Probe(port, request.encode(), b"HTTP/1.1 200 ")
+
+
+def parse_override(text: str) -> tuple[str, str, str]:
+    """`<service>.<NAME>=<value>` in three parts."""
+    target, equals, value = text.partition("=")
+    whom, dot, key = target.partition(".")
+    if whom not in SETTABLE or not (dot and equals and key.isidentifier()):
+        raise StartRefused(
+            f"--set {text}: write <service>.<NAME>=<value>, with one of these as the service: "
+            f"{', '.join(SETTABLE)}."
+        )
+    return whom, key, value
+
+
+def wants_own_telemetry(environment: Mapping[str, str] = os.environ) -> bool:
+    """An endpoint in the environment is somebody's choice of another collector."""
+    return not environment.get(ENDPOINT)
+
+
+def require_readable_queue(folder: DataFolder, redis: RedisProgram | None) -> None:
+    """Redis 7 keeps its append-only file in a folder that Redis 6.2 does not look at: it would
+    start empty, and accepted orders would be gone."""
+    kept = folder.redis("queue") / "appendonlydir"
+    if redis is not None and redis.version < (7, 0) and kept.exists():
+        raise StartRefused(
+            f"{kept} was written by Redis 7 or newer and {redis} cannot read it: "
+            "put the newer redis-server back on PATH, or name another folder with ARLOJI_DATA."
+        )

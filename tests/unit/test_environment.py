@@ -1,0 +1,134 @@
+"""tools/environment.py makes the environment once per lock file, and never half."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import environment
+from tools.environment import SetUpFailed, prepare, require_venv, stamp
+
+
+class Installer:
+    """Notes what would be done to a real environment."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.fails = False
+
+    def create(self, home: Path) -> None:
+        self.done.append("create" if home == environment.VENV else f"create {home.name}")
+        for old in home.glob("installed-*"):
+            old.unlink()
+        python = home / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.touch()
+
+    def install(self, kind: str, python: Path) -> None:
+        assert python.exists()
+        if self.fails:
+            raise KeyboardInterrupt
+        self.done.append(f"install {kind}")
+
+    def take(self) -> list[str]:
+        done, self.done = self.done, []
+        return done
+
+
+@pytest.fixture
+def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installer]:
+    (tmp_path / "requirements").mkdir()
+    for kind in ("local", "test", "load"):
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(f"{kind}==1\n")
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    one = Installer()
+    monkeypatch.setattr(environment, "create", one.create)
+    monkeypatch.setattr(environment, "install", one.install)
+    return one
+
+
+def change_lock(kind: str) -> None:
+    environment.lock_file(kind).write_text(f"{kind}==2\n")
+
+
+def test_the_load_environment_stands_apart(installer: Installer) -> None:
+    prepare("test")
+    installer.take()
+    prepare("load")
+    assert installer.take() == ["create load", "install load"]
+    prepare("load")
+    prepare("test")
+    assert installer.take() == []
+    change_lock("load")
+    prepare("test")
+    assert installer.take() == []
+    prepare("load")
+    assert installer.take() == ["create load", "install load"]
+
+
+def test_nothing_is_done_twice_for_one_lock(installer: Installer) -> None:
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+    prepare("local")
+    assert installer.take() == []
+
+
+def test_another_lock_makes_it_anew(installer: Installer) -> None:
+    prepare("local")
+    installer.take()
+    change_lock("local")
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+
+
+def test_an_interrupted_installation_is_begun_anew(installer: Installer) -> None:
+    installer.fails = True
+    with pytest.raises(KeyboardInterrupt):
+        prepare("local")
+    assert not stamp("local").exists()
+    installer.fails = False
+    installer.take()
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+
+
+def test_the_tests_add_to_what_the_shop_runs_from(installer: Installer) -> None:
+    prepare("local")
+    installer.take()
+    prepare("test")
+    assert installer.take() == ["install test"]
+
+
+def test_the_shop_runs_from_the_environment_of_the_tests(installer: Installer) -> None:
+    prepare("test")
+    installer.take()
+    prepare("local")
+    assert installer.take() == []
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(installer: Installer) -> None:
+    prepare("local")
+    installer.take()
+    environment.PYTHON.unlink()
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+
+
+def test_another_python_makes_it_anew(
+    installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare("local")
+    installer.take()
+    monkeypatch.setattr(environment.sys, "version", "3.99.0 (another one)")
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+
+
+def test_a_missing_venv_module_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "find_spec", lambda name: None if name == "ensurepip" else 1)
+    with pytest.raises(SetUpFailed, match="has no ensurepip module") as refusal:
+        require_venv()
+    assert "apt install python3-venv" in str(refusal.value)
+    assert "\n" not in str(refusal.value)

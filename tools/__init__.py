@@ -1,0 +1,1 @@
+"""What developers run: stand-ins for images where no registry can be reached."""

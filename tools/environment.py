@@ -1,0 +1,159 @@
+"""Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already.
+
+`local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
+`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOG = VENV / "install.log"
+
+
+class SetUpFailed(Exception):
+    """The environment cannot be made; the message says what to do."""
+
+
+def main() -> int:
+    try:
+        require_venv()
+        with alone():
+            for kind in sys.argv[1:]:
+                prepare(kind)
+    except SetUpFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; the next run goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def require_venv() -> None:
+    """Debian, for one, leaves these two out of its python3 package."""
+    missing = [name for name in ("venv", "ensurepip") if find_spec(name) is None]
+    if missing:
+        raise SetUpFailed(
+            f"{sys.executable} has no {' and no '.join(missing)} module, which it takes to make "
+            "an environment: install it (Debian and Ubuntu: apt install python3-venv), or name "
+            "another Python with `make run PYTHON=…`."
+        )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two `make` at the same time must not build one environment."""
+    descriptor = os.open(ROOT / "requirements", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def prepare(kind: str) -> None:
+    if kind == "load":
+        prepare_load()
+        return
+    kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
+    if any(is_current(one) for one in kinds):
+        return
+    began = time.monotonic()
+    # What is there and complete is added to: a shop that runs from it must not lose it.
+    if not is_current("local"):
+        create(VENV)
+    install(kind, PYTHON)
+    stamp(kind).write_text(fingerprint(kind))
+    print(f"The environment is ready after {time.monotonic() - began:.0f} s.")
+
+
+def prepare_load() -> None:
+    if is_current("load"):
+        return
+    home = VENV / "load"
+    create(home)
+    install("load", home / "bin" / "python")
+    stamp("load").write_text(fingerprint("load"))
+
+
+def is_current(kind: str) -> bool:
+    """The stamp is written last: an interrupted installation has none."""
+    try:
+        python = stamp(kind).parent / "bin" / "python"
+        return stamp(kind).read_text() == fingerprint(kind) and python.exists()
+    except OSError:
+        return False
+
+
+def stamp(kind: str) -> Path:
+    home = VENV / "load" if kind == "load" else VENV
+    return home / f"installed-{kind}"
+
+
+def lock_file(kind: str) -> Path:
+    return ROOT / "requirements" / f"{kind}.txt"
+
+
+def fingerprint(kind: str) -> str:
+    """Of all that an environment depends on: the lock and the Python."""
+    about = (sys.version, sys.base_prefix, sysconfig.get_platform())
+    return hashlib.sha256(lock_file(kind).read_bytes() + repr(about).encode()).hexdigest()
+
+
+def create(home: Path) -> None:
+    name = home.relative_to(ROOT)
+    print(f"Making the environment {name} with Python {sys.version.split()[0]} …", flush=True)
+    run([sys.executable, "-m", "venv", "--clear", str(home)], "The environment cannot be made")
+
+
+def install(kind: str, python: Path) -> None:
+    lock = lock_file(kind)
+    total = sum("==" in line for line in lock.read_text(encoding="utf-8").splitlines())
+    command = [
+        *(str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"),
+        *("--require-hashes", "--no-deps", "--progress-bar", "off", "--requirement", str(lock)),
+    ]
+    print(f"Installing what requirements/{lock.name} locks …", flush=True)
+    run(command, "The packages cannot be installed", total)
+
+
+def run(command: list[str], complaint: str, packages: int = 0) -> None:
+    """Output goes to a log file, progress to the terminal, the end of the log to whoever has
+    to know why it failed."""
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            show_progress(lines, packages)
+    if packages and sys.stdout.isatty():
+        print()
+    if VENV.is_dir():
+        LOG.write_text("".join(lines), encoding="utf-8")
+    if process.returncode != 0:
+        raise SetUpFailed(f"{complaint}:\n{''.join(lines[-10:]).rstrip()}")
+
+
+def show_progress(lines: list[str], packages: int) -> None:
+    if not packages or not lines[-1].startswith(("Collecting ", "Installing ")):
+        return
+    done = sum(line.startswith("Collecting ") for line in lines)
+    text = f"  {done} of {packages} packages" if "Collecting" in lines[-1] else "  unpacking …"
+    if sys.stdout.isatty():
+        print(f"\r{text:<40}", end="", flush=True)
+    elif done % 20 == 0 or "unpacking" in text:
+        print(text, flush=True)
