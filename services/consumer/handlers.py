@@ -135,6 +135,8 @@ class OrderHandler:
             for one in outcomes
         ]
         await self._group.settle([entry for entry, _ in finished], releases)
+        for one in outcomes:
+            logger.info("order %s is %s", one.message.order_id, one.status)
 
     async def _forget_pages(self, outcomes: Sequence[Outcome]) -> None:
         sold = {

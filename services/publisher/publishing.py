@@ -1,6 +1,7 @@
 """From an order that is valid to one that cannot be lost, in two round trips to the queue."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from servicekit.telemetry import create_counter, tracer
 from services.publisher.audit import AuditLog
 from services.publisher.intake import IncomingOrder
 from services.publisher.queue_watch import QueueWatch
+
+logger = logging.getLogger(__name__)
 
 # After the fingerprint in a key record: the order of this key is in the queue.
 _QUEUED = " queued"
@@ -72,6 +75,7 @@ class OrderPublisher:
         await self._audit.append(line)
         if line.entry_id is not None:
             self._accepted.add(1)
+            logger.info("order %s is in the queue", order_id)
         return order_id
 
     @asynccontextmanager
