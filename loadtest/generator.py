@@ -1,0 +1,142 @@
+"""A closed-loop load generator that costs little: each connection sends its next request once
+the answer to the last one is there, so its figures are rates at saturation."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+import uvloop
+
+# After the end of the measurement, for the last answers.
+_PATIENCE_SECONDS = 20
+_MOST_ANSWERS = 1_000_000
+
+
+class LoadFailed(Exception):
+    """The target did not answer as it should, so that there is nothing to compare."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One URL on this machine, the headers that its clients send, and the processes whose work
+    the answers are."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    pids: tuple[int, ...] = ()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.url)
+        if parts.hostname != "127.0.0.1" or parts.port is None:
+            raise LoadFailed(f"{self.url}: load is for 127.0.0.1 only")
+        return parts.hostname, parts.port
+
+    @property
+    def request(self) -> bytes:
+        parts = urlsplit(self.url)
+        headers = {"Host": parts.netloc, "Accept": "application/json", **self.headers}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([f"GET {parts.path} HTTP/1.1", *lines, "", ""]).encode("latin-1")
+
+
+@dataclass(frozen=True)
+class Measured:
+    answers: int
+    seconds: float
+
+
+def measure(target: Target, *, connections: int, seconds: float) -> Measured:
+    """Raises LoadFailed if one of the answers is no 200."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_Run(target).go(connections, seconds))
+
+
+class _Run:
+    def __init__(self, target: Target) -> None:
+        self.url, self.address, self.request = target.url, target.address, target.request
+        self.statuses: Counter[int] = Counter()
+        self.over = False
+        self._ended_at = 0.0
+        self._connected = 0
+        self._empty = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fault: OSError | None = None
+
+    async def go(self, connections: int, seconds: float) -> Measured:
+        began = time.perf_counter()
+        for _ in range(connections):
+            self.connect()
+        asyncio.get_running_loop().call_later(seconds, self.stop)
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds + _PATIENCE_SECONDS)
+        except TimeoutError:
+            raise LoadFailed(f"{self.url} stopped answering") from None
+        if self._fault is not None:
+            raise LoadFailed(f"{self.url}: {self._fault}")
+        if set(self.statuses) != {200}:
+            raise LoadFailed(f"{self.url} answered {dict(self.statuses)} (status: times)")
+        return Measured(self.statuses[200], self._ended_at - began)
+
+    def stop(self) -> None:
+        """Count no more; connections close with their next answer."""
+        if not self.over:
+            self.over, self._ended_at = True, time.perf_counter()
+
+    def count(self, status: int) -> None:
+        if self.over:
+            return
+        self.statuses[status] += 1
+        if self.statuses[status] >= _MOST_ANSWERS:
+            self.stop()
+
+    def connect(self) -> None:
+        self._connected += 1
+        task = asyncio.ensure_future(self._connect())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(lambda: _Connection(self), *self.address)
+        except OSError as error:
+            self._fault = error
+            self.stop()
+            self.disconnected()
+
+    def disconnected(self) -> None:
+        self._connected -= 1
+        if not self.over:
+            self.connect()  # servers close connections that grew old
+        elif not self._connected:
+            self._empty.set()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._send = self._transport.write
+        self._send(self._run.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        run = self._run
+        run.count(self._parser.get_status_code())
+        if run.over or not self._parser.should_keep_alive():
+            self._transport.close()
+        else:
+            self._send(run.request)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._run.disconnected()
