@@ -1,0 +1,87 @@
+"""The embedded run agrees with the services' settings, the contracts and the lock files."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.layout import PORTS, ROOT, DataFolder, Ports
+from local.plan import SERVICES, Plan
+from local.redis_program import RedisProgram
+from servicekit.settings import ServiceSettings
+
+# At offset 0 in ./var, so that what the plan says must be what the settings default to.
+PLAN = Plan(DataFolder(Path("var")), Ports(0), RedisProgram(Path("redis-server"), (7, 0)))
+# What a default cannot know: a secret of this machine.
+WITHOUT_DEFAULT = {"SESSION_SECRET_FILE"}
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    module = importlib.import_module(f"services.{service.replace('-', '_')}.settings")
+    settings: type[ServiceSettings] = module.Settings
+    return settings
+
+
+def test_every_service_is_started() -> None:
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
+    assert {name.replace("-", "_") for name in SERVICES} == folders
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_settings_default_to_the_embedded_run(service: str) -> None:
+    settings = settings_of(service)
+    assert settings.service_name == service
+    (spec,) = [spec for spec in PLAN.services() if spec.name == service]
+    defaults: dict[str, Any] = {
+        name.upper(): field.default for name, field in settings.model_fields.items()
+    }
+    said = {
+        name: (value, str(defaults[name]))
+        for name, value in spec.environment.items()
+        if name in defaults
+    }
+    assert {name: given for name, (given, default) in said.items() if given != default} == {}
+
+
+def test_the_plan_gives_no_service_a_name_that_none_reads() -> None:
+    read = {
+        name.upper() for service in SERVICES for name in settings_of(service).model_fields
+    } | WITHOUT_DEFAULT
+    given = {name for spec in PLAN.services() for name in spec.environment}
+    assert {name for name in given - read if not name.startswith(("OTEL_", "PYTHON"))} == set()
+
+
+def test_every_port_is_used_once() -> None:
+    assert len(set(PORTS.values())) == len(PORTS)
+    assert set(SERVICES) < set(PORTS)
+
+
+def test_what_the_shop_runs_on_is_part_of_what_the_tests_run_on() -> None:
+    """`make run` and `make test` share an environment."""
+    pins = {kind: pinned(kind) for kind in ("services", "local", "test")}
+    assert pins["services"] <= pins["local"] <= pins["test"]
+
+
+@pytest.mark.parametrize("kind", ["services", "local", "test", "redis", "lock"])
+def test_every_locked_package_has_a_hash(kind: str) -> None:
+    text = lock_file(kind)
+    assert pinned(kind)
+    assert len(re.findall(r"^[\w.\-\[\]]+==", text, re.M)) == len(
+        re.findall(r"^[\w.\-\[\]]+==[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.M)
+    )
+
+
+@pytest.mark.parametrize("kind", ["services", "local", "test", "redis", "lock"])
+def test_lock_files_name_packages_and_no_place_to_get_them(kind: str) -> None:
+    assert re.findall(r"://|--index|--extra|--find-links|@ ", lock_file(kind)) == []
+
+
+def lock_file(kind: str) -> str:
+    return (ROOT / "requirements" / f"{kind}.txt").read_text(encoding="utf-8")
+
+
+def pinned(kind: str) -> set[str]:
+    """`name==version` of each, whatever machines it is for."""
+    return set(re.findall(r"^([\w.\-]+==[\w.\-+!]+)", lock_file(kind), re.M))

@@ -1,0 +1,68 @@
+"""What the documents name exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("frontend", "api_gw", "service_http", "publisher", "consumer")
+DOCUMENTS = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if ".venv" not in path.parts
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_linked_file_exists(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_named_as_code_exists(path: Path) -> None:
+    names = re.findall(
+        r"`((?:services|contracts|servicekit|database|local|housekeeping|tests|loadtest|docs|tools)"
+        r"/[\w./-]+)(?:::[\w]+)?`",
+        path.read_text(encoding="utf-8"),
+    )
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_every_test_named_as_proof_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    proofs = re.findall(r"`(tests/[\w./-]+)::(\w+)`", text)
+    assert proofs
+    missing = [
+        f"{file}::{name}"
+        for file, name in proofs
+        if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8")
+    ]
+    assert missing == []
+
+
+def test_every_make_target_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"(?:`|^|\s)make ([a-z-]+)", path.read_text(encoding="utf-8"))
+    }
+    documents_speak = {name for name in named if name not in {"sure", "it", "the", "ids"}}
+    assert documents_speak - targets == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_readme_describes_each_service_in_its_own_words(service: str) -> None:
+    source = (ROOT / "services" / service / "__init__.py").read_text(encoding="utf-8")
+    docstring = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
+    assert docstring
+    assert docstring in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_no_document_names_a_service_that_is_not_there() -> None:
+    found = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
+    assert found == set(SERVICES)
