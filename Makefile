@@ -31,8 +31,8 @@ test: ## Run every test that this machine can run, and say what it skipped and w
 
 check: ## Complain about format, lint, types and whatever the repository says twice
 	$(ENVIRONMENT) test
-	@$(VENV) -m ruff format --check .
-	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --no-cache --check .
+	@$(VENV) -m ruff check --no-cache .
 	@$(VENV) -m mypy
 	@$(VENV) -m pytest --quiet tests/conformance
 
