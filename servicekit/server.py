@@ -46,7 +46,7 @@ def serve(create_app: Callable[[S], ServedApp], settings_class: type[S]) -> NoRe
     """
     settings = _read_settings(settings_class)
     configure_logging(settings.service_name, settings.log_level)
-    telemetry = configure_telemetry(settings.service_name)
+    telemetry = configure_telemetry(settings.service_name, port=settings.port)
     server: DrainingServer | None = None
     exit_code = 0
     try:

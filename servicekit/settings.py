@@ -19,8 +19,8 @@ Seconds = Annotated[float, Field(ge=0)]
 class SecretFileSource(PydanticBaseSettingsSource):
     """Reads `<NAME>_FILE` for every field: the way container secrets are mounted.
 
-    The file wins over the plain variable. One that cannot be read is an error, not an absent
-    value: a service must not fall back to a default because its secret is missing.
+    The file wins over the plain variable. One that cannot be read or is empty is an error, not an
+    absent value: a service must not fall back to a default because its secret is missing.
     """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
@@ -28,9 +28,12 @@ class SecretFileSource(PydanticBaseSettingsSource):
         if not path:
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            text = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SecretFileUnreadable(field_name, path, error.strerror or str(error)) from error
+        if not text:
+            raise SecretFileUnreadable(field_name, path, "it is empty")
+        return text, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found = {

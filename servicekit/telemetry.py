@@ -6,6 +6,7 @@ ids exist either way, so that an error answer and its log line name each other.
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,7 +39,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -46,6 +47,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from redis.asyncio import Redis
 
 from servicekit import __version__
+from servicekit.process_metrics import observe_process
 from servicekit.sql_spans import name_spans_by_table
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -85,18 +87,18 @@ def _flush(shutdown: Callable[[], None]) -> None:
 
 
 def configure_telemetry(
-    service_name: str, *, extra_span_processors: tuple[SpanProcessor, ...] = ()
+    service_name: str, *, port: int = 0, extra_span_processors: tuple[SpanProcessor, ...] = ()
 ) -> Telemetry:
     """Set the process-wide providers. Call once, after logging is configured.
 
-    `extra_span_processors` is for tests that look at spans in memory; it records without an
-    exporter too.
+    `port` tells this process from others of its host. `extra_span_processors` is for tests that
+    look at spans in memory; it records without an exporter too.
     """
     os.environ.setdefault(_STABILITY_VARIABLE, "http,database")
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
     exporting = bool(os.environ.get(ENDPOINT_VARIABLE))
-    resource = _describe_process(service_name)
+    resource = _describe_process(service_name, port)
     traces = TracerProvider(
         resource=resource,
         sampler=None if exporting or extra_span_processors else ALWAYS_OFF,
@@ -114,6 +116,7 @@ def configure_telemetry(
         shutdown_on_exit=False,
     )
     metrics.set_meter_provider(meters)
+    observe_process(meters.get_meter("arloji"))
     logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
     logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
     set_logger_provider(logs)
@@ -121,20 +124,29 @@ def configure_telemetry(
     return Telemetry((traces.shutdown, meters.shutdown, logs.shutdown))
 
 
-def _describe_process(service_name: str) -> Resource:
-    # The SDK adds service.instance.id, new in each process unless OTEL_RESOURCE_ATTRIBUTES names
-    # one: without it the metrics of two replicas would overwrite each other.
+def _describe_process(service_name: str, port: int) -> Resource:
+    # Replicas need an id each, or their metrics would overwrite each other. The SDK's own is new
+    # with every start, and so would be every series; container and pod names outlive a restart.
+    instance = f"{socket.gethostname()}:{port}"
+    chosen = OTELResourceDetector().detect().attributes
     return Resource.create(
         {
             "service.name": service_name,
             "service.namespace": "arloji",
             "service.version": __version__,
+            "service.instance.id": chosen.get("service.instance.id", instance),
         }
     )
 
 
+class _ExportingHandler(LoggingHandler):
+    def flush(self) -> None:
+        """Nothing: `Telemetry.shutdown` has flushed the provider when logging comes by at exit,
+        where starting a thread, as the inherited one does, fails from Python 3.12 on."""
+
+
 def _export_log_records(provider: LoggerProvider) -> None:
-    handler = LoggingHandler(logger_provider=provider)
+    handler = _ExportingHandler(logger_provider=provider)
     # The exporters' own complaints must not be exported: a dead collector would feed itself.
     handler.addFilter(lambda record: not record.name.startswith(("opentelemetry", "urllib3")))
     logging.getLogger().addHandler(handler)

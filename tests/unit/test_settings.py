@@ -27,6 +27,15 @@ def test_a_missing_secret_file_is_an_error_and_not_the_default(
         Settings()
 
 
+def test_an_empty_secret_file_is_an_error_and_not_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(" \n")
+    monkeypatch.setenv("SESSION_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SecretFileUnreadable, match="it is empty"):
+        Settings()
+
+
 def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "")
     assert Settings().batch_size == 1
