@@ -144,7 +144,7 @@ class Plan:
         }
 
     def _page(self, path: str) -> str:
-        return f"{self.ports.url('telemetry')}/{path}" if self.telemetry else ""
+        return f"{self.ports.url('telemetry')}/{path}" if self.telemetry else "off"
 
 
 def http_probe(port: int, path: str) -> Probe:

@@ -28,7 +28,7 @@ class Settings(ServiceSettings):
     cookie_secure: bool = False
     # Networks whose `Forwarded`, `X-Forwarded-*` and `X-Real-IP` are kept, by commas.
     trusted_ingress: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    # Where a person finds the trace of an error or of an order; empty shows no link.
+    # Where a person finds the trace of an error or of an order; `off` shows no link.
     trace_url_template: str = "http://127.0.0.1:4318/traces/{trace_id}"
     order_trace_url_template: str = "http://127.0.0.1:4318/orders/{order_id}"
 
@@ -38,6 +38,12 @@ class Settings(ServiceSettings):
         if not isinstance(value, str):
             return value
         return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("trace_url_template", "order_trace_url_template")
+    @classmethod
+    def _read_off(cls, value: str) -> str:
+        """An empty variable means the default, as everywhere."""
+        return "" if value == "off" else value
 
     @field_validator("session_secret")
     @classmethod

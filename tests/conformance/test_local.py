@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def test_the_plan_gives_no_service_a_name_that_none_reads() -> None:
     } | WITHOUT_DEFAULT
     given = {name for spec in PLAN.services() for name in spec.environment}
     assert {name for name in given - read if not name.startswith(("OTEL_", "PYTHON"))} == set()
+
+
+def test_without_telemetry_no_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(PLAN, telemetry=False)
+    (spec,) = [spec for spec in plan.services() if spec.name == "frontend"]
+    for name, value in {**spec.environment, "SESSION_SECRET": "x" * 32}.items():
+        if name not in WITHOUT_DEFAULT:
+            monkeypatch.setenv(name, value)
+    settings = settings_of("frontend")().model_dump()  # type: ignore[call-arg]
+    assert settings["trace_url_template"] == settings["order_trace_url_template"] == ""
 
 
 def test_every_port_is_used_once() -> None:
