@@ -96,9 +96,11 @@ class RunningStack:
             self.stop()
 
     def start(self) -> None:
+        # Tests that are killed leave no shop behind.
+        parent = ["--end-with-parent", str(os.getpid())]
         with self._output.open("wb") as output:
             self._launcher = subprocess.Popen(
-                [sys.executable, "-m", "local", *self._options],
+                [sys.executable, "-m", "local", *parent, *self._options],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
