@@ -1,0 +1,2 @@
+"""Builds every image that `compose.yaml` and the `Dockerfile` name from Debian packages and Go
+modules, for places without an image registry. What cannot be built is named, never faked."""

@@ -1,0 +1,48 @@
+"""The few docker commands that building needs."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+RECIPE_LABEL = "arloji.recipe"
+
+
+class BuildFailed(Exception):
+    """A command failed; the message holds the end of what it printed."""
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> str:
+    """Returns what it printed; raises `BuildFailed`."""
+    done = subprocess.run(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        shown = " ".join(str(part) for part in command)
+        raise BuildFailed(f"{shown}\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+def recipe_of(image: str) -> str | None:
+    """The recipe that an image present here was built from; None if there is none."""
+    shown = subprocess.run(
+        [
+            "docker",
+            "image",
+            "inspect",
+            image,
+            "--format",
+            f'{{{{index .Config.Labels "{RECIPE_LABEL}"}}}}',
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return shown.stdout.strip() if shown.returncode == 0 else None
+
+
+def build(context: Path, image: str, recipe: str, arguments: Mapping[str, str]) -> None:
+    command: list[str | Path] = ["docker", "build", "--quiet", "--tag", image]
+    for name, value in arguments.items():
+        command += ["--build-arg", f"{name}={value}"]
+    command += ["--label", f"{RECIPE_LABEL}={recipe}", context]
+    run(command)
