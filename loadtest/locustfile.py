@@ -1,0 +1,181 @@
+"""The load run as Locust sees it: `make load`, `docker compose --profile load up`, or Locust's
+own command line and web page with this file.
+
+One Locust user per process is the generator that sends this process's share of the plan. Locust
+carries the plan to its workers and their figures back; the sum of these is the result.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+import locust
+from locust import LoadTestShape, User, events, task
+from locust.env import Environment
+from locust.runners import MasterRunner, Runner, WorkerRunner
+
+from loadtest.arrivals import Generator
+from loadtest.lead import Run, find_watches, known_shop
+from loadtest.objectives import EXIT_INVALID
+from loadtest.options import add_options, plan_from, require_allowed, require_sane
+from loadtest.plan import Plan, PlanRefused
+from loadtest.usage import reader_for
+
+logger = logging.getLogger("loadtest")
+
+# Between the order to begin and the first start: every worker must have got it by then.
+_LEAD_SECONDS, _LEAD_ALONE_SECONDS = 2.0, 0.3
+# Workers that come later than this after the one before them take no part.
+_GATHER_SECONDS = 3.0
+_ALONE = "alone"
+_REPORT = "arloji_report"
+
+events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+
+
+class Lead:
+    """Of this process: the run that it leads, the generator that it is, or both."""
+
+    run: Run | None = None
+    generator: Generator | None = None
+    begins_at = 0.0
+
+    def report(self) -> dict[str, Any] | None:
+        if self.generator is None:
+            return None
+        return {**self.generator.report(), "begins_at": self.begins_at}
+
+
+_lead = Lead()
+
+
+@events.init.add_listener
+def _on_init(environment: Environment, **_: Any) -> None:
+    # Their tables would say again, from coarser buckets, what ours say.
+    logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
+    if isinstance(environment.runner, WorkerRunner):
+        # What a worker saw is in the leader's verdict.
+        environment.process_exit_code = 0
+        return
+    require_sane(environment.parsed_options, environment.host)
+    # Until there is a verdict.
+    environment.process_exit_code = EXIT_INVALID
+
+
+class Profile(LoadTestShape):
+    """As many users as there are generators, until all of them have sent their shares."""
+
+    def tick(self) -> tuple[int, float] | None:
+        runner, now = self.runner, time.time()
+        assert runner is not None
+        if _lead.run is None:
+            try:
+                _lead.run = _prepare(runner)
+            except PlanRefused as error:
+                logger.error(error)
+                return None
+        run = _lead.run
+        _take_reports(run, runner)
+        run.sample(now)
+        if run.is_over(now):
+            return None
+        return len(run.generators), len(run.generators)
+
+
+def _prepare(runner: Runner) -> Run:
+    options = runner.environment.parsed_options
+    plan = plan_from(options)
+    url = require_allowed(runner.environment.host, options)
+    reader = reader_for(getattr(options, "usage", ""))
+    watches = find_watches(url, logger.info)
+    generators = _gather(runner) if isinstance(runner, MasterRunner) else [_ALONE]
+    return Run(plan, url, watches, generators, f"Locust {locust.__version__}", reader)
+
+
+def _gather(master: MasterRunner) -> list[str]:
+    known, since = 0, time.monotonic()
+    while not known or time.monotonic() < since + _GATHER_SECONDS:
+        if len(master.clients.ready) != known:
+            known, since = len(master.clients.ready), time.monotonic()
+        gevent.sleep(0.2)
+    return [worker.id for worker in master.clients.ready]
+
+
+def _take_reports(run: Run, runner: Runner) -> None:
+    if isinstance(runner, MasterRunner):
+        present = {worker.id for worker in runner.clients.all if worker.state != "missing"}
+        for generator in set(run.generators) - present:
+            run.lose(generator)
+    elif report := _lead.report():
+        run.take(_ALONE, report)
+
+
+@events.test_start.add_listener
+def _on_start(environment: Environment, **_: Any) -> None:
+    if _lead.run is not None:
+        # Locust sends these options to each worker with its order to begin.
+        alone = _lead.run.generators == [_ALONE]
+        at = time.time() + (_LEAD_ALONE_SECONDS if alone else _LEAD_SECONDS)
+        environment.parsed_options.arloji = _lead.run.begin(at)
+
+
+class Guests(User):
+    """All guests of one process."""
+
+    @task
+    def send_share(self) -> None:
+        environment = self.environment
+        message = environment.parsed_options.arloji
+        runner = environment.runner
+        name = runner.client_id if isinstance(runner, WorkerRunner) else _ALONE
+        if name in message["generators"]:
+            # Also here: it is this process that sends.
+            url = require_allowed(message["url"], environment.parsed_options)
+            plan = Plan.from_plain(message["plan"])
+            generator = Generator(plan, url, known_shop(message), self._tell_locust)
+            _lead.generator, _lead.begins_at = generator, message["begins_at"]
+            generator.run(
+                time.monotonic() + message["begins_at"] - time.time(),
+                message["generators"].index(name),
+                len(message["generators"]),
+            )
+        # Locust would send it again.
+        gevent.event.Event().wait()
+
+    def _tell_locust(self, name: str, seconds: float, length: int, problem: str) -> None:
+        self.environment.events.request.fire(
+            request_type="",
+            name=name,
+            response_time=seconds * 1000,
+            response_length=length,
+            exception=problem or None,
+            context={},
+        )
+
+
+@events.report_to_master.add_listener
+def _on_report(data: dict[str, Any], **_: Any) -> None:
+    if report := _lead.report():
+        data[_REPORT] = report
+
+
+@events.worker_report.add_listener
+def _on_worker_report(client_id: str, data: dict[str, Any], **_: Any) -> None:
+    if _lead.run is not None and _REPORT in data:
+        _lead.run.take(client_id, data[_REPORT])
+
+
+@events.test_stop.add_listener
+def _on_stop(environment: Environment, **_: Any) -> None:
+    run, _lead.run = _lead.run, None
+    if run is None or not run.begins_at:
+        return
+    _take_reports(run, environment.runner)
+    result = run.result()
+    print(f"\n{result.text()}", flush=True)
+    folder = result.save(Path(environment.parsed_options.results))
+    print(f"Report, figures and plot are in {folder}", flush=True)
+    environment.process_exit_code = result.verdict.exit_code
