@@ -1,0 +1,177 @@
+"""Dashboards and alerts ask for what exists, from data sources that exist, and say what to do."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from contracts import telemetry
+from tests.promql import (
+    ALERTS,
+    DASHBOARDS,
+    OBSERVABILITY,
+    alert_rules,
+    metric_queries,
+    metrics_in,
+    panels,
+)
+from tools.dashboards.__main__ import FOLDER, main, render
+from tools.dashboards.names import prometheus_name
+
+# Pushed by the services: own ones by the contract, the others by the semantic conventions.
+HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED}
+COUNTERS = {
+    telemetry.ORDERS_ACCEPTED,
+    telemetry.ORDERS_SETTLED,
+    telemetry.ORDERS_DEAD_LETTERED,
+    telemetry.ORDERS_DUPLICATE_DELIVERIES,
+    telemetry.CACHE_REQUESTS,
+    telemetry.GATEWAY_SHED,
+    telemetry.GATEWAY_RETRIES,
+}
+CONVENTIONS = {
+    "http_server_request_duration_seconds",
+    "http_client_request_duration_seconds",
+    "traces_span_metrics_duration_seconds",
+}
+OTHERS = {
+    "traces_span_metrics_calls_total",
+    "process_uptime_seconds",
+    "process_cpu_time_seconds_total",
+    "process_memory_usage_bytes",
+    # Written by vmalert.
+    "ALERTS",
+    "up",
+    # The collector has them from the first failure on.
+    *(
+        f"otelcol_exporter_{what}_failed_{signal}_total"
+        for what in ("send", "enqueue")
+        for signal in ("spans", "metric_points", "log_records")
+    ),
+}
+
+
+def parts(base: str) -> set[str]:
+    return {f"{base}_{part}" for part in ("bucket", "sum", "count")}
+
+
+def known_names() -> set[str]:
+    own: set[str] = set()
+    for name, (unit, _) in telemetry.METRICS.items():
+        if name in HISTOGRAMS:
+            own |= parts(prometheus_name(name, unit, "histogram"))
+        else:
+            own.add(prometheus_name(name, unit, "counter" if name in COUNTERS else "gauge"))
+    scraped = (Path(__file__).parent / "scraped_metrics.txt").read_text().splitlines()
+    pushed = {part for base in CONVENTIONS for part in parts(base)}
+    return own | pushed | OTHERS | {line for line in scraped if re.fullmatch(r"\w+", line)}
+
+
+@pytest.mark.parametrize(("where", "query"), list(metric_queries()))
+def test_every_metric_that_is_asked_for_exists(where: str, query: str) -> None:
+    known = known_names()
+    asked = metrics_in(query)
+    assert asked or query == "vector(1)"
+    missing = {
+        name
+        for name in asked
+        if name not in known and not ("(" in name and any(re.fullmatch(name, k) for k in known))
+    }
+    assert missing == set()
+
+
+def test_a_query_is_taken_apart_rightly() -> None:
+    query = (
+        'histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c d", e=~"f"}[$__interval])))'
+        ' / (max(g > 1e3) > 0) or on (h) i{j!=""} unless vector(0) and {__name__=~"k_(l|m)"}'
+    )
+    assert metrics_in(query) == {"a_bucket", "g", "i", "k_(l|m)"}
+
+
+def test_dashboards_are_what_their_generator_writes() -> None:
+    assert main(["--check"]) == 0
+    assert {path.name for path in FOLDER.iterdir()} == set(render())
+
+
+def test_ids_are_unique_and_panels_do_not_overlap() -> None:
+    uids = [json.loads(path.read_text())["uid"] for path in DASHBOARDS]
+    assert len(uids) == len(set(uids)) > 0
+    for path in DASHBOARDS:
+        everything = json.loads(path.read_text())["panels"]
+        ids = [panel["id"] for panel in everything]
+        assert len(ids) == len(set(ids))
+        cells = [
+            (x, y)
+            for panel in everything
+            for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+            for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+        ]
+        assert len(cells) == len(set(cells))
+        assert max(x for x, _ in cells) < 24
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_says_what_it_means_and_asks_a_source_that_exists(path: Path) -> None:
+    file = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
+    sources = {
+        source["uid"]: source["type"] for source in yaml.safe_load(file.read_text())["datasources"]
+    }
+    for panel in panels(path):
+        assert len(panel["description"].split()) >= 8, panel["title"]
+        assert len(panel["title"]) <= 32
+        for asked in (panel, *panel["targets"]):
+            source = asked["datasource"]
+            assert sources[source["uid"]] == source["type"], panel["title"]
+        names = [target["refId"] for target in panel["targets"]]
+        assert len(names) == len(set(names))
+
+
+def test_sources_and_links_name_each_other() -> None:
+    """The uids are in dashboards, in the provisioning and in the shop's own links."""
+    provisioning = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
+    text = provisioning.read_text()
+    uids = {source["uid"] for source in yaml.safe_load(text)["datasources"]}
+    assert set(re.findall(r"datasourceUid: (\w+)", text)) <= uids
+    links = {
+        uid
+        for path in DASHBOARDS
+        for uid in re.findall(r"%22datasource%22%3A%22(\w+)%22", path.read_text())
+    }
+    assert links == {"vl", "vt"} <= uids
+    shop = (OBSERVABILITY.parent / "compose.yaml").read_text()
+    assert set(re.findall(r"%22datasource%22:%22(\w+)%22", shop)) == {"vt"}
+
+
+def test_sources_point_to_services_of_the_stack() -> None:
+    services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
+    targets = [
+        *re.findall(
+            r"http://([a-z-]+):(\d+)",
+            (OBSERVABILITY / "grafana/provisioning/datasources/stores.yaml").read_text(),
+        ),
+        *re.findall(
+            r"[\"@/]([a-z-]+):(\d+)[\"/]",
+            (OBSERVABILITY / "scrape" / "scrape.yaml").read_text(),
+        ),
+    ]
+    known = {*services, "queue-redis", "cache-redis"}
+    assert len(targets) > 10
+    assert {name for name, _ in targets} <= known
+
+
+def test_every_alert_says_what_happened_and_what_to_do() -> None:
+    names = [rule["alert"] for rule in alert_rules()]
+    assert len(names) == len(set(names)) > 10
+    for rule in alert_rules():
+        assert rule["labels"]["severity"] in {"page", "ticket", "none"}
+        assert rule["annotations"]["summary"]
+        assert len(rule["annotations"]["description"].split()) >= 8, rule["alert"]
+
+
+def test_alerts_and_dashboards_are_where_the_stack_mounts_them() -> None:
+    services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
+    assert "./alerts:/etc/alerts:ro" in services["vmalert"]["volumes"]
+    assert "-rule=/etc/alerts/*.yaml" in services["vmalert"]["command"]
+    assert ALERTS

@@ -1,0 +1,55 @@
+"""Which metrics a query of VictoriaMetrics asks for, and every query that the repository has."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+OBSERVABILITY = Path(__file__).parents[1] / "observability"
+DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
+ALERTS = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
+
+_KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "bool"}
+_LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+_SELECTED_BY_NAME = re.compile(r'__name__=~"([^"]+)"')
+
+
+def metrics_in(query: str) -> set[str]:
+    """Names; of a selection by pattern, the pattern, which the caller finds by its parentheses."""
+    patterns = set(_SELECTED_BY_NAME.findall(query))
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", query)
+    bare = _LABEL_LISTS.sub(" ", re.sub(r'"[^"]*"', " ", bare))
+    words = re.findall(r"(?<![\w.])([a-zA-Z_:][\w:]*)\b(?!\s*\()", bare)
+    return (set(words) - _KEYWORDS) | patterns
+
+
+def panels(path: Path) -> list[dict[str, Any]]:
+    """Of one dashboard, without the titles of its rows."""
+    found: list[dict[str, Any]] = json.loads(path.read_text())["panels"]
+    return [panel for panel in found if panel["type"] != "row"]
+
+
+def dashboard_targets(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Panel title and target, for each that asks the data source with this uid."""
+    for path in DASHBOARDS:
+        for panel in panels(path):
+            for target in panel["targets"]:
+                if target["datasource"]["uid"] == source:
+                    yield f"{path.stem}: {panel['title']}", target
+
+
+def alert_rules() -> Iterator[dict[str, Any]]:
+    for path in ALERTS:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from group["rules"]
+
+
+def metric_queries() -> Iterator[tuple[str, str]]:
+    """Where it stands, and the query, of dashboards and alerts."""
+    for title, target in dashboard_targets("vm"):
+        yield title, target["expr"]
+    for rule in alert_rules():
+        yield f"alert {rule['alert']}", rule["expr"]

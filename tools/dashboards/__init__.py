@@ -1,0 +1,1 @@
+"""The Grafana dashboards as Python: `python -m tools.dashboards` writes their JSON."""

@@ -1,0 +1,212 @@
+"""Panels of a Grafana dashboard as data, and their JSON."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+Json = dict[str, Any]
+
+METRICS = {"type": "prometheus", "uid": "vm"}
+LOGS = {"type": "victoriametrics-logs-datasource", "uid": "vl"}
+TRACES = {"type": "jaeger", "uid": "vt"}
+
+COLUMNS = 24
+RED, ORANGE, GREEN = "red", "orange", "green"
+
+
+@dataclass(frozen=True)
+class Query:
+    """`legend` names each line: `{{label}}`, or what the one line is."""
+
+    expression: str
+    legend: str = ""
+    source: Mapping[str, str] = field(default_factory=lambda: METRICS)
+    # Of VictoriaLogs: `instant` for lines, `statsRange` for figures over time. Of Jaeger:
+    # `dependencyGraph`.
+    query_type: str = ""
+    instant: bool = False
+
+    def to_json(self, number: int) -> Json:
+        target: Json = {"refId": chr(ord("A") + number), "datasource": dict(self.source)}
+        if self.query_type:
+            target["queryType"] = self.query_type
+        if self.expression:
+            target["expr"] = self.expression
+        if self.source == METRICS:
+            target |= {"instant": self.instant, "range": not self.instant, "editorMode": "code"}
+        if self.legend:
+            target["legendFormat"] = self.legend
+        return target
+
+
+@dataclass(frozen=True)
+class Panel:
+    """`description` says what to do when it looks wrong; it is not optional."""
+
+    title: str
+    description: str
+    queries: Sequence[Query]
+    kind: str = "timeseries"
+    unit: str = "short"
+    width: int = 8
+    height: int = 7
+    # From which value on it is orange and red; ascending, unless `low_is_bad`.
+    warn: float | None = None
+    bad: float | None = None
+    low_is_bad: bool = False
+    # Bounds of the axis.
+    least: float | None = 0
+    most: float | None = None
+    stacked: bool = False
+    mappings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    links: Sequence[Json] = ()
+
+    def to_json(self, number: int, x: int, y: int) -> Json:
+        source = self.queries[0].source
+        return {
+            "id": number,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "datasource": dict(source),
+            "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
+            "fieldConfig": {"defaults": self._defaults(), "overrides": []},
+            "options": self._options(),
+            "targets": [query.to_json(index) for index, query in enumerate(self.queries)],
+        }
+
+    def _defaults(self) -> Json:
+        defaults: Json = {
+            "unit": self.unit,
+            "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
+            "thresholds": {"mode": "absolute", "steps": self._steps()},
+        }
+        if self.least is not None:
+            defaults["min"] = self.least
+        if self.most is not None:
+            defaults["max"] = self.most
+        if self.links:
+            defaults["links"] = list(self.links)
+        if self.mappings:
+            options = {
+                value: {"text": text, "color": color, "index": index}
+                for index, (value, (text, color)) in enumerate(self.mappings.items())
+            }
+            defaults["mappings"] = [{"type": "value", "options": options}]
+        if self.kind == "timeseries":
+            defaults["custom"] = {
+                "lineWidth": 1,
+                "fillOpacity": 20 if self.stacked else 0,
+                "showPoints": "never",
+                "spanNulls": 60_000,
+                "stacking": {"mode": "normal" if self.stacked else "none"},
+                "thresholdsStyle": {"mode": "off" if self.warn is None else "dashed"},
+            }
+        return defaults
+
+    def _steps(self) -> list[Json]:
+        steps: list[Json] = [{"value": None, "color": GREEN}]
+        if self.low_is_bad:
+            steps = [{"value": None, "color": RED}]
+            if self.bad is not None:
+                steps.append({"value": self.bad, "color": ORANGE})
+            if self.warn is not None:
+                steps.append({"value": self.warn, "color": GREEN})
+            return steps
+        for value, color in ((self.warn, ORANGE), (self.bad, RED)):
+            if value is not None:
+                steps.append({"value": value, "color": color})
+        return steps
+
+    def _options(self) -> Json:
+        if self.kind == "stat":
+            return {
+                "colorMode": "background",
+                "graphMode": "area",
+                "reduceOptions": {"calcs": ["lastNotNull"]},
+            }
+        if self.kind == "logs":
+            return {"showTime": True, "wrapLogMessage": True, "enableLogDetails": True}
+        if self.kind == "timeseries":
+            return {
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+                "tooltip": {"mode": "multi", "sort": "desc"},
+            }
+        return {}
+
+
+@dataclass(frozen=True)
+class Row:
+    title: str
+    panels: Sequence[Panel]
+
+
+def logs_of_service() -> Json:
+    """From a line that has the label `service_name` to the log lines of the same time."""
+    return _explore("Logs of this service", LOGS, {"expr": '{service.name="SERVICE"}'})
+
+
+def traces_of_service() -> Json:
+    query = {"queryType": "search", "service": "SERVICE", "limit": 50}
+    return _explore("Traces of this service", TRACES, query)
+
+
+def _explore(title: str, source: Mapping[str, str], query: Json) -> Json:
+    """A link that keeps the time range."""
+    pane = {
+        "datasource": source["uid"],
+        "queries": [{"refId": "A", "datasource": dict(source), **query}],
+        "range": {"from": "FROM", "to": "TO"},
+    }
+    text = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="")
+    variables = {
+        "SERVICE": "${__field.labels.service_name}",
+        "FROM": "${__from}",
+        "TO": "${__to}",
+    }
+    for placeholder, variable in variables.items():
+        text = text.replace(placeholder, variable)
+    return {"title": title, "url": f"/explore?schemaVersion=1&panes={text}", "targetBlank": True}
+
+
+def dashboard(uid: str, title: str, description: str, rows: Iterable[Row]) -> Json:
+    """Panels flow from left to right and wrap; ids follow their order."""
+    panels: list[Json] = []
+    y = 0
+    for row in rows:
+        panels.append(
+            {
+                "id": len(panels) + 1,
+                "type": "row",
+                "title": row.title,
+                "collapsed": False,
+                "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1},
+                "panels": [],
+            }
+        )
+        y += 1
+        x = height = 0
+        for panel in row.panels:
+            if x + panel.width > COLUMNS:
+                x, y, height = 0, y + height, 0
+            panels.append(panel.to_json(len(panels) + 1, x, y))
+            x, height = x + panel.width, max(height, panel.height)
+        y += height
+    return {
+        "uid": uid,
+        "title": title,
+        "description": description,
+        "tags": ["arloji"],
+        "schemaVersion": 41,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": "10s",
+        "time": {"from": "now-15m", "to": "now"},
+        "timezone": "browser",
+        "templating": {"list": []},
+        "annotations": {"list": []},
+        "panels": panels,
+    }
