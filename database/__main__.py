@@ -1,5 +1,5 @@
-"""`python -m database upgrade|seed|rights…`: schema, first data and the consumer's rights, in the
-order given, each safe to repeat."""
+"""`python -m database accounts|upgrade|seed|rights…`: MySQL's accounts, schema, first data and the
+consumer's rights, in the order given, each safe to repeat."""
 
 import argparse
 import sys
@@ -8,30 +8,37 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from database.rights import grant_rights
+from database.rights import NoAccounts, bring_up_accounts, grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
 from servicekit.database import create_database_engine
+from servicekit.settings import SecretFileUnreadable
 
 # A migration may rebuild a table: as long as it takes, up to an hour.
 _STATEMENT_SECONDS = 3600
 _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
+    "accounts": lambda engine: (
+        f"{bring_up_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
+        " statements on accounts"
+    ),
     "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",
     "seed": lambda engine: f"{seed(engine)} products added",
-    "rights": lambda engine: (
-        f"{grant_rights(engine, DatabaseSettings().database_accounts.get_secret_value())}"
-        " statements on accounts and rights"
-    ),
+    "rights": lambda engine: f"rights on {grant_rights(engine)} tables",
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m database", description=__doc__)
-    parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="upgrade|seed|rights")
+    parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="|".join(_COMMANDS))
     commands = parser.parse_args().commands
+    try:
+        settings = DatabaseSettings()
+    except SecretFileUnreadable as error:
+        print(f"not started: {error}", file=sys.stderr)
+        return 2
     engine = create_database_engine(
-        DatabaseSettings().database_url,
+        settings.database_url,
         read_only=False,
         connections=1,
         statement_seconds=_STATEMENT_SECONDS,
@@ -39,7 +46,7 @@ def main() -> int:
     try:
         for command in commands:
             print(_COMMANDS[command](engine), flush=True)
-    except (SQLAlchemyError, MigrationBusy) as error:
+    except (SQLAlchemyError, MigrationBusy, NoAccounts) as error:
         reason = getattr(error, "orig", None) or error
         print(f"database {command} failed: {reason}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
-"""The MySQL accounts and what the consumer's may do, table by table. A grant on a table needs the
-table, so these follow the migration."""
+"""The MySQL accounts, and what the consumer's may do table by table. Both are an administrator's
+work, on either side of the migration: it needs its account, and a grant on a table the table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine
 
@@ -18,15 +18,30 @@ CONSUMER_RIGHTS: Mapping[str, str] = {
 }
 
 
-def grant_rights(engine: Engine, accounts_sql: str) -> int:
-    """Bring the accounts up to `accounts_sql` (one statement a line, passwords inside) and grant
-    the consumer its rights; returns how many statements that were. Safe to repeat."""
-    statements = [line.rstrip(";") for line in accounts_sql.splitlines() if line.strip()]
-    statements += [
-        f"GRANT {rights} ON {table} TO 'consumer'@'%'" for table, rights in CONSUMER_RIGHTS.items()
-    ]
+class NoAccounts(Exception):
+    """There is nothing to make accounts from."""
+
+
+def bring_up_accounts(engine: Engine, accounts_sql: str) -> int:
+    """Run `accounts_sql`, one statement a line with the passwords inside; returns how many."""
+    statements = [line.strip().rstrip(";") for line in accounts_sql.splitlines() if line.strip()]
+    if not statements:
+        raise NoAccounts("set DATABASE_ACCOUNTS_FILE to a file of SQL statements")
+    _run(engine, statements)
+    return len(statements)
+
+
+def grant_rights(engine: Engine) -> int:
+    """Safe to repeat; returns how many tables that were."""
+    _run(
+        engine,
+        [f"GRANT {what} ON {table} TO 'consumer'@'%'" for table, what in CONSUMER_RIGHTS.items()],
+    )
+    return len(CONSUMER_RIGHTS)
+
+
+def _run(engine: Engine, statements: Sequence[str]) -> None:
     with transaction(engine) as connection:
         for statement in statements:
             # Bound parameters do not exist for account names; the text is ours.
             connection.exec_driver_sql(statement.replace("%", "%%"))
-    return len(statements)

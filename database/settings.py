@@ -11,5 +11,5 @@ class DatabaseSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_url: str = "sqlite:///var/arloji.db"
-    # SQL that makes the accounts, for `rights` on MySQL.
+    # SQL that makes the accounts, for `accounts` on MySQL.
     database_accounts: SecretStr = SecretStr("")

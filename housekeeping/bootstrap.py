@@ -30,6 +30,7 @@ DATA_OWNERS: Mapping[str, int] = {
     "audit": 10001,
     "queue-redis": 999,
     "mysql": 999,
+    "mysql-socket": 999,
     "metrics": 10002,
     "logs": 10002,
     "traces": 10002,
@@ -52,6 +53,8 @@ def run(options: argparse.Namespace, _settings: HousekeepingSettings) -> int:
     prepare_log_folders(options.folder / "logs")
     prepare_data_folders(options.folder / "data")
     outcome = prepare_secrets(options.folder / "secrets", renew=options.rotate)
+    for name in outcome.written:
+        print(f"wrote {name}")
     print(f"{len(outcome.written)} secret files written, {len(outcome.kept)} kept as they are")
     return 0
 
@@ -82,12 +85,12 @@ def prepare_secrets(folder: Path, *, renew: bool = False) -> Outcome:
 
 
 def prepare_log_folders(folder: Path) -> None:
-    """`folder/<writer>`: files made in it belong to the readers' group (set-group-id)."""
+    """`folder/<writer>`. The readers' group is the writer's own: what it writes, they may read."""
     for writer, user_id in LOG_WRITERS.items():
         path = folder / writer
         _require(path)
         os.chown(path, user_id, LOG_READERS_GROUP_ID)
-        path.chmod(0o2750)
+        path.chmod(0o750)
 
 
 def prepare_data_folders(folder: Path) -> None:

@@ -19,7 +19,7 @@ REDIS_EXPORTER_USER_ID = 59000
 GRAFANA_USER_ID = 472
 
 # Beside what redis-py sends to set a connection up, and the ping of a probe.
-_CONNECT = "+ping +hello +auth +select +client|setinfo +client|setname"
+_CONNECT = "+ping +hello +auth +select +client|setname"
 QUEUE_USERS: Mapping[str, str] = {
     "publisher": "~orders ~idem:* ~pending:* +xadd +xlen +xrange +set +get +hset +multi +exec"
     " +discard +info",
@@ -44,13 +44,6 @@ DATABASE_USERS: Mapping[str, tuple[str, ...]] = {
     "consumer": (),
     "migrate": (
         "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON arloji.*",
-    ),
-    # The administrator of the others, used by a one-shot only.
-    "rights": (
-        "CREATE USER ON *.*",
-        "ALL ON arloji.* WITH GRANT OPTION",
-        "PROCESS, REPLICATION CLIENT ON *.* WITH GRANT OPTION",
-        "SELECT ON performance_schema.* WITH GRANT OPTION",
     ),
     "exporter": ("PROCESS, REPLICATION CLIENT ON *.*", "SELECT ON performance_schema.*"),
 }
@@ -119,11 +112,21 @@ def _database_url(user: str) -> Render:
     return lambda master: f"mysql+pymysql://{user}:{master['database'][user][0]}@mysql:3306/arloji"
 
 
+def _root_url(master: Master) -> str:
+    """By the server's socket: root has no account that a network could reach."""
+    socket = "/var/run/mysqld/mysqld.sock"
+    return f"mysql+pymysql://root:{master['root'][0]}@localhost/arloji?unix_socket={socket}"
+
+
 def _acl(server: str, users: Mapping[str, str]) -> Render:
-    """Redis's ACL file: nobody without a name, everybody with no more than its rights."""
+    """Redis's ACL file: nobody without a name, everybody with no more than its rights.
+
+    Nobody can be `default`, which is off and without a password. Its rights are those of the
+    append-only file: as it is loaded, Redis leaves every MULTI out that `default` may not run.
+    """
 
     def render(master: Master) -> str:
-        lines = ["user default off nopass sanitize-payload resetchannels -@all"]
+        lines = ["user default off resetpass ~* &* +@all"]
         for user, rights in users.items():
             hashes = " ".join(
                 "#" + hashlib.sha256(secret.encode()).hexdigest() for secret in master[server][user]
@@ -135,21 +138,19 @@ def _acl(server: str, users: Mapping[str, str]) -> Render:
 
 
 def _database_accounts(master: Master) -> str:
-    """One SQL statement a line. MySQL runs them on its first start, `database rights` with each
-    `up`: repeatable, and that is how a rotation arrives. The old password stays valid beside."""
+    """One SQL statement a line, safe to repeat: `database accounts` runs them with each `up`, and
+    that is how a rotation arrives. The password before stays valid beside the new one."""
     statements = []
     for user, grants in DATABASE_USERS.items():
         account = f"'{user}'@'%'"
-        password = f"IDENTIFIED BY '{master['database'][user][0]}'"
-        statements.append(f"CREATE USER IF NOT EXISTS {account} {password};")
-        statements.append(f"ALTER USER {account} {password} RETAIN CURRENT PASSWORD;")
-        statements += [_grant(grant, account) for grant in grants]
+        current, *earlier = master["database"][user]
+        statements.append(
+            f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{(earlier or [current])[0]}';"
+        )
+        retain = " RETAIN CURRENT PASSWORD" if earlier else ""
+        statements.append(f"ALTER USER {account} IDENTIFIED BY '{current}'{retain};")
+        statements += [f"GRANT {grant} TO {account};" for grant in grants]
     return "\n".join(statements) + "\n"
-
-
-def _grant(rights: str, account: str) -> str:
-    what, option, _ = rights.partition(" WITH GRANT OPTION")
-    return f"GRANT {what} TO {account}{option};"
 
 
 def _mysql_client(master: Master) -> str:
@@ -188,17 +189,11 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader("migrate", SERVICE_USER_ID, {"database_url": _database_url("migrate")}),
     Reader(
-        "rights",
-        SERVICE_USER_ID,
-        {"database_url": _database_url("rights"), "accounts.sql": _database_accounts},
+        "accounts", SERVICE_USER_ID, {"database_url": _root_url, "accounts.sql": _database_accounts}
     ),
     Reader("queue-redis", REDIS_USER_ID, {"users.acl": _acl("queue", QUEUE_USERS)}),
     Reader("cache-redis", REDIS_USER_ID, {"users.acl": _acl("cache", CACHE_USERS)}),
-    Reader(
-        "mysql",
-        MYSQL_USER_ID,
-        {"root_password": lambda m: str(m["root"][0]), "accounts.sql": _database_accounts},
-    ),
+    Reader("mysql", MYSQL_USER_ID, {"root_password": lambda m: str(m["root"][0])}),
     Reader("mysqld-exporter", EXPORTER_USER_ID, {"my.cnf": _mysql_client}),
     Reader("redis-exporter", REDIS_EXPORTER_USER_ID, {"passwords.json": _redis_exporter_passwords}),
     Reader("grafana", GRAFANA_USER_ID, {"admin_password": lambda m: str(m["grafana"][0])}),

@@ -59,6 +59,8 @@ def create_redis(
         retry_on_error=[],
         max_connections=max_connections,
         client_name=client_name,
+        # No CLIENT SETINFO: servers before 7.2 do not know it, and an account would need the right.
+        driver_info=None,
         # RESP2: the same replies from every server since 6.2, and faster to parse here.
         protocol=2,
     )

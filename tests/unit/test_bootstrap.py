@@ -1,0 +1,127 @@
+"""What the stack needs before its first start is made once, and kept."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from housekeeping import bootstrap
+from housekeeping.credentials import READERS
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int]]:
+    """Who was given what: an ordinary user may give nothing away."""
+    given: dict[str, tuple[int, int]] = {}
+
+    def note(path: str | os.PathLike[str], user_id: int, group_id: int) -> None:
+        given[os.fspath(path)] = (user_id, group_id)
+
+    monkeypatch.setattr(os, "chown", note)
+    return given
+
+
+@pytest.fixture
+def folder(tmp_path: Path, owners: dict[str, tuple[int, int]]) -> Path:
+    """As compose mounts it: one volume for each."""
+    for name in (bootstrap.MASTER, *(reader.name for reader in READERS)):
+        (tmp_path / "secrets" / name).mkdir(parents=True)
+    for name in bootstrap.LOG_WRITERS:
+        (tmp_path / "logs" / name).mkdir(parents=True)
+    for name in bootstrap.DATA_OWNERS:
+        (tmp_path / "data" / name).mkdir(parents=True)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+def test_each_reader_gets_its_files_and_nobody_else_can_open_them(
+    folder: Path, owners: dict[str, tuple[int, int]]
+) -> None:
+    bootstrap.prepare_secrets(folder / "secrets")
+    for reader in READERS:
+        own = folder / "secrets" / reader.name
+        assert {path.name for path in own.iterdir()} == set(reader.files)
+        assert mode(own) == 0o500
+        assert owners[os.fspath(own)][0] == reader.user_id
+        for path in own.iterdir():
+            assert mode(path) == 0o400
+            # Given away before it gets its name.
+            assert owners[os.fspath(path.with_name(f".{path.name}.new"))][0] == reader.user_id
+    assert mode(folder / "secrets" / bootstrap.MASTER) == 0o700
+
+
+def test_a_second_run_changes_nothing(folder: Path) -> None:
+    bootstrap.prepare_secrets(folder / "secrets")
+    before = contents(folder)
+    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    assert contents(folder) == before
+    assert outcome.written == ()
+
+
+def test_a_lost_file_is_made_again_with_the_same_secret(folder: Path) -> None:
+    bootstrap.prepare_secrets(folder / "secrets")
+    before = contents(folder)
+    lost = folder / "secrets" / "publisher" / "queue_redis_url"
+    lost.parent.chmod(0o700)
+    lost.unlink()
+    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    assert outcome.written == ("publisher/queue_redis_url",)
+    assert contents(folder) == before
+
+
+def test_a_run_that_was_killed_half_way_is_completed(folder: Path) -> None:
+    half = folder / "secrets" / "publisher" / ".queue_redis_url.new"
+    half.write_text("half a sec")
+    half.chmod(0o400)
+    bootstrap.prepare_secrets(folder / "secrets")
+    assert not half.exists()
+    assert (half.with_name("queue_redis_url")).read_text().startswith("redis://publisher:")
+
+
+def test_only_a_rotation_replaces_secrets(folder: Path) -> None:
+    bootstrap.prepare_secrets(folder / "secrets")
+    before = contents(folder)
+    outcome = bootstrap.prepare_secrets(folder / "secrets", renew=True)
+    after = contents(folder)
+    assert "frontend/session_secret" in outcome.written
+    sessions = "secrets/frontend/session_secret"
+    assert after[sessions].splitlines()[1] == before[sessions].strip()
+    assert after["secrets/mysql/root_password"] == before["secrets/mysql/root_password"]
+
+
+def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
+    missing = folder / "secrets" / "consumer"
+    missing.rmdir()
+    with pytest.raises(bootstrap.FolderMissing, match="consumer is not there"):
+        bootstrap.prepare_secrets(folder / "secrets")
+
+
+def test_logs_are_their_writers_and_readable_by_the_collectors_group(
+    folder: Path, owners: dict[str, tuple[int, int]]
+) -> None:
+    bootstrap.prepare_log_folders(folder / "logs")
+    for name, user_id in bootstrap.LOG_WRITERS.items():
+        path = folder / "logs" / name
+        assert owners[os.fspath(path)] == (user_id, bootstrap.LOG_READERS_GROUP_ID)
+        assert mode(path) == 0o750
+
+
+def test_data_folders_belong_to_those_that_keep_data_in_them(
+    folder: Path, owners: dict[str, tuple[int, int]]
+) -> None:
+    bootstrap.prepare_data_folders(folder / "data")
+    for name, user_id in bootstrap.DATA_OWNERS.items():
+        path = folder / "data" / name
+        assert owners[os.fspath(path)] == (user_id, user_id)
+        assert mode(path) == 0o750
