@@ -1,0 +1,64 @@
+# One image for the five services; the command chooses which. Dependencies are a layer of their
+# own, so that a change of code rebuilds nothing else. The load generator is an image of its own.
+FROM python:3.14-slim AS dependencies
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/arloji
+COPY requirements/services.txt /tmp/services.txt
+# Without dependencies: the lock file is complete, and whatever it lacks must fail here.
+RUN /opt/arloji/bin/pip install --require-hashes --no-deps --only-binary :all: \
+        --requirement /tmp/services.txt \
+ && /opt/arloji/bin/python -m compileall -q /opt/arloji/lib \
+ && /opt/arloji/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.14-slim AS code
+WORKDIR /app
+COPY contracts contracts
+COPY servicekit servicekit
+COPY database database
+COPY housekeeping housekeeping
+COPY services services
+RUN python -m compileall -q .
+
+FROM python:3.14-slim AS load-dependencies
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/load
+COPY requirements/load.txt /tmp/load.txt
+RUN /opt/load/bin/pip install --require-hashes --no-deps --only-binary :all: \
+        --requirement /tmp/load.txt \
+ && /opt/load/bin/python -m compileall -q /opt/load/lib \
+ && /opt/load/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.14-slim AS load
+LABEL org.opencontainers.image.title="Arloji load" \
+      org.opencontainers.image.description="Locust with the load scenarios of the watch shop" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=load-dependencies /opt/load /opt/load
+COPY loadtest /app/loadtest
+# A new volume takes its owner from here.
+RUN python -m compileall -q /app && install -d -o 10001 -g 10001 /results
+WORKDIR /app
+ENV PATH=/opt/load/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LOCUST_LOCUSTFILE=loadtest/locustfile.py
+USER 10001:10001
+CMD ["python", "-m", "locust", "--headless"]
+
+FROM python:3.14-slim AS service
+COPY --from=dependencies /opt/arloji /opt/arloji
+COPY --from=code /app /app
+WORKDIR /app
+# Byte-code is in the image; a read-only root has no place for more.
+ENV PATH=/opt/arloji/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+HEALTHCHECK --interval=5s --timeout=3s --retries=6 CMD ["python", "-m", "servicekit.probes"]
+CMD ["python", "-m", "services.frontend"]
+# Last, as it changes with each release and none of the above does.
+ARG VERSION=local
+ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
+LABEL org.opencontainers.image.title="Arloji" \
+      org.opencontainers.image.description="The services of a watch shop: reliable orders, connected telemetry" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"

@@ -1,0 +1,42 @@
+"""`make secrets`: new secrets for everything that travels a network, while the shop runs.
+
+What was valid before stays valid beside the new one until the next rotation: sessions go on, and
+services change over one by one. To shut a leaked secret out, rotate twice. Both Redis restart to
+read their accounts; orders are refused with 503 for that second and accepted orders are kept.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tools.compose import ComposeFailed, restart, run_once, running
+from tools.upgrade import REDIS, replace_services
+
+# Each reads its secrets when it starts.
+EXPORTERS = ("mysqld-exporter", "redis-exporter")
+READERS = ("consumer", "service-http", "publisher", "frontend")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.rotate_secrets", description=__doc__)
+    parser.parse_args(arguments)
+    try:
+        run_once("bootstrap", "python", "-m", "housekeeping", "bootstrap", "/bootstrap", "--rotate")
+        for server in REDIS:
+            restart(server)
+        run_once("accounts")
+        replace_services(READERS)
+        for exporter in EXPORTERS:
+            if running(exporter):
+                restart(exporter)
+    except ComposeFailed as error:
+        print(
+            f"stopped half way: {error}. The new secrets are made; when that is repaired,"
+            " `docker compose up --detach --force-recreate` hands them out."
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""`make upgrade`: the services as they are in this folder now, without a failed request.
+
+Builds the image, brings the schema up to it, then replaces the containers of one service after
+the other. Stores, ingress and telemetry stay as they are: `docker compose up -d` replaces those
+whose image or settings have changed, with a short gap each.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tools.compose import ComposeFailed, compose, replace, restart, run_once
+
+# From the inside out: whoever asks is never newer than who answers.
+SERVICES = ("consumer", "service-http", "publisher", "api-gw", "frontend")
+# Each reads its accounts when it starts.
+REDIS = ("queue-redis", "cache-redis")
+# nginx leaves one out for 10 s that refused connections while it started (ingress/conf/upstream).
+INGRESS_SECONDS = 11
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.upgrade", description=__doc__)
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="only these; default: all")
+    parser.add_argument("--no-build", action="store_true", help="the image is here already")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.services) - set(SERVICES):
+        parser.error(f"not a service: {', '.join(sorted(unknown))}")
+    try:
+        if not options.no_build:
+            compose("build", "bootstrap")
+        bring_up_stores()
+        replace_services(options.services or SERVICES)
+    except ComposeFailed as error:
+        print(f"stopped half way, nothing is lost: {error}. Repeat it when that is repaired.")
+        return 1
+    return 0
+
+
+def bring_up_stores() -> None:
+    """Accounts, schema and rights as the new version wants them; the old one can live with that."""
+    written = run_once("bootstrap").splitlines()
+    for server in REDIS:
+        if f"wrote {server}/users.acl" in written:
+            restart(server)
+    for one_shot in ("accounts", "migrate", "rights"):
+        run_once(one_shot)
+
+
+def replace_services(services: Sequence[str]) -> None:
+    for service in SERVICES:
+        if service in services:
+            # nginx tries two frontends, no more; the services' own clients try every address.
+            edge = service == "frontend"
+            replace(service, settle_seconds=INGRESS_SECONDS if edge else 0, one_by_one=edge)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
