@@ -1,0 +1,205 @@
+"""The compose project of the tests: brought up once, asked and disturbed as an operator would."""
+
+import json
+import os
+import random
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+FILES = ("compose.yaml", "tests/compose/override.yaml")
+# Left out by the override: no stand-in can be built for them.
+LEFT_OUT = {"grafana", "victoria-traces"}
+ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
+_COMMAND_SECONDS = 400
+
+# Reads the shop's database from within service-http, which may read all of it and nothing more.
+_READ_ROWS = """
+import json, sys, pymysql
+from decimal import Decimal
+from urllib.parse import urlsplit
+url = urlsplit(open("/run/secrets/database_url").read().strip())
+query, parameters = json.load(sys.stdin)
+connection = pymysql.connect(
+    host=url.hostname, user=url.username, password=url.password, database=url.path[1:],
+    cursorclass=pymysql.cursors.DictCursor,
+)
+with connection.cursor() as cursor:
+    cursor.execute(query, parameters)
+    rows = cursor.fetchall()
+as_json = lambda value: int(value) if isinstance(value, Decimal) else str(value)
+print(json.dumps(rows, default=as_json))
+"""
+
+
+class CommandFailed(AssertionError):
+    """A docker command ended with an error; the message holds what it printed."""
+
+
+@dataclass(frozen=True)
+class Container:
+    id: str
+    name: str
+    service: str
+    state: str
+    health: str
+    pid: int
+    started_at: str
+    restarts: int
+    oom_killed: bool
+    # Network (without the project's name) → address.
+    addresses: Mapping[str, str]
+    # Volume (without the project's name) → where it is mounted.
+    volumes: Mapping[str, str]
+
+    @property
+    def well(self) -> bool:
+        return self.state == "running" and self.health in ("healthy", "")
+
+
+class ComposeProject:
+    """Offers the tests of the embedded run what they know of a stack: `shop_url`, `telemetry_url`
+    and `rows`."""
+
+    def __init__(self, name: str, *, kept: bool = False) -> None:
+        """A kept one has the same ports each time."""
+        self.name = name
+        port, receiver_port = (18080, 14318) if kept else (free_port(), free_port())
+        network = (213, 48) if kept else (random.randint(200, 250), random.randint(0, 255))
+        self.shop_url = f"http://127.0.0.1:{port}"
+        self.telemetry_url = f"http://127.0.0.1:{receiver_port}"
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not _is_ours(key)},
+            "COMPOSE_PROJECT_NAME": name,
+            "COMPOSE_FILE": os.pathsep.join(FILES),
+            "COMPOSE_PROFILES": "telemetry",
+            "COMPOSE_PROGRESS": "plain",
+            "ARLOJI_PORT": str(port),
+            "ARLOJI_RECEIVER_PORT": str(receiver_port),
+            "ARLOJI_EDGE_PREFIX": ".".join(str(part) for part in (10, *network)),
+            "ARLOJI_VERSION": "tests",
+        }
+
+    @property
+    def image(self) -> str:
+        return f"arloji/service:{self.environment['ARLOJI_VERSION']}"
+
+    def compose(self, *arguments: str, **environment: str) -> str:
+        return self.run("docker", "compose", *arguments, **environment)
+
+    def run(self, *command: str, stdin: str | None = None, **environment: str) -> str:
+        """Returns what it printed; raises `CommandFailed`."""
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            shown = " ".join(command)[:500]
+            raise CommandFailed(f"{shown}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        return done.stdout
+
+    def up(self, *arguments: str, **environment: str) -> None:
+        self.compose("up", "--detach", "--wait", *arguments, **environment)
+
+    def down(self, *arguments: str) -> None:
+        """An engine as old as 20.10 may forget to free an address of a container that was killed:
+        its network then stays."""
+        try:
+            self.compose("down", "--remove-orphans", *arguments)
+        except CommandFailed as failure:
+            if "has active endpoints" not in str(failure):
+                raise
+        assert self.all_containers() == []
+
+    def containers(self, *services: str) -> list[Container]:
+        """Those that should be running, one-shots left out."""
+        found = self.all_containers()
+        return [
+            one
+            for one in found
+            if one.service not in ONE_SHOTS and (not services or one.service in services)
+        ]
+
+    def all_containers(self) -> list[Container]:
+        label = f"label=com.docker.compose.project={self.name}"
+        ids = self.run("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
+        if not ids:
+            return []
+        described = json.loads(self.run("docker", "inspect", *ids))
+        return sorted((self._container(one) for one in described), key=lambda one: one.name)
+
+    def _container(self, described: Mapping[str, Any]) -> Container:
+        state, prefix = described["State"], f"{self.name}_"
+        return Container(
+            id=described["Id"],
+            name=described["Name"].removeprefix(f"/{self.name}-"),
+            service=described["Config"]["Labels"]["com.docker.compose.service"],
+            state=state["Status"],
+            health=state.get("Health", {}).get("Status", ""),
+            pid=state["Pid"],
+            started_at=state["StartedAt"],
+            restarts=described["RestartCount"],
+            oom_killed=state["OOMKilled"],
+            addresses={
+                name.removeprefix(prefix): network["IPAddress"]
+                for name, network in described["NetworkSettings"]["Networks"].items()
+                if network["IPAddress"]
+            },
+            volumes={
+                mount["Name"].removeprefix(prefix): mount["Destination"]
+                for mount in described["Mounts"]
+                if mount["Type"] == "volume"
+            },
+        )
+
+    def exec(self, container: Container, *command: str, stdin: str = "") -> str:
+        return self.run("docker", "exec", "--interactive", container.id, *command, stdin=stdin)
+
+    def probe(
+        self, script: str, *arguments: str, stdin: str = "", options: Sequence[str] = ()
+    ) -> Any:
+        """Run a Python script in a container of its own; what it prints is JSON."""
+        command = ("docker", "run", "--rm", "--interactive", "--user", "0:0", *options)
+        python = ("--entrypoint", "python", self.image, "-c", script, *arguments)
+        return json.loads(self.run(*command, *python, stdin=stdin))
+
+    def kill(self, *containers: Container) -> None:
+        """End their first processes suddenly, as the kernel does when memory is short. Not by
+        `docker kill`, after which Docker takes a container for stopped by its operator."""
+        script = "import os, sys\nfor pid in sys.argv[1:]: os.kill(int(pid), 9)\nprint('null')"
+        pids = [str(one.pid) for one in containers]
+        self.probe(script, *pids, options=["--pid", "host"])
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        reader = next(one for one in self.containers("service-http") if one.state == "running")
+        question = json.dumps([query.replace("%", "%%").replace("?", "%s"), parameters])
+        rows: list[dict[str, Any]] = json.loads(
+            self.exec(reader, "python", "-c", _READ_ROWS, stdin=question)
+        )
+        return rows
+
+    def volume(self, name: str) -> str:
+        return f"{self.name}_{name}"
+
+
+def _is_ours(variable: str) -> bool:
+    """What the shell that started the tests says about another project."""
+    return variable.startswith(("COMPOSE_", "ARLOJI_", "INGRESS_", "GUEST_ORDER", "COOKIE_"))
+
+
+def in_parallel(tasks: Sequence[Any], work: Any) -> list[Any]:
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(work, tasks))

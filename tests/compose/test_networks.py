@@ -1,0 +1,165 @@
+"""Who may reach whom: every container tries every address and listening port of every other one,
+and the answer must be the contract's table, no more and no less."""
+
+import json
+
+import pytest
+
+from tests.compose.project import LEFT_OUT, ComposeProject, Container, in_parallel
+
+# The contract, §5, with those that it names by a rule: the collector is on a network of each
+# sender, an exporter on that of its target.
+TABLE = {
+    "public": {"ingress", "grafana"},
+    "edge": {"ingress", "frontend", "load", "load-worker", "nginx-exporter"},
+    "app": {"frontend", "api-gw", "otel-collector"},
+    "backend": {"api-gw", "service-http", "publisher"},
+    "queue": {
+        "publisher",
+        "consumer",
+        "service-http",
+        "queue-redis",
+        "otel-collector",
+        "redis-exporter",
+    },
+    "cache": {"service-http", "consumer", "cache-redis", "redis-exporter"},
+    "database": {"service-http", "consumer", "migrate", "mysql", "mysqld-exporter"},
+    "telemetry": {
+        "victoria-metrics",
+        "victoria-logs",
+        "victoria-traces",
+        "grafana",
+        "vmalert",
+        "alertmanager",
+        "receiver",
+        "node-exporter",
+        "cadvisor",
+        "otel-collector",
+        "redis-exporter",
+        "mysqld-exporter",
+        "nginx-exporter",
+    },
+    # The tests' own way to their receiver.
+    "tests": {"receiver"},
+}
+SENDERS = {"frontend", "api-gw", "service-http", "publisher", "consumer"}
+
+# Listening ports of each process, as its network namespace shows them; those on loopback (and
+# Docker's name server) are nobody else's.
+_LISTENING = """
+import json, sys
+found = {}
+for pid in sys.argv[1:]:
+    ports = set()
+    for name in ("tcp", "tcp6"):
+        for line in open(f"/proc/{pid}/net/{name}").readlines()[1:]:
+            address, port = line.split()[1].split(":")
+            if line.split()[3] == "0A" and not address.startswith(("0100007F", "0B00007F")):
+                ports.add(int(port, 16))
+    found[pid] = sorted(ports)
+print(json.dumps(found))
+"""
+
+# Tries all at once; what a firewall drops takes the whole time.
+_REACHABLE = """
+import asyncio, json, sys
+async def reaches(address, port):
+    try:
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(address, port)
+        writer.close()
+        return True
+    except OSError:
+        return False
+async def main():
+    doors = json.loads(sys.argv[1])
+    answers = await asyncio.gather(*(reaches(*door) for door in doors))
+    print(json.dumps([door for door, open_ in zip(doors, answers) if open_]))
+asyncio.run(main())
+"""
+
+
+def test_the_services_are_on_the_networks_of_the_table(project: ComposeProject) -> None:
+    """Also those that do not run here."""
+    services = json.loads(project.compose("--profile", "*", "config", "--format", "json"))
+    members: dict[str, set[str]] = {}
+    for name, service in services["services"].items():
+        for network in service.get("networks", {}):
+            members.setdefault(network, set()).add(name)
+    known = set(services["services"])
+    assert members == {network: TABLE[network] & known for network in TABLE}
+    assert members["public"] >= {"ingress", "grafana"}
+
+
+def test_services_never_join_telemetry_and_the_collector_meets_each_sender() -> None:
+    assert not SENDERS & TABLE["telemetry"]
+    for sender in SENDERS:
+        assert any({sender, "otel-collector"} <= members for members in TABLE.values()), sender
+
+
+def test_all_but_the_edge_have_no_way_out(project: ComposeProject) -> None:
+    names = [project.volume(network) for network in TABLE]
+    networks = json.loads(project.run("docker", "network", "inspect", *names))
+    outside = {
+        network["Name"].removeprefix(f"{project.name}_")
+        for network in networks
+        if not network["Internal"]
+    }
+    assert outside == {"public", "tests"}
+
+
+@pytest.fixture(scope="module")
+def ports(project: ComposeProject) -> dict[str, list[int]]:
+    """Container name → listening ports."""
+    containers = project.containers()
+    pids = [str(one.pid) for one in containers]
+    found = project.probe(_LISTENING, *pids, options=["--pid", "host"])
+    return {one.name: found[str(one.pid)] for one in containers}
+
+
+def test_every_server_listens_where_the_contract_says(ports: dict[str, list[int]]) -> None:
+    expected = {
+        "ingress": [8080, 8081],
+        "frontend": [8080],
+        "api-gw": [8081],
+        "service-http": [8082],
+        "publisher": [8083],
+        "consumer": [8084],
+        "mysql": [3306],
+        "queue-redis": [6379],
+        "cache-redis": [6379],
+    }
+    for name, found in ports.items():
+        service = name.rpartition("-")[0]
+        assert found == expected.get(service, found), name
+        assert found, f"{name} listens nowhere"
+
+
+def test_every_pair_meets_only_on_a_network_that_both_are_on(
+    project: ComposeProject, ports: dict[str, list[int]]
+) -> None:
+    containers = project.containers()
+    assert {one.service for one in containers} >= SENDERS - LEFT_OUT
+    doors = {
+        (address, port): (one.name, network)
+        for one in containers
+        for network, address in one.addresses.items()
+        for port in ports[one.name]
+    }
+
+    def reached(container: Container) -> set[tuple[str, int]]:
+        others = [door for door, (owner, _) in doors.items() if owner != container.name]
+        options = ["--network", f"container:{container.id}"]
+        return {
+            tuple(door) for door in project.probe(_REACHABLE, json.dumps(others), options=options)
+        }
+
+    wrong = []
+    for container, found in zip(containers, in_parallel(containers, reached), strict=True):
+        for door, (owner, network) in doors.items():
+            allowed = container.service in TABLE[network] and owner != container.name
+            if allowed != (door in found):
+                verb = "cannot reach" if allowed else "reaches"
+                wrong.append(f"{container.name} {verb} {owner}:{door[1]} on {network}")
+    assert wrong == []
+    assert len(doors) > len(containers)
