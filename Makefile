@@ -1,6 +1,7 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load screenshot clean
+.PHONY: help run demo test check lock bench load images-offline upgrade secrets footprint \
+	compose-test test-release diagram screenshot clean
 
 # Any Python from 3.11: make run PYTHON=python3.12
 PYTHON ?= python3
@@ -63,6 +64,31 @@ load: ## Offer a shop rising rates; print percentiles and a verdict, save a plot
 	@exec .venv/load/bin/python -m locust -f loadtest/locustfile.py --headless --host $(URL) \
 		--steps $(STEPS) --step-seconds $(SECONDS) --usage "$(USAGE)" \
 		$(if $(filter-out 1,$(WORKERS)),--processes $(WORKERS)) $(OPTIONS)
+
+images-offline: ## Build stand-ins for the pinned images where no image registry can be reached
+	$(ENVIRONMENT) test
+	@exec $(VENV) -m tools.offline_images $(OPTIONS)
+
+# These need nothing but Docker and Python.
+upgrade: ## Replace the services in Docker by those of this folder, without a failed request
+	@exec $(PYTHON) -m tools.upgrade $(OPTIONS)
+
+secrets: ## Make new secrets for the stack in Docker while it runs
+	@exec $(PYTHON) -m tools.rotate_secrets $(OPTIONS)
+
+footprint: ## Say how much memory the stack in Docker uses
+	@exec $(PYTHON) -m tools.footprint $(OPTIONS)
+
+compose-test: ## Run the tests that bring the whole stack up in Docker
+	$(ENVIRONMENT) test
+	@exec $(VENV) -m pytest tests/compose $(TESTS)
+
+test-release: ## Run everything, in the long versions that a release must pass
+	$(ENVIRONMENT) test
+	@LONG_TESTS=1 exec $(VENV) -m pytest --timeout 3600 $(TESTS)
+
+diagram: ## Draw the picture of the architecture anew (needs Graphviz)
+	@dot -Tsvg docs/architecture.dot -o docs/architecture.svg
 
 screenshot: ## Take the picture in the README anew
 	$(ENVIRONMENT) test
