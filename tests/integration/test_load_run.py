@@ -48,7 +48,14 @@ class LoadRun:
         ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=CLEAN, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=ROOT,
+                env=CLEAN,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A shell that started the tests in the background has it ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def wait(self) -> int:
