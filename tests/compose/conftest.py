@@ -23,11 +23,10 @@ ORDER = (
     "test_ingress",
     "test_shop",
     "test_scaling",
-    "test_footprint",
-    "test_healing",
-    "test_rotation",
-    "test_upgrades",
     "test_keeping",
+    "test_upgrades",
+    "test_rotation",
+    "test_healing",
 )
 _HERE = Path(__file__).parent
 

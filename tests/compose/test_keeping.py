@@ -26,8 +26,10 @@ def test_orders_are_kept(project: ComposeProject, way: str) -> None:
         assert {one.name: one.id for one in project.containers()} == before
     else:
         project.down()
-        assert project.all_containers() == []
-        project.up()
+        # Without telemetry for once: the shop needs none.
+        project.up(COMPOSE_PROFILES="minimal")
+        running = {one.service for one in project.containers()}
+        assert not running & {"otel-collector", "victoria-metrics", "vmalert", "redis-exporter"}
     with httpx.Client(base_url=project.shop_url, cookies=cookies, timeout=15) as again:
         eventually(
             lambda: {order_status(again, order_id) for order_id in (*stored, *waiting)},
@@ -59,8 +61,9 @@ def order_status(client: httpx.Client, order_id: str) -> str:
 
 
 def test_nothing_was_made_anew(project: ComposeProject) -> None:
-    """A second `up` makes no secret and adds no product."""
+    """Another `up`, now with telemetry again, makes no secret and adds no product."""
     project.up()
+    assert {"otel-collector", "victoria-metrics"} <= {one.service for one in project.containers()}
     for service, line in (
         ("bootstrap", "0 secret files written"),
         ("migrate", "0 products added"),

@@ -1,0 +1,155 @@
+"""Each secret is its reader's alone, and without one nothing starts."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from housekeeping.credentials import READERS
+from tests.compose.project import ROOT, ComposeProject
+
+# Who mounts whose; `accounts` are the two one-shots that are MySQL's administrator.
+MOUNTED_BY = {"accounts": {"accounts", "rights"}}
+# Everybody's secrets side by side: who owns each, and which of the other users can open it.
+_EXAMINE = """
+import json, os, stat, sys
+users = json.loads(sys.argv[1])
+def opens(path, user):
+    if (child := os.fork()) == 0:
+        os.setgroups([])
+        os.setgid(4000)
+        os.setuid(user)
+        try:
+            os.listdir(path) if os.path.isdir(path) else open(path).read()
+        except PermissionError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+found = {}
+for folder, _, names in os.walk("/secrets"):
+    for path in (folder, *(os.path.join(folder, name) for name in names)):
+        state = os.stat(path)
+        others = [user for user in users if user != state.st_uid and opens(path, user)]
+        found[path.removeprefix("/secrets/")] = [state.st_uid, stat.S_IMODE(state.st_mode), others]
+print(json.dumps(found))
+"""
+
+
+def test_each_volume_of_secrets_has_one_reader(project: ComposeProject) -> None:
+    """No container can even see another's."""
+    services = json.loads(project.compose("--profile", "*", "config", "--format", "json"))
+    readers: dict[str, set[str]] = {}
+    for name, service in services["services"].items():
+        for volume in service.get("volumes", []):
+            if volume.get("source", "").startswith("secrets-"):
+                readers.setdefault(volume["source"].removeprefix("secrets-"), set()).add(name)
+                assert volume.get("read_only") or name == "bootstrap", name
+    one_shot = {"bootstrap"}
+    expected = {reader.name: MOUNTED_BY.get(reader.name, {reader.name}) for reader in READERS}
+    assert readers == {name: who | one_shot for name, who in expected.items()} | {
+        "master": one_shot
+    }
+
+
+def test_a_container_sees_the_files_of_its_reader_and_no_other(project: ComposeProject) -> None:
+    files = {reader.name: set(reader.files) for reader in READERS}
+    for container in project.containers():
+        mounted = {name for name in container.volumes if name.startswith("secrets-")}
+        if container.service not in files:
+            assert mounted == set(), container.name
+            continue
+        assert mounted == {f"secrets-{container.service}"}
+        assert container.volumes[f"secrets-{container.service}"] == "/run/secrets"
+        if container.service != "redis-exporter":  # the real image has no shell to ask
+            listed = project.exec(container, "ls", "/run/secrets").split()
+            assert set(listed) == files[container.service], container.name
+
+
+def test_only_its_reader_can_open_a_secret(project: ComposeProject) -> None:
+    users = sorted({reader.user_id for reader in READERS})
+    mounts = [
+        part
+        for reader in READERS
+        for part in (
+            "--volume",
+            f"{project.volume(f'secrets-{reader.name}')}:/secrets/{reader.name}:ro",
+        )
+    ]
+    found = project.probe(_EXAMINE, json.dumps(users), options=mounts)
+    for reader in READERS:
+        assert found[reader.name] == [reader.user_id, 0o500, []]
+        for name in reader.files:
+            assert found[f"{reader.name}/{name}"] == [reader.user_id, 0o400, []]
+    expected = {f"{reader.name}/{name}" for reader in READERS for name in reader.files}
+    assert {path for path in found if "/" in path.strip("/")} == expected
+
+
+# The commands of the image and the settings that name their secrets.
+STARTS = {
+    "services.frontend": ["SESSION_SECRET"],
+    "services.publisher": ["QUEUE_REDIS_URL"],
+    "services.service_http": ["DATABASE_URL", "QUEUE_REDIS_URL", "CACHE_REDIS_URL"],
+    "services.consumer": ["DATABASE_URL", "QUEUE_REDIS_URL", "CACHE_REDIS_URL"],
+    "database upgrade": ["DATABASE_URL"],
+    "database accounts": ["DATABASE_URL", "DATABASE_ACCOUNTS"],
+}
+_START = """
+import json, os, subprocess, sys
+found = {}
+for command, names in json.loads(sys.argv[1]).items():
+    for state, path in (("missing", "/run/secrets/absent"), ("empty", "/dev/null")):
+        files = {f"{name}_FILE": path for name in names}
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            env={**os.environ, **files}, capture_output=True, text=True, timeout=60,
+        )
+        found[f"{command}: {state}"] = [done.returncode, (done.stdout + done.stderr).strip()]
+print(json.dumps(found))
+"""
+
+
+def test_without_its_secret_nothing_starts(project: ComposeProject) -> None:
+    """One clear line, which names the setting and never a secret."""
+    found = project.probe(_START, json.dumps(STARTS), options=["--network", "none"])
+    for command, names in STARTS.items():
+        for state, why in (("missing", "No such file or directory"), ("empty", "it is empty")):
+            code, said = found[f"{command}: {state}"]
+            assert code != 0, command
+            assert "\n" not in said, said
+            assert any(f"{name}_FILE: cannot read" in said for name in names), said
+            assert said.endswith(why), said
+
+
+@pytest.mark.parametrize("server", ["queue", "cache"])
+def test_without_its_accounts_redis_refuses_to_start(project: ComposeProject, server: str) -> None:
+    configuration = f"{ROOT}/stores/{server}-redis.conf:/etc/redis/redis.conf:ro"
+    mounts = ["--volume", configuration, "--tmpfs", "/data", "--tmpfs", "/var/log/arloji"]
+    command = ["redis:8.0", "sh", "-c"]
+    start = "redis-server /etc/redis/redis.conf; code=$?; cat /var/log/arloji/redis.log; exit $code"
+    code, said = attempt(["--user", "0:0", *mounts, *command, start])
+    assert code not in (0, None)
+    assert "ACL" in said
+
+
+def test_without_a_root_password_mysql_makes_no_database(project: ComposeProject) -> None:
+    code, said = attempt(["--env", "MYSQL_ROOT_PASSWORD_FILE=/run/secrets/root", "mysql:9.7"])
+    assert code not in (0, None)
+    assert "/run/secrets/root" in said
+
+
+def attempt(arguments: Sequence[str]) -> tuple[int | None, str]:
+    """Exit code and all that was said; None if it still runs after a while."""
+    command = ["docker", "run", "--rm", "--network", "none", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, done.stdout

@@ -1,0 +1,268 @@
+"""The compose files agree with settings, accounts, stand-ins and the contract."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from database.settings import DatabaseSettings
+from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
+from housekeeping.credentials import READERS
+from local.plan import SERVICES
+from tools.offline_images.pins import pinned_images, repository_and_tag
+from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
+
+ROOT = Path(__file__).parents[2]
+TEXTS = [(ROOT / name).read_text() for name in ("compose.yaml", "observability/compose.yaml")]
+FILES = [yaml.safe_load(text) for text in TEXTS]
+CONTAINERS: dict[str, dict[str, Any]] = {
+    name: container for file in FILES for name, container in file["services"].items()
+}
+ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
+JOBS = ONE_SHOTS | {"load", "load-worker"}
+# They keep data or answer requests: being cut short would cost something.
+NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
+
+
+def environment(name: str) -> dict[str, str]:
+    found: dict[str, str] = CONTAINERS[name].get("environment", {})
+    return found
+
+
+def settings_of(service: str) -> Any:
+    return importlib.import_module(f"services.{service.replace('-', '_')}.settings").Settings
+
+
+def volumes(name: str) -> dict[str, str]:
+    """Target → source."""
+    pairs = (volume.split(":") for volume in CONTAINERS[name].get("volumes", []))
+    return {target: source for source, target, *_ in pairs}
+
+
+def block_of(name: str) -> str:
+    """What the file says about a container, comments included."""
+    for text in TEXTS:
+        if found := re.search(
+            rf"^  {name}:.*?(?=^  [a-z-]+:|^  # [A-Z].*-$|^\w|\Z)", text, re.M | re.S
+        ):
+            return found[0]
+    raise AssertionError(name)
+
+
+def test_every_service_is_there_and_runs_its_own_command() -> None:
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
+    assert {name.replace("-", "_") for name in SERVICES} == folders
+    for service in SERVICES:
+        module = f"services.{service.replace('-', '_')}"
+        assert CONTAINERS[service]["command"] == ["python", "-m", module]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_ports_are_those_of_the_settings(service: str) -> None:
+    """The probe of the image reads PORT, so each has to say it."""
+    fields = settings_of(service).model_fields
+    assert environment(service)["PORT"] == str(fields["port"].default)
+    ports = {name: settings_of(name).model_fields["port"].default for name in SERVICES}
+    for value in environment(service).values():
+        for host, port in re.findall(r"http://([a-z-]+):(\d+)$", str(value)):
+            assert ports.get(host, int(port)) == int(port), value
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_only_what_it_reads(service: str) -> None:
+    fields = {name.upper() for name in settings_of(service).model_fields}
+    names = {name.removesuffix("_FILE") for name in environment(service)}
+    assert {name for name in names - fields if not name.startswith("OTEL_")} == set()
+
+
+@pytest.mark.parametrize("one_shot", sorted(ONE_SHOTS - {"bootstrap"}))
+def test_a_one_shot_is_told_only_what_it_reads(one_shot: str) -> None:
+    fields = {name.upper() for name in DatabaseSettings.model_fields}
+    assert {name.removesuffix("_FILE") for name in environment(one_shot)} <= fields
+
+
+def test_no_secret_is_in_a_file_of_the_repository() -> None:
+    for name in CONTAINERS:
+        for variable, value in environment(name).items():
+            secret = re.search(r"SECRET|PASSWORD|DATABASE_URL|REDIS_URL", variable)
+            assert secret is None or str(value).startswith("/run/secrets/"), (name, variable)
+
+
+@pytest.mark.parametrize("image", pinned_images())
+def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason(image: str) -> None:
+    repository, tag = repository_and_tag(image)
+    assert re.match(r"v?\d+\.\d+", tag), image
+    assert repository in {*RECIPES, *NOT_BUILDABLE}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_is_confined_and_bounded(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert container["read_only"] is True
+    assert container["mem_limit"]
+    assert container["pids_limit"]
+    assert container["stop_grace_period"]
+    assert container["logging"]["options"].keys() >= {"max-size", "max-file"}
+    assert container["restart"] == ("no" if name in JOBS else "unless-stopped")
+    assert "container_name" not in container
+    assert "privileged" not in container
+    assert "cap_add" not in container or name == "bootstrap"
+
+
+@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - JOBS))
+def test_every_container_says_how_it_is_or_why_not(name: str) -> None:
+    tested = "test" in CONTAINERS[name].get("healthcheck", {})
+    assert tested or "# No healthcheck: " in block_of(name)
+
+
+def test_only_what_needs_root_is_root() -> None:
+    rootless = {name for name, one in CONTAINERS.items() if str(one.get("user", "0")) != "0:0"}
+    by_image = {"redis-exporter", "mysqld-exporter"}  # their images name a user
+    for name in rootless:
+        assert "user" in CONTAINERS[name] or name in by_image, name
+    assert set(CONTAINERS) - rootless == {"bootstrap", "cadvisor"}
+
+
+@pytest.mark.parametrize("name", sorted(NEED_TIME))
+def test_what_must_not_be_cut_short_has_time_to_stop(name: str) -> None:
+    seconds = int(CONTAINERS[name]["stop_grace_period"].rstrip("s"))
+    assert seconds >= 15
+    if name in SERVICES:
+        fields = settings_of(name).model_fields
+        drain = int(environment(name)["DRAIN_SECONDS"])
+        flush = 5
+        assert seconds > drain + fields["shutdown_seconds"].default + flush
+
+
+def test_only_ingress_and_grafana_are_published_and_only_on_loopback() -> None:
+    published = {name: one["ports"] for name, one in CONTAINERS.items() if "ports" in one}
+    assert set(published) == {"ingress", "grafana"}
+    for ports in published.values():
+        assert all(port.startswith("${ARLOJI_BIND:-127.0.0.1}:") for port in ports)
+
+
+def test_each_reader_of_secrets_has_its_own_volume_and_the_bootstrap_all() -> None:
+    mounted = volumes("bootstrap")
+    for reader in READERS:
+        assert mounted[f"/bootstrap/secrets/{reader.name}"] == f"secrets-{reader.name}"
+    assert mounted[f"/bootstrap/secrets/{MASTER}"] == f"secrets-{MASTER}"
+    for reader in READERS:
+        assert volumes(reader.name)["/run/secrets"] == f"secrets-{reader.name}"
+        user = CONTAINERS[reader.name].get("user")  # without one, that of the image
+        assert user is None or user.startswith(f"{reader.user_id}:"), reader.name
+
+
+def test_folders_of_logs_and_data_are_prepared_for_the_users_that_write_them() -> None:
+    mounted = volumes("bootstrap")
+    for writer, user_id in LOG_WRITERS.items():
+        name = "ingress" if writer == "nginx" else writer
+        assert mounted[f"/bootstrap/logs/{writer}"] == volumes(name)["/var/log/arloji"]
+        assert CONTAINERS[name]["user"] == f"{user_id}:{LOG_READERS_GROUP_ID}"
+    collector = CONTAINERS["otel-collector"]
+    assert collector["user"].endswith(f":{LOG_READERS_GROUP_ID}")
+    read = [volume for volume in collector["volumes"] if volume.startswith("log-")]
+    assert {volume.split(":")[0] for volume in read} == {f"log-{one}" for one in LOG_WRITERS}
+    assert all(volume.endswith(":ro") for volume in read)
+    prepared = {target for target in mounted if target.startswith("/bootstrap/data/")}
+    assert prepared == {f"/bootstrap/data/{name}" for name in DATA_OWNERS}
+
+
+def test_every_declared_volume_is_used() -> None:
+    declared = {name for file in FILES for name in file["volumes"]}
+    used = {source for name in CONTAINERS for source in volumes(name).values()}
+    assert declared == {source for source in used if not source.startswith((".", "/"))}
+
+
+def settings_in(path: str) -> dict[str, str]:
+    lines = (ROOT / path).read_text().splitlines()
+    pairs = (line.partition(" ") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def test_the_queue_is_durable_and_never_evicts() -> None:
+    queue = settings_in("stores/queue-redis.conf")
+    assert (queue["appendonly"], queue["appendfsync"]) == ("yes", "always")
+    assert queue["no-appendfsync-on-rewrite"] == "no"
+    assert queue["maxmemory-policy"] == "noeviction"
+    assert volumes("queue-redis")["/data"] == "queue-data"
+    limit = int(CONTAINERS["queue-redis"]["mem_limit"].removesuffix("m"))
+    # A rewrite holds what changes meanwhile twice.
+    assert limit >= 1.25 * int(queue["maxmemory"].removesuffix("mb"))
+
+
+def test_the_embedded_queue_is_as_durable() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "local").glob("*.py"))
+    for setting in ("appendonly", "appendfsync", "noeviction"):
+        assert setting in sources
+
+
+def test_the_cache_keeps_nothing_and_is_bounded() -> None:
+    cache = settings_in("stores/cache-redis.conf")
+    assert (cache["appendonly"], cache["save"]) == ("no", '""')
+    assert cache["maxmemory-policy"] == "allkeys-lfu"
+    assert "/data" not in volumes("cache-redis")
+
+
+def test_a_commit_of_mysql_is_on_disk() -> None:
+    text = (ROOT / "stores/mysql.cnf").read_text()
+    for line in ("innodb_flush_log_at_trx_commit = 1", "sync_binlog = 1", "local_infile = OFF"):
+        assert line in text.splitlines()
+
+
+def test_each_timeout_is_shorter_than_the_one_before_it() -> None:
+    shop = (ROOT / "ingress/conf/shop.conf").read_text()
+    (nginx,) = re.findall(r"proxy_read_timeout (\d+)s;", shop)
+    chain = [
+        settings_of(name).model_fields["request_timeout_seconds"].default
+        for name in ("frontend", "api-gw", "service-http")
+    ]
+    assert float(nginx) > chain[0] > chain[1] > chain[2]
+
+
+def test_nginx_keeps_connections_for_less_time_than_the_frontend() -> None:
+    upstream = (ROOT / "ingress/conf/upstream.conf").read_text()
+    (nginx,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+    (uvicorn,) = re.findall(
+        r"timeout_keep_alive=(\d+)", (ROOT / "servicekit/server.py").read_text()
+    )
+    assert int(nginx) < int(uvicorn)
+
+
+def test_problems_of_nginx_have_the_types_of_the_services() -> None:
+    from servicekit import problems
+
+    known = {
+        (kind.status, kind.slug, kind.title)
+        for kind in vars(problems).values()
+        if isinstance(kind, type) and issubclass(kind, problems.Problem)
+    }
+    text = (ROOT / "ingress/conf/problems.conf").read_text()
+    found = re.findall(
+        r'return (\d+) \'\{"type":"urn:arloji:problem:([a-z-]+)","title":"([^"]+)"', text
+    )
+    assert len(found) == 9
+    assert {(int(status), slug, title) for status, slug, title in found} <= known
+
+
+def test_the_rate_limits_are_those_of_the_contract() -> None:
+    shop = (ROOT / "ingress/conf/shop.conf").read_text()
+    limits = (ROOT / "ingress/rate-limit/on.conf").read_text()
+    assert "zone=reads:2m rate=200r/s" in limits
+    assert "zone=reads burst=400 nodelay" in shop
+    assert "zone=orders:2m rate=50r/s" in limits
+    assert "zone=orders burst=100 nodelay" in shop
+    assert environment("api-gw")["GUEST_ORDER_RATE"] == "${GUEST_ORDER_RATE:-20}"
+
+
+def test_the_default_of_the_env_file_is_the_whole_stack_and_no_secret() -> None:
+    lines = [line for line in (ROOT / ".env").read_text().splitlines() if line and line[0] != "#"]
+    assert lines == ["COMPOSE_PROFILES=telemetry"]
+    telemetry = set(FILES[1]["services"])
+    for name in telemetry:
+        assert CONTAINERS[name]["profiles"] == ["telemetry", "load"], name
+    assert not any("profiles" in CONTAINERS[name] for name in (*SERVICES, "mysql", "ingress"))
