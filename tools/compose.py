@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+READY_SECONDS = "120"
 
 
 class ComposeFailed(Exception):
@@ -56,8 +57,11 @@ def replace(service: str, *, settle_seconds: float = 0, one_by_one: bool = False
         print(f"{service}: not running", flush=True)
         return
     began = time.monotonic()
-    out = ("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale")
+    out = ("up", "--detach", "--no-deps", "--no-recreate", "--scale")
     compose(*out, f"{service}={2 * len(old)}", service)
+    for new in set(running(service)) - set(old):
+        # Asked here, as Docker's own health check looks every few seconds only.
+        docker("exec", new, "python", "-m", "servicekit.probes", "--ready", "--wait", READY_SECONDS)
     ready = time.monotonic()
     time.sleep(settle_seconds)
     for group in [[one] for one in old] if one_by_one else [old]:

@@ -96,16 +96,22 @@ STARTS = {
 }
 _START = """
 import json, os, subprocess, sys
-found = {}
-for command, names in json.loads(sys.argv[1]).items():
-    for state, path in (("missing", "/run/secrets/absent"), ("empty", "/dev/null")):
-        files = {f"{name}_FILE": path for name in names}
-        done = subprocess.run(
-            [sys.executable, "-m", *command.split()],
-            env={**os.environ, **files}, capture_output=True, text=True, timeout=60,
-        )
-        found[f"{command}: {state}"] = [done.returncode, (done.stdout + done.stderr).strip()]
-print(json.dumps(found))
+from concurrent.futures import ThreadPoolExecutor
+def start(case):
+    command, names, path = case
+    files = {f"{name}_FILE": path for name in names}
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        env={**os.environ, **files}, capture_output=True, text=True, timeout=60,
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+cases = {
+    f"{command}: {state}": (command, names, path)
+    for command, names in json.loads(sys.argv[1]).items()
+    for state, path in (("missing", "/run/secrets/absent"), ("empty", "/dev/null"))
+}
+with ThreadPoolExecutor(3) as threads:
+    print(json.dumps(dict(zip(cases, threads.map(start, cases.values())))))
 """
 
 
