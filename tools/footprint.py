@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tools.compose import ComposeFailed, compose, docker
@@ -113,22 +113,21 @@ def _by_service(peaks: Iterable[tuple[str, float, float]]) -> list[Use]:
     return sorted(uses, key=lambda use: -use.total_mib)
 
 
-def table(uses: Sequence[Use], notes: Mapping[str, str] | None = None) -> str:
-    """Markdown; `notes` are added to the names of services."""
+def table(uses: Sequence[Use]) -> str:
+    """Markdown, with the limit that would follow from each peak."""
     lines = [
-        "| service | containers | peak of one, MiB | in all, MiB | limit of one, MiB | used |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| service | containers | peak of one, MiB | in all | limit of one | used | half more |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for use in uses:
-        name = f"{use.service}{(notes or {}).get(use.service, '')}"
-        lines.append(
-            f"| {name} | {use.replicas} | {use.peak_mib:.0f} | {use.total_mib:.0f}"
-            f" | {use.limit_mib:.0f} | {use.share:.0%} |"
-        )
+    lines += [
+        f"| {use.service} | {use.replicas} | {use.peak_mib:.0f} | {use.total_mib:.0f}"
+        f" | {use.limit_mib:.0f} | {use.share:.0%} | {use.proposed_limit_mib} |"
+        for use in uses
+    ]
     containers = sum(use.replicas for use in uses)
     total = sum(use.total_mib for use in uses)
     limits = sum(use.limit_mib * use.replicas for use in uses)
-    lines.append(f"| **in all** | {containers} | | **{total:.0f}** | {limits:.0f} | |")
+    lines.append(f"| **in all** | {containers} | | **{total:.0f}** | {limits:.0f} | | |")
     return "\n".join(lines)
 
 
