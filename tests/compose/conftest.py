@@ -1,15 +1,19 @@
 """The whole stack in containers, once for all tests in this folder."""
 
+import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.compose.project import ComposeProject
-from tests.e2e.conftest import guest, other_guest  # noqa: F401 (fixtures)
+from tests.e2e.conftest import Guest
 
 # Brought up once: those that only look come first, those that break it last.
 ORDER = (
@@ -29,6 +33,7 @@ ORDER = (
     "test_healing",
 )
 _HERE = Path(__file__).parent
+_PREFIX = "arloji-tests-"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,7 +72,8 @@ def project(docker: None) -> Iterator[ComposeProject]:
         project.up("--build")
         yield project
         return
-    project = ComposeProject(f"arloji-tests-{os.getpid()}")
+    remove_left_behind()
+    project = ComposeProject(f"{_PREFIX}{os.getpid()}")
     try:
         project.up("--build")
         yield project
@@ -75,7 +81,52 @@ def project(docker: None) -> Iterator[ComposeProject]:
         project.down("--volumes", "--timeout", "5")
 
 
+def remove_left_behind() -> None:
+    """What tests that were killed have left comes up again with the engine, and takes memory."""
+    listed = subprocess.run(
+        ["docker", "compose", "ls", "--all", "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in (found["Name"] for found in json.loads(listed.stdout)):
+        process = name.removeprefix(_PREFIX)
+        if name != process and process.isdigit() and not Path("/proc", process).exists():
+            ComposeProject(name).down("--volumes", "--timeout", "5")
+
+
 @pytest.fixture(scope="session")
 def stack(project: ComposeProject) -> ComposeProject:
     """The name by which the tests of the embedded run know a shop."""
     return project
+
+
+class Patient(httpx.BaseTransport):
+    """Waits as long as a 429 of the ingress asks for, and repeats once: the tests of the embedded
+    run, which has no limit, may send faster than one client is allowed to here."""
+
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._transport.handle_request(request)
+        if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            return answer
+        answer.close()
+        time.sleep(float(answer.headers["Retry-After"]))
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@pytest.fixture
+def guest(stack: ComposeProject) -> Iterator[Guest]:
+    with closing(Guest(stack.shop_url, Patient(httpx.HTTPTransport(verify=False)))) as one:
+        yield one
+
+
+@pytest.fixture
+def other_guest(stack: ComposeProject) -> Iterator[Guest]:
+    with closing(Guest(stack.shop_url)) as one:
+        yield one

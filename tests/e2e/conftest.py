@@ -34,9 +34,9 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack
 class Guest:
     """A program that shops: keeps its cookies, as any client does."""
 
-    def __init__(self, shop_url: str) -> None:
+    def __init__(self, shop_url: str, transport: httpx.BaseTransport | None = None) -> None:
         # Plain http: loading certificates would take longer than any request.
-        self.http = httpx.Client(base_url=shop_url, timeout=15, verify=False)
+        self.http = httpx.Client(base_url=shop_url, timeout=15, verify=False, transport=transport)
         self.http.get("/api/products?page_size=1")
 
     def product(self, **filters: Any) -> dict[str, Any]:
