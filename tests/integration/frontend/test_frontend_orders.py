@@ -23,6 +23,7 @@ CUSTOMER = {
     "address": "Jl. Merdeka 1\nBandung",
 }
 FIXED = ("key", "lines", "expected_total_idr")
+NOBODYS_ORDER = uuid.UUID("5f2c8a3e-9d0b-4e6c-8a11-7c1f0c7a9b42")
 
 
 async def open_form(browser: Browser, *product_ids: int) -> Form:
@@ -346,8 +347,8 @@ async def test_nobody_sees_another_guests_orders(browser: Browser, stranger: Bro
 @pytest.mark.parametrize(
     "order_id",
     [
-        *("1", "x", "%00", "<b>", str(uuid.uuid4()), uuid.uuid4().hex),
-        *(f"{{{uuid.uuid4()}}}", f"urn:uuid:{uuid.uuid4()}"),
+        *("1", "x", "%00", "<b>", str(NOBODYS_ORDER), NOBODYS_ORDER.hex),
+        *(f"{{{NOBODYS_ORDER}}}", f"urn:uuid:{NOBODYS_ORDER}"),
     ],
 )
 async def test_what_is_no_order_is_not_found(browser: Browser, order_id: str) -> None:
