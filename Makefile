@@ -8,6 +8,8 @@ PYTHON ?= python3
 # Passed on: make run OPTIONS='--set consumer.LOG_LEVEL=DEBUG', make test TESTS='-k cart'
 OPTIONS ?=
 TESTS ?=
+# Most tests wait more than they compute: make test JOBS=3
+JOBS ?= 1
 
 VENV := .venv/bin/python
 ENVIRONMENT := @command -v $(PYTHON) >/dev/null || \
@@ -28,7 +30,7 @@ demo: ## Play a customer against the running shop; print the stored row and the 
 
 test: ## Run every test that this machine can run, and say what it skipped and why
 	$(ENVIRONMENT) test load
-	@exec $(VENV) -m pytest $(TESTS)
+	@exec $(VENV) -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup) $(TESTS)
 
 check: ## Complain about format, lint, types and whatever the repository says twice
 	$(ENVIRONMENT) test

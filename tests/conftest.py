@@ -21,6 +21,7 @@ from servicekit.telemetry import configure_telemetry
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 UNIT = Path(__file__).parent / "unit"
+COMPOSE = Path(__file__).parent / "compose"
 
 # A shared, noisy machine: time says nothing about a property.
 settings.register_profile("arloji", deadline=None)
@@ -37,6 +38,14 @@ metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on
 def pytest_configure() -> None:
     """A run that is terminated ends as by Ctrl-C: fixtures stop the servers that they started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Shared among processes, the tests of a file stay together, and so do all that share one
+    stack in containers."""
+    for item in items:
+        together = COMPOSE if COMPOSE in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 @pytest.hookimpl(wrapper=True)
