@@ -133,7 +133,8 @@ def _describe_process(service_name: str, port: int) -> Resource:
         {
             "service.name": service_name,
             "service.namespace": "arloji",
-            "service.version": __version__,
+            # An image names the release that it was built for.
+            "service.version": chosen.get("service.version", __version__),
             "service.instance.id": chosen.get("service.instance.id", instance),
         }
     )

@@ -87,9 +87,12 @@ def telemetry(project: ComposeProject) -> FirstTelemetry:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_metrics_of_every_service_arrive(telemetry: FirstTelemetry, service: str) -> None:
-    query = f'process_uptime_seconds{{service_name="{service}",service_namespace="arloji"}}'
-    telemetry.in_time(lambda: telemetry.metrics.query(query))
+def test_metrics_of_every_service_arrive_and_name_its_image(
+    project: ComposeProject, telemetry: FirstTelemetry, service: str
+) -> None:
+    version = project.environment["ARLOJI_VERSION"]
+    labels = f'service_name="{service}",service_namespace="arloji",service_version="{version}"'
+    telemetry.in_time(lambda: telemetry.metrics.query(f"process_uptime_seconds{{{labels}}}"))
 
 
 @pytest.mark.parametrize("name", [*SERVICES, *SERVERS])

@@ -112,21 +112,25 @@ def test_the_version_is_the_one_of_the_project() -> None:
     assert __version__ == project["version"]
 
 
-def test_replicas_have_instance_ids_of_their_own(
+def test_replicas_have_instance_ids_of_their_own_and_images_their_version(
     exported: Exported, tmp_path: Path, queue_server: RedisServer
 ) -> None:
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": exported.receiver_url,
-        "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=replica-2",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=replica-2,service.version=7.8.9",
     }
     with telemetry_app(tmp_path, queue_server, environment) as app:
-        assert httpx.get(f"{app.url}/everything/8").status_code == 200
+        answer = httpx.get(f"{app.url}/everything/8")
+        assert answer.status_code == 200
         assert app.stop() == 0
     (metric,) = exported.read("/api/metrics?name=arloji.test")["metrics"]
     instances = {series["instance"] for series in metric["series"]}
     assert len(instances) == 2
     assert "replica-2" in instances  # an operator's choice wins
     assert [series["count"] for series in metric["series"]] == [1, 1]
+    trace_id = answer.headers["traceresponse"].split("-")[1]
+    (spans,) = exported.read(f"/api/traces/{trace_id}")["resourceSpans"]
+    assert attributes_of(spans["resource"])["service.version"] == "7.8.9"
 
 
 def test_server_spans_follow_the_stable_http_conventions(exported: Exported) -> None:
