@@ -64,8 +64,8 @@ class Container:
 
 
 class ComposeProject:
-    """Offers the tests of the embedded run what they know of a stack: `shop_url`, `telemetry_url`
-    and `rows`."""
+    """Offers the tests of the embedded run what they know of a stack: `shop_url`, `telemetry_url`,
+    `pause`, `resume` and `rows`."""
 
     def __init__(self, name: str, *, kept: bool = False) -> None:
         """A kept one has the same ports each time."""
@@ -182,6 +182,13 @@ class ComposeProject:
         script = "import os, sys\nfor pid in sys.argv[1:]: os.kill(int(pid), 9)\nprint('null')"
         pids = [str(one.pid) for one in containers]
         self.probe(script, *pids, options=["--pid", "host"])
+
+    def pause(self, service: str) -> None:
+        """All replicas, until `resume`."""
+        self.compose("pause", service)
+
+    def resume(self, service: str) -> None:
+        self.compose("unpause", service)
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         reader = next(one for one in self.containers("service-http") if one.state == "running")

@@ -68,7 +68,7 @@ def test_every_part_of_the_shop_heals_and_each_order_ends_once(
 def test_a_killed_queue_keeps_what_waits_in_it(project: ComposeProject) -> None:
     """In the loop above consumers are too quick for anything to wait."""
     (queue,) = project.containers("queue-redis")
-    project.compose("pause", "consumer")
+    project.pause("consumer")
     try:
         with Customers(project.shop_url, ordering=2, browsing=0) as customers:
             customers.wait_for_orders(10)
@@ -76,7 +76,7 @@ def test_a_killed_queue_keeps_what_waits_in_it(project: ComposeProject) -> None:
             wait_until_healed(project, [queue])
             customers.wait_for_orders(3)
     finally:
-        project.compose("unpause", "consumer")
+        project.resume("consumer")
     assert_each_is_one_order(project, customers.accepted)
 
 

@@ -1,13 +1,16 @@
-"""The very tests of the embedded run, through nginx and against MySQL."""
+"""The very tests of the embedded run, through nginx and against MySQL, in Chromium, too."""
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from tests.compose.project import ComposeProject
-from tests.e2e import test_bad_input, test_orders, test_traces
+from tests.e2e import test_bad_input, test_browser, test_orders, test_traces
 
 # Those that start, stop or look at processes of their own, or at the embedded run's files.
 NOT_HERE = {
@@ -22,6 +25,11 @@ NOT_HERE = {
     "test_idle_polling_and_probes_leave_no_spans",
     "test_nothing_personal_is_in_any_telemetry",
     "test_the_metrics_of_the_contract_arrive",
+    # Links lead to Grafana here, not to the embedded run's own page.
+    "test_orders_and_errors_lead_to_their_traces",
+    # The same pages have the same barriers, and look the same.
+    "test_no_page_has_a_barrier",
+    "test_the_screenshot_shows_the_catalogue",
 }
 
 
@@ -29,10 +37,29 @@ def _tests_of(module: Any) -> dict[str, Callable[..., object]]:
     return {name: thing for name, thing in vars(module).items() if name.startswith("test_")}
 
 
-_ALL = {**_tests_of(test_orders), **_tests_of(test_bad_input), **_tests_of(test_traces)}
+_MODULES = (test_orders, test_browser, test_bad_input, test_traces)
+_ALL = {name: test for module in _MODULES for name, test in _tests_of(module).items()}
 assert _ALL.keys() >= NOT_HERE
 globals().update({name: test for name, test in _ALL.items() if name not in NOT_HERE})
 ordered = test_traces.ordered
+chromium, contexts = test_browser.chromium, test_browser.contexts
+
+
+def test_an_order_leads_to_its_trace_in_grafana(contexts: test_browser.Contexts) -> None:
+    page = contexts.visitor(language="en")
+    test_browser.put_in_cart(page)
+    test_browser.fill_in(page)
+    page.locator("form[action='/orders'] button").click()
+    page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}"))
+    order_id = page.url.rpartition("/")[2]
+    link = page.locator("a[href*='/explore?']").get_attribute("href") or ""
+    assert link.startswith("http://127.0.0.1:3000/explore?schemaVersion=1&panes=")
+    (pane,) = json.loads(parse_qs(urlsplit(link).query)["panes"][0]).values()
+    assert pane["datasource"] == "vt"
+    (query,) = pane["queries"]
+    assert query["queryType"] == "search"
+    assert query["service"] == "consumer"
+    assert query["tags"] == f"arloji.order.id={order_id}"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/metrics"])
