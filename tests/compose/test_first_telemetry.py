@@ -177,7 +177,7 @@ def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) 
     eventually(lambda: not missing())
 
 
-# A graph that only Grafana draws, from a store that is left out here.
+# Of the store that is left out here.
 METRIC_PANELS, LOG_PANELS = list(dashboard_targets("vm")), list(dashboard_targets("vl"))
 GRAFANA_ONLY = {title for title, _ in dashboard_targets("vt")}
 
@@ -207,15 +207,17 @@ def test_no_panel_of_metrics_is_empty(telemetry: FirstTelemetry, target: dict[st
 
 @each_of(LOG_PANELS)
 def test_no_panel_of_logs_is_empty(telemetry: FirstTelemetry, target: dict[str, Any]) -> None:
-    query = filled_in(target["expr"])
+    asked = target["expr"].replace("$trace_id", telemetry.trace_id)
+    query = filled_in(asked.replace("$order_id", telemetry.order.json()["order_id"]))
     if target["queryType"] == "statsRange":
         eventually(lambda: telemetry.logs.query_range(query, seconds=300))
     else:
         eventually(lambda: telemetry.logs.query(f"{query} | limit 1"))
 
 
-def test_only_what_grafana_alone_draws_is_left_out() -> None:
-    assert {"overview: Who calls whom"} == GRAFANA_ONLY
+def test_only_what_asks_the_missing_store_is_left_out() -> None:
+    traces = {"request: Trace", "order: Traces of the order"}
+    assert {"overview: Who calls whom", *traces} == GRAFANA_ONLY
 
 
 def test_legends_name_labels_that_exist(telemetry: FirstTelemetry) -> None:

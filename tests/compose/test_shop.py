@@ -1,10 +1,8 @@
 """The very tests of the embedded run, through nginx and against MySQL, in Chromium, too."""
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -45,21 +43,19 @@ ordered = test_traces.ordered
 chromium, contexts = test_browser.chromium, test_browser.contexts
 
 
-def test_an_order_leads_to_its_trace_in_grafana(contexts: test_browser.Contexts) -> None:
+def test_orders_and_errors_lead_to_their_dashboards(contexts: test_browser.Contexts) -> None:
     page = contexts.visitor(language="en")
     test_browser.put_in_cart(page)
     test_browser.fill_in(page)
     page.locator("form[action='/orders'] button").click()
     page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}"))
     order_id = page.url.rpartition("/")[2]
-    link = page.locator("a[href*='/explore?']").get_attribute("href") or ""
-    assert link.startswith("http://127.0.0.1:3000/explore?schemaVersion=1&panes=")
-    (pane,) = json.loads(parse_qs(urlsplit(link).query)["panes"][0]).values()
-    assert pane["datasource"] == "vt"
-    (query,) = pane["queries"]
-    assert query["queryType"] == "search"
-    assert query["service"] == "consumer"
-    assert query["tags"] == f"arloji.order.id={order_id}"
+    grafana = "http://127.0.0.1:3000/d"
+    link = page.get_by_role("link", name="The trace of this order").get_attribute("href")
+    assert link == f"{grafana}/arloji-order/one-order?var-order_id={order_id}"
+    page.goto("/nowhere")
+    link = page.locator(f"a[href^='{grafana}']").get_attribute("href") or ""
+    assert re.search(r"/arloji-request/one-request\?var-trace_id=[0-9a-f]{32}$", link)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/metrics"])

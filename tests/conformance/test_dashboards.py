@@ -140,8 +140,24 @@ def test_sources_and_links_name_each_other() -> None:
         for uid in re.findall(r"%22datasource%22%3A%22(\w+)%22", path.read_text())
     }
     assert links == {"vl", "vt"} <= uids
-    shop = (OBSERVABILITY.parent / "compose.yaml").read_text()
-    assert set(re.findall(r"%22datasource%22:%22(\w+)%22", shop)) == {"vt"}
+
+
+def test_links_lead_to_dashboards_that_ask_for_what_they_carry() -> None:
+    dashboards = {read["uid"]: read for read in map(json.loads, map(Path.read_text, DASHBOARDS))}
+    files = (
+        OBSERVABILITY.parent / "compose.yaml",
+        OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml",
+        *DASHBOARDS,
+    )
+    links = {
+        (uid, variable)
+        for file in files
+        for uid, variable in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", file.read_text())
+    }
+    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order"}
+    for uid, variable in links:
+        assert variable in {one["name"] for one in dashboards[uid]["templating"]["list"]}
+        assert f"${variable}" in json.dumps(dashboards[uid]["panels"])
 
 
 def test_sources_point_to_services_of_the_stack() -> None:

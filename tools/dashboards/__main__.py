@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tools.dashboards.journeys import order, request
 from tools.dashboards.overview import overview
 
 FOLDER = Path(__file__).parents[2] / "observability" / "grafana" / "dashboards"
@@ -14,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "observability" / "grafana" / "dashboards"
 
 def render() -> Mapping[str, str]:
     """File name → JSON."""
-    dashboards = {"overview.json": overview()}
+    dashboards = {"overview.json": overview(), "request.json": request(), "order.json": order()}
     return {
         name: json.dumps(dashboard, indent=1, ensure_ascii=False) + "\n"
         for name, dashboard in dashboards.items()

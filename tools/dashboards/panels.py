@@ -24,21 +24,23 @@ class Query:
     legend: str = ""
     source: Mapping[str, str] = field(default_factory=lambda: METRICS)
     # Of VictoriaLogs: `instant` for lines, `statsRange` for figures over time. Of Jaeger:
-    # `dependencyGraph`.
+    # `dependencyGraph`, `search`; without one the expression is a trace id.
     query_type: str = ""
     instant: bool = False
+    # What only this kind of query has.
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self, number: int) -> Json:
         target: Json = {"refId": chr(ord("A") + number), "datasource": dict(self.source)}
         if self.query_type:
             target["queryType"] = self.query_type
         if self.expression:
-            target["expr"] = self.expression
+            target["query" if self.source == TRACES else "expr"] = self.expression
         if self.source == METRICS:
             target |= {"instant": self.instant, "range": not self.instant, "editorMode": "code"}
         if self.legend:
             target["legendFormat"] = self.legend
-        return target
+        return target | dict(self.more)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Panel:
     stacked: bool = False
     mappings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     links: Sequence[Json] = ()
+    # Column of a table → where its values lead.
+    column_links: Mapping[str, Json] = field(default_factory=dict)
 
     def to_json(self, number: int, x: int, y: int) -> Json:
         source = self.queries[0].source
@@ -72,7 +76,7 @@ class Panel:
             "description": self.description,
             "datasource": dict(source),
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
-            "fieldConfig": {"defaults": self._defaults(), "overrides": []},
+            "fieldConfig": {"defaults": self._defaults(), "overrides": self._overrides()},
             "options": self._options(),
             "targets": [query.to_json(index) for index, query in enumerate(self.queries)],
         }
@@ -105,6 +109,15 @@ class Panel:
                 "thresholdsStyle": {"mode": "off" if self.warn is None else "dashed"},
             }
         return defaults
+
+    def _overrides(self) -> list[Json]:
+        return [
+            {
+                "matcher": {"id": "byName", "options": column},
+                "properties": [{"id": "links", "value": [link]}],
+            }
+            for column, link in self.column_links.items()
+        ]
 
     def _steps(self) -> list[Json]:
         steps: list[Json] = [{"value": None, "color": GREEN}]
@@ -171,7 +184,21 @@ def _explore(title: str, source: Mapping[str, str], query: Json) -> Json:
     return {"title": title, "url": f"/explore?schemaVersion=1&panes={text}", "targetBlank": True}
 
 
-def dashboard(uid: str, title: str, description: str, rows: Iterable[Row]) -> Json:
+def text_variable(name: str, label: str) -> Json:
+    """A field above the panels; a link fills it in by `?var-<name>=`."""
+    return {"type": "textbox", "name": name, "label": label, "query": "", "hide": 0}
+
+
+def dashboard(
+    uid: str,
+    title: str,
+    description: str,
+    rows: Iterable[Row],
+    *,
+    variables: Sequence[Json] = (),
+    since: str = "now-15m",
+    refresh: str = "10s",
+) -> Json:
     """Panels flow from left to right and wrap; ids follow their order."""
     panels: list[Json] = []
     y = 0
@@ -203,10 +230,10 @@ def dashboard(uid: str, title: str, description: str, rows: Iterable[Row]) -> Js
         "version": 1,
         "editable": True,
         "graphTooltip": 1,
-        "refresh": "10s",
-        "time": {"from": "now-15m", "to": "now"},
+        "refresh": refresh,
+        "time": {"from": since, "to": "now"},
         "timezone": "browser",
-        "templating": {"list": []},
+        "templating": {"list": list(variables)},
         "annotations": {"list": []},
         "panels": panels,
     }
