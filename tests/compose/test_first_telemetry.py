@@ -220,13 +220,16 @@ def test_only_what_asks_the_missing_store_is_left_out() -> None:
     assert {"overview: Who calls whom", *traces} == GRAFANA_ONLY
 
 
-def test_legends_name_labels_that_exist(telemetry: FirstTelemetry) -> None:
-    for title, target in METRIC_PANELS:
-        labels = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
+@each_of(METRIC_PANELS)
+def test_legends_name_labels_that_exist(telemetry: FirstTelemetry, target: dict[str, Any]) -> None:
+    # An order that was confirmed has no reason.
+    labels = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", ""))) - {"reason"}
+
+    def there() -> set[str]:
         series = telemetry.metrics.query_range(filled_in(target["expr"]), seconds=300)
-        there = {label for one in series for label in one["metric"]}
-        # An order that was confirmed has no reason.
-        assert labels - {"reason"} <= there, title
+        return {label for one in series for label in one["metric"]}
+
+    eventually(lambda: labels <= there())
 
 
 def test_alerts_are_evaluated_and_reach_the_alertmanager(telemetry: FirstTelemetry) -> None:
