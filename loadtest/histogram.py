@@ -3,7 +3,6 @@ is read from the sum, never averaged from percentiles."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, Self
 
 # Each bucket is one percent wider than the one before it: no figure is further off than that.
@@ -24,13 +23,6 @@ class Histogram:
     def merge(self, other: "Histogram") -> None:
         self._counts.update(other._counts)
         self._longest = max(self._longest, other._longest)
-
-    @classmethod
-    def merged(cls, parts: Iterable["Histogram"]) -> Self:
-        whole = cls()
-        for part in parts:
-            whole.merge(part)
-        return whole
 
     @property
     def count(self) -> int:

@@ -40,7 +40,6 @@ class Customers:
         self.accepted: list[str] = []
         self.failures: list[Failure] = []
         self.answers: Counter[int] = Counter()
-        self.order_seconds = 0.0
         self._shop_url, self._pause = shop_url, pause_seconds
         self._stop = threading.Event()
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""`python -m tools.offline_images [--check] [IMAGE…]`: build what is named and not here yet."""
+"""`python -m tools.offline_images [IMAGE…]`: build what is named and not here yet."""
 
 import argparse
 import hashlib
@@ -68,7 +68,7 @@ def build_all(wanted: Sequence[str]) -> None:
         repository, _ = repository_and_tag(image)
         step = f"[{number}/{len(wanted)}] {image}"
         if repository in NOT_BUILDABLE:
-            print(f"{step}: left out, {NOT_BUILDABLE[repository].why}", flush=True)
+            print(f"{step}: left out, {NOT_BUILDABLE[repository]}", flush=True)
             continue
         began = time.monotonic()
         built = ensure_image(image, RECIPES[repository], base)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -14,10 +13,6 @@ class Recipe:
     version: Sequence[str]
     server: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
-
-
-class NotBuildable(NamedTuple):
-    why: str
 
 
 def _go_server(binary: str, server: str, version_flag: str, user_id: str = "0") -> Recipe:
@@ -74,7 +69,8 @@ RECIPES: Mapping[str, Recipe] = {
     ),
 }
 
-NOT_BUILDABLE: Mapping[str, NotBuildable] = {
-    "grafana/grafana": NotBuildable("neither Debian nor the Go module proxy has a whole Grafana"),
-    "victoriametrics/victoria-traces": NotBuildable("its Go module is not available"),
+# And why.
+NOT_BUILDABLE: Mapping[str, str] = {
+    "grafana/grafana": "neither Debian nor the Go module proxy has a whole Grafana",
+    "victoriametrics/victoria-traces": "its Go module is not available",
 }
