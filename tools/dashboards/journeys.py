@@ -29,23 +29,18 @@ def request() -> Json:
         width=24,
         height=18,
     )
-    lines = Panel(
+    lines = _log_lines(
         "Log lines of the request",
         "What nginx and all services said about it, the oldest first. None although the trace is "
         "there: is the collector behind (dashboard Arloji, at its end)?",
-        [Query(f'trace_id:="${TRACE_ID}" | sort by (_time)', source=LOGS, query_type="instant")],
-        kind="logs",
-        width=24,
-        height=12,
+        f'trace_id:="${TRACE_ID}"',
     )
-    return dashboard(
+    return _journey(
         REQUEST,
         "One request",
         "The trace and the log lines of one request; error pages link to it.",
-        [Row("Request", [trace, lines])],
-        variables=[text_variable(TRACE_ID, "Trace id")],
-        since=SINCE,
-        refresh="",
+        Row("Request", [trace, lines]),
+        text_variable(TRACE_ID, "Trace id"),
     )
 
 
@@ -76,21 +71,28 @@ def order() -> Json:
             }
         },
     )
-    lines = Panel(
+    lines = _log_lines(
         "Log lines of the order",
         "Accepted by the publisher, settled by the consumer. Only the first of them: it waits in "
         "the queue, or is among the dead letters.",
-        [Query(f'"${ORDER_ID}" | sort by (_time)', source=LOGS, query_type="instant")],
-        kind="logs",
-        width=24,
-        height=12,
+        f'"${ORDER_ID}"',
     )
-    return dashboard(
+    return _journey(
         ORDER,
         "One order",
         "How one order came from the click to its row; the shop's order pages link to it.",
-        [Row("Order", [traces, lines])],
-        variables=[text_variable(ORDER_ID, "Order id")],
-        since=SINCE,
-        refresh="",
+        Row("Order", [traces, lines]),
+        text_variable(ORDER_ID, "Order id"),
+    )
+
+
+def _log_lines(title: str, description: str, found_by: str) -> Panel:
+    query = Query(f"{found_by} | sort by (_time)", source=LOGS, query_type="instant")
+    return Panel(title, description, [query], kind="logs", width=24, height=12)
+
+
+def _journey(uid: str, title: str, description: str, row: Row, identifier: Json) -> Json:
+    """Of the past, therefore not refreshed."""
+    return dashboard(
+        uid, title, description, [row], variables=[identifier], since=SINCE, refresh=""
     )
