@@ -78,7 +78,7 @@ def shop(folder: Path, *options: str) -> Iterator[Shop]:
     folder.mkdir()
     log = folder.with_suffix(".log")
     for attempt in range(1, _TRIES + 1):
-        offset = _free_offset()
+        offset = free_offset()
         process = _start_shop(folder, offset, log, options)
         try:
             _wait(process, log, lambda: "ready after" in log.read_text(errors="replace"))
@@ -141,7 +141,8 @@ def free_port() -> int:
         return port
 
 
-def _free_offset() -> int:
+def free_offset() -> int:
+    """One that leads to free ports only. Random, so that runs side by side rarely meet."""
     for offset in random.sample(_OFFSETS, len(_OFFSETS)):
         if all(_is_free(port + offset) for port in PORTS.values()):
             return offset

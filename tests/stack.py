@@ -2,10 +2,8 @@
 its own."""
 
 import os
-import random
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,13 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from loadtest.processes import free_offset
 from local.layout import PORTS, ROOT
 
 _START_SECONDS = 90
 _STOP_SECONDS = 60
 _TRIES = 5
-# Below the ports that systems give to outgoing connections.
-_OFFSETS = range(1000, 24_000, 20)
 
 
 class RunningStack:
@@ -200,24 +197,6 @@ def processes_of(data: Path) -> list[str]:
         if str(data).encode() in text and state != "Z":
             found.append((folder / "cmdline").read_text().replace("\0", " "))
     return found
-
-
-def free_offset() -> int:
-    """One that leads to free ports only. Random, so that runs side by side rarely meet."""
-    for offset in random.sample(_OFFSETS, len(_OFFSETS)):
-        if all(_is_free(port + offset) for port in PORTS.values()):
-            return offset
-    raise AssertionError("every port is taken")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _wait_until(condition: Callable[[], bool], complaint: str) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.processes import free_offset
 from local.layout import PORTS, ROOT
 from local.redis_program import find_redis
 from tests.e2e.conftest import Guest, eventually
-from tests.stack import RunningStack, free_offset, processes_of
+from tests.stack import RunningStack, processes_of
 
 pytestmark = pytest.mark.e2e
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from loadtest.processes import free_offset
 from local import redis_program
 from local.child import Child, Household
 from local.layout import PORTS, DataFolder, Ports
 from local.plan import Plan
 from local.redis_program import RedisProgram, find_redis
 from tests.servers import find_program
-from tests.stack import free_offset
 
 ONLY_LINUX = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
