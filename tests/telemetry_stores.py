@@ -12,6 +12,7 @@ import httpx
 import pytest
 import yaml
 
+from tests import waiting
 from tests.processes import ModuleProcess, receiver_process
 from tests.servers import Server, free_port, running
 from tools.offline_images.go_servers import find_built
@@ -30,13 +31,9 @@ def go_server(name: str) -> Path:
 
 
 def eventually(look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """The first result that is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if found := look():
-            return found
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
-        time.sleep(0.2)
+    """The first result that is true; a store that is asked too often has no time to take in."""
+    found: T = waiting.eventually(look, seconds=seconds, pause_seconds=0.2)
+    return found
 
 
 def compose_flags(service: str, without: Iterable[str]) -> list[str]:

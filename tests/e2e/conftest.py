@@ -1,8 +1,7 @@
 """The whole shop as processes, started the way a user starts it."""
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from tests.stack import RunningStack
+from tests.waiting import eventually
 
 Order = dict[str, Any]
 CUSTOMER = {"name": "Sari Wulandari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
@@ -82,17 +82,6 @@ def guest(stack: RunningStack) -> Iterator[Guest]:
 def other_guest(stack: RunningStack) -> Iterator[Guest]:
     with closing(Guest(stack.shop_url)) as one:
         yield one
-
-
-def eventually(read: Callable[[], Any], enough: Callable[[Any], bool], seconds: float = 30) -> Any:
-    """Read until it is enough; the last thing read is in the failure."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = read()
-        if enough(value):
-            return value
-        assert time.monotonic() < deadline, f"after {seconds} s still {value!r}"
-        time.sleep(0.05)
 
 
 def rows(stack: RunningStack, query: str, *parameters: Any) -> list[dict[str, Any]]:
