@@ -72,8 +72,8 @@ def project(docker: None) -> Iterator[ComposeProject]:
         project.up("--build")
         yield project
         return
-    remove_left_behind()
     project = ComposeProject(f"{_PREFIX}{os.getpid()}")
+    remove_left_behind(project)
     try:
         project.up("--build")
         yield project
@@ -81,15 +81,10 @@ def project(docker: None) -> Iterator[ComposeProject]:
         project.down("--volumes", "--timeout", "5")
 
 
-def remove_left_behind() -> None:
+def remove_left_behind(project: ComposeProject) -> None:
     """What tests that were killed have left comes up again with the engine, and takes memory."""
-    listed = subprocess.run(
-        ["docker", "compose", "ls", "--all", "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in (found["Name"] for found in json.loads(listed.stdout)):
+    listed = json.loads(project.compose("ls", "--all", "--format", "json"))
+    for name in (found["Name"] for found in listed):
         process = name.removeprefix(_PREFIX)
         if name != process and process.isdigit() and not Path("/proc", process).exists():
             ComposeProject(name).down("--volumes", "--timeout", "5")

@@ -183,6 +183,11 @@ class ComposeProject:
         pids = [str(one.pid) for one in containers]
         self.probe(script, *pids, options=["--pid", "host"])
 
+    def url(self, service: str, port: int) -> str:
+        """Of the only container of a service of the telemetry, none of whose ports is published."""
+        (container,) = self.containers(service)
+        return f"http://{container.addresses['telemetry']}:{port}"
+
     def pause(self, service: str) -> None:
         """All replicas, until `resume`."""
         self.compose("pause", service)

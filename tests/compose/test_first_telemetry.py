@@ -57,11 +57,6 @@ class FirstTelemetry:
         return found
 
 
-def address(project: ComposeProject, service: str, port: int) -> str:
-    (container,) = project.containers(service)
-    return f"http://{container.addresses['telemetry']}:{port}"
-
-
 @pytest.fixture(scope="module")
 def telemetry(project: ComposeProject) -> FirstTelemetry:
     asked_at = time.monotonic()
@@ -76,11 +71,11 @@ def telemetry(project: ComposeProject) -> FirstTelemetry:
         assert order.status_code == 202, order.text
         guest.http.get(order.json()["status_url"])
     return FirstTelemetry(
-        MetricsStore(address(project, "victoria-metrics", 8428)),
-        LogsStore(address(project, "victoria-logs", 9428)),
+        MetricsStore(project.url("victoria-metrics", 8428)),
+        LogsStore(project.url("victoria-logs", 9428)),
         project.telemetry_url,
-        address(project, "alertmanager", 9093),
-        address(project, "vmalert", 8880),
+        project.url("alertmanager", 9093),
+        project.url("vmalert", 8880),
         order,
         asked_at,
     )

@@ -29,7 +29,7 @@ class Busy:
 @pytest.fixture(scope="module")
 def busy(project: ComposeProject) -> Iterator[Busy]:
     """A shop under load to which a third gateway and a third consumer came."""
-    store = MetricsStore(_address(project, "victoria-metrics", 8428))
+    store = MetricsStore(project.url("victoria-metrics", 8428))
     before = {one.id for one in project.containers("api-gw")}
     found = Busy(Customers(project.shop_url, browsing=8, pause_seconds=0.02), "", 0)
 
@@ -55,11 +55,6 @@ def busy(project: ComposeProject) -> Iterator[Busy]:
         memory.join()
     yield found
     project.compose(*SCALE, "--scale", "api-gw=2", "--scale", "consumer=2", "api-gw", "consumer")
-
-
-def _address(project: ComposeProject, service: str, port: int) -> str:
-    (container,) = project.containers(service)
-    return f"http://{container.addresses['telemetry']}:{port}"
 
 
 def _share(store: MetricsStore, instance: str) -> float:
