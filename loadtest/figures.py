@@ -66,6 +66,11 @@ class Tally:
         """Starts that the generator made too late or not at all."""
         return self.late + max(self.planned - self.started - self.given_up, 0)
 
+    def milliseconds(self, percent: float) -> float | None:
+        """Within which that many percent were answered; None of nothing."""
+        seconds = self.latency.percentile(percent)
+        return None if seconds is None else seconds * 1000
+
     def merge(self, other: "Tally") -> None:
         self.planned += other.planned
         self.late += other.late

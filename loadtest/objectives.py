@@ -81,8 +81,7 @@ def judge(plan: Plan, figures: Figures, faults: Sequence[str] = ()) -> Verdict:
 
 
 def judge_step(step: Step, tallies: dict[str, Tally]) -> StepVerdict:
-    # An order's end is awaited, not started by the generator.
-    clicks = Tally.merged(tally for name, tally in tallies.items() if GROUPS[name] != "ends")
+    clicks = clicks_of(tallies)
     faults = []
     if clicks.missed > clicks.planned * MOST_MISSED:
         faults.append(_missed(clicks))
@@ -90,6 +89,11 @@ def judge_step(step: Step, tallies: dict[str, Tally]) -> StepVerdict:
         faults.append("nothing was started")
     broken = [*_slow_groups(tallies), *_bad_shares(tallies, clicks)]
     return StepVerdict(step, tuple(faults), tuple(broken))
+
+
+def clicks_of(tallies: dict[str, Tally]) -> Tally:
+    """All that the generator starts: an order's end is only awaited."""
+    return Tally.merged(tally for name, tally in tallies.items() if GROUPS[name] != "ends")
 
 
 def groups_of(tallies: dict[str, Tally]) -> dict[str, Tally]:

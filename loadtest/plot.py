@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from loadtest.figures import ERRORS, Figures, Outcome, Tally
-from loadtest.mix import GROUPS
-from loadtest.objectives import P99_SECONDS, StepVerdict, Verdict, groups_of
+from loadtest.figures import Figures, Outcome, Tally
+from loadtest.objectives import P99_SECONDS, StepVerdict, Verdict, clicks_of, groups_of
 
 _WIDTH, _HEIGHT = 960, 900
 _TITLES = {
@@ -20,9 +19,8 @@ _TITLES = {
 # Told apart by people who see few colours, and by their dashes by those who see none.
 _LINES = {50: ("#0072b2", "none"), 95: ("#e69f00", "6 3"), 99: ("#d55e00", "2 3")}
 _SHARES: dict[str, str] = {
-    **dict.fromkeys(ERRORS, "#d55e00"),
-    Outcome.SERVER: "#d55e00",
     Outcome.CLIENT: "#cc79a7",
+    Outcome.SERVER: "#d55e00",
     Outcome.CONNECTION: "#000000",
     Outcome.TIMEOUT: "#7f3b08",
     Outcome.WRONG: "#0072b2",
@@ -97,7 +95,7 @@ def _latency_panel(
     objective = P99_SECONDS[group] * 1000
     times = [objective]
     for tally in tallies:
-        times += [value for percent in _LINES if (value := _milliseconds(tally, percent))]
+        times += [value for percent in _LINES if (value := tally.milliseconds(percent))]
     panel = _Panel(
         *(left, top, 380, 190, _highest_rate(steps)),
         lowest=10 ** math.floor(math.log10(min(times))),
@@ -112,7 +110,7 @@ def _latency_panel(
         points = [
             (panel.x(one.step.rate), panel.y(value), bool(one.faults))
             for one, tally in zip(steps, tallies, strict=True)
-            if (value := _milliseconds(tally, percent)) is not None
+            if (value := tally.milliseconds(percent)) is not None
         ]
         yield from _curve(points, colour, dashes)
 
@@ -173,11 +171,10 @@ def _share_panel(
 
 
 def _shares(tallies: dict[str, Tally]) -> dict[str, float]:
-    whole = Tally.merged(tally for name, tally in tallies.items() if GROUPS[name] != "ends")
-    endless = Tally.merged(tally for name, tally in tallies.items() if GROUPS[name] == "ends")
-    counts = {name: whole.outcomes[name] + endless.outcomes[name] for name in _SHARES}
-    counts["missed start"] = whole.missed
-    return {name: 100 * count / max(whole.planned, 1) for name, count in counts.items() if count}
+    clicks, everything = clicks_of(tallies), Tally.merged(tallies.values())
+    counts = {name: everything.outcomes[name] for name in _SHARES}
+    counts["missed start"] = clicks.missed
+    return {name: 100 * count / max(clicks.planned, 1) for name, count in counts.items() if count}
 
 
 def _highest_rate(steps: Sequence[StepVerdict]) -> float:
@@ -189,11 +186,6 @@ def _ticks(highest: float) -> list[float]:
     size = 10 ** math.floor(math.log10(highest))
     gap = next(gap for gap in (size / 5, size / 2, size, size * 2) if highest / gap <= 10)
     return [gap * number for number in range(int(highest / gap) + 1)]
-
-
-def _milliseconds(tally: Tally, percent: float) -> float | None:
-    seconds = tally.latency.percentile(percent)
-    return None if seconds is None else seconds * 1000
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:

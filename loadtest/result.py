@@ -158,7 +158,7 @@ class Result:
             tallies = self.figures.of_step(verdict.step.number)
             for name in (name for name in GROUPS if name in tallies):
                 tally = tallies[name]
-                times = [_milliseconds(tally, percent) for percent in PERCENTILES]
+                times = [tally.milliseconds(percent) for percent in PERCENTILES]
                 writer.writerow(
                     [
                         *(verdict.step.number, verdict.step.rate, name),
@@ -202,7 +202,7 @@ def command_for(plan: Plan, url: str, workers: int) -> str:
 
 
 def _row(name: str, tally: Tally) -> str:
-    times = [*(_milliseconds(tally, percent) for percent in PERCENTILES)]
+    times = [tally.milliseconds(percent) for percent in PERCENTILES]
     worst = tally.latency.longest * 1000 if tally.latency.count else None
     shown = "".join(f"{'-' if time is None else f'{time:.1f}':>8}" for time in (*times, worst))
     few = " *" if 0 < tally.latency.count < _FEW else "  "
@@ -210,8 +210,3 @@ def _row(name: str, tally: Tally) -> str:
         f"  {name:<17}{tally.planned:>8}{tally.started:>8}{tally.answered:>9}{shown}{few}  "
         f"{tally.limited:>6}{tally.errors:>7}{tally.given_up:>9}"
     )
-
-
-def _milliseconds(tally: Tally, percent: float) -> float | None:
-    seconds = tally.latency.percentile(percent)
-    return None if seconds is None else seconds * 1000

@@ -34,8 +34,8 @@ def _steps(verdict: Verdict, figures: Figures) -> Iterator[str]:
 def _row(step: StepVerdict, tallies: Mapping[str, Tally]) -> str:
     times = []
     for tally in groups_of(dict(tallies)).values():
-        p99 = tally.latency.percentile(99)
-        times.append("" if p99 is None else f"{p99 * 1000:.0f} ms")
+        p99 = tally.milliseconds(99)
+        times.append("" if p99 is None else f"{p99:.0f} ms")
     whole = Tally.merged(tallies.values())
     cells = [f"{step.step.rate:g}", *times, str(whole.errors), str(whole.limited), step.word]
     return f"| {' | '.join(cells)} |"
