@@ -14,10 +14,10 @@ import yaml
 
 from tests import waiting
 from tests.processes import ModuleProcess, receiver_process
+from tests.promql import OBSERVABILITY
 from tests.servers import Server, free_port, running
 from tools.offline_images.go_servers import find_built
 
-OBSERVABILITY = Path(__file__).parents[1] / "observability"
 PATIENCE_SECONDS = 60
 T = TypeVar("T")
 

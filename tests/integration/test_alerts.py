@@ -4,15 +4,14 @@ and delivers them with those programs themselves."""
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.telemetry_stores import OBSERVABILITY, go_server
+from tests.promql import ALERTS, OBSERVABILITY, alert_rules
+from tests.telemetry_stores import go_server
 from tools.offline_images.go_servers import build_server
 
-RULES = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
 TESTS = sorted((OBSERVABILITY / "alert-tests").glob("*.yaml"))
 
 
@@ -20,11 +19,6 @@ def rule_tester() -> Path:
     """No image has it, so nothing else builds it; beside a vmalert it is a matter of seconds."""
     go_server("vmalert")
     return build_server("vmalert-tool")
-
-
-def alerts_in(path: Path) -> list[dict[str, Any]]:
-    groups = yaml.safe_load(path.read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
 
 
 def names_by_outcome() -> dict[bool, set[str]]:
@@ -42,7 +36,7 @@ def test_alerts_fire_when_they_should_and_only_then(path: Path, tmp_path: Path) 
     # An annotation that is expected must be spelled out in full; of descriptions there is no need.
     for folder in (OBSERVABILITY / "alerts", OBSERVABILITY / "alert-tests"):
         (tmp_path / folder.name).mkdir()
-    for rules in RULES:
+    for rules in ALERTS:
         content = yaml.safe_load(rules.read_text())
         for group in content["groups"]:
             for rule in group["rules"]:
@@ -56,7 +50,7 @@ def test_alerts_fire_when_they_should_and_only_then(path: Path, tmp_path: Path) 
 
 
 def test_every_alert_is_seen_firing_and_silent() -> None:
-    declared = {rule["alert"] for path in RULES for rule in alerts_in(path)}
+    declared = {rule["alert"] for rule in alert_rules()}
     seen = names_by_outcome()
     assert declared - seen[True] == set()
     # The one that always fires is never silent.
@@ -64,13 +58,13 @@ def test_every_alert_is_seen_firing_and_silent() -> None:
 
 
 def test_vmalert_takes_the_rules() -> None:
-    command = [str(go_server("vmalert")), "-dryRun", *(f"-rule={path}" for path in RULES)]
+    command = [str(go_server("vmalert")), "-dryRun", *(f"-rule={path}" for path in ALERTS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_descriptions_name_alerts_and_files_that_exist() -> None:
-    alerts = [rule for path in RULES for rule in alerts_in(path)]
+    alerts = list(alert_rules())
     declared = {rule["alert"] for rule in alerts}
     root = OBSERVABILITY.parent
     for rule in alerts:
@@ -92,5 +86,5 @@ def test_every_severity_has_a_route_that_exists() -> None:
         for matcher in route["matchers"]
     }
     assert set(routes.values()) | {config["route"]["receiver"]} <= receivers
-    severities = {rule["labels"]["severity"] for path in RULES for rule in alerts_in(path)}
+    severities = {rule["labels"]["severity"] for rule in alert_rules()}
     assert severities == set(routes)
