@@ -112,13 +112,17 @@ class MySqlServer(Server):
         self.port = free_port()
         data = folder / "data"
         program = find_program("mariadbd", "mysqld")
-        _initialise(program, data)
+        # Of its own: at its start MariaDB removes whatever temporary tables are in the usual one,
+        # those of others that run beside it included.
+        temporary = folder / "temporary"
+        temporary.mkdir()
+        _initialise(program, data, temporary)
         command = [
             program,
             *("--no-defaults", "--user=root", f"--datadir={data}", f"--port={self.port}"),
             *("--bind-address=127.0.0.1", f"--socket={folder / 'sql.sock'}"),
             *(f"--pid-file={folder / 'sql.pid'}", "--innodb-buffer-pool-size=32M"),
-            *("--skip-log-bin", "--skip-name-resolve"),
+            *("--skip-log-bin", "--skip-name-resolve", f"--tmpdir={temporary}"),
         ]
         super().__init__(command, folder / "sql.log", self._answers)
 
@@ -140,18 +144,22 @@ class MySqlServer(Server):
         return True
 
 
-def _initialise(program: str, data: Path) -> None:
+def _initialise(program: str, data: Path, temporary: Path) -> None:
     data.mkdir()
     if Path(program).name == "mariadbd":
         command = [
             find_program("mariadb-install-db"),
             *("--no-defaults", "--user=root", f"--datadir={data}"),
             *("--auth-root-authentication-method=normal", "--skip-test-db"),
+            f"--tmpdir={temporary}",
         ]
     else:
         command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}"]
-        command.append("--user=root")
-    subprocess.run(command, check=True, capture_output=True, timeout=_START_SECONDS)
+        command += ["--user=root", f"--tmpdir={temporary}"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_START_SECONDS, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 @contextmanager
