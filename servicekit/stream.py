@@ -213,19 +213,21 @@ class ConsumerGroup:
         """Let others claim at once what is in hand, as if it had never been delivered here.
         What another consumer has claimed by now stays there."""
         names = self.names
-        with untraced():
-            for entry in list(self.in_hand.values()):
-                if await self._pending_state(entry.entry_id):
-                    await self.client.xclaim(
-                        names.stream,
-                        names.group,
-                        self.consumer,
-                        min_idle_time=0,
-                        message_ids=[entry.entry_id],
-                        idle=self.claim_idle_ms,
-                        retrycount=entry.deliveries - 1,
-                        justid=True,
-                    )
+        try:
+            with untraced():
+                for entry in list(self.in_hand.values()):
+                    if await self._pending_state(entry.entry_id):
+                        await self.client.xclaim(
+                            *(names.stream, names.group, self.consumer),
+                            min_idle_time=0,
+                            message_ids=[entry.entry_id],
+                            idle=self.claim_idle_ms,
+                            retrycount=entry.deliveries - 1,
+                            justid=True,
+                        )
+        except ResponseError as error:
+            # With the group everything went that was pending in it.
+            await self._recreate_after(error)
         self.in_hand.clear()
 
 

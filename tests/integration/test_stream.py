@@ -179,6 +179,18 @@ async def test_handing_back_leaves_alone_what_another_has_claimed(
     assert (state["consumer"], state["times_delivered"]) == (b"second", 2)
 
 
+async def test_handing_back_goes_on_when_the_queue_has_forgotten_all(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    await add(client, "a")
+    await first.read(10)
+    await client.delete("jobs")
+    await first.hand_back()
+    assert first.in_hand == {}
+    (after,) = await add(client, "b")
+    assert [entry.entry_id for entry in await first.read(10)] == [after]
+
+
 async def test_a_dead_letter_keeps_its_fields_and_says_why(
     client: Redis, first: ConsumerGroup
 ) -> None:
