@@ -1,10 +1,8 @@
 """service-http under test: with real servers behind it, and what tests want to know of it."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -13,8 +11,6 @@ from sqlalchemy import Engine, event
 from services.service_http.app import create_app
 from services.service_http.settings import Settings
 from tests.asgi import running
-
-T = TypeVar("T")
 
 # For tests in which one database is as good as the other, and for those that stop a server.
 on_any_database = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
@@ -34,19 +30,6 @@ async def service_http(
     )
     async with running(create_app(settings)) as client:
         yield client
-
-
-async def eventually(
-    read: Callable[[], Awaitable[T]], enough: Callable[[T], bool], seconds: float = 30
-) -> T:
-    """Read until it is enough; the last thing read is in the failure."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = await read()
-        if enough(value):
-            return value
-        assert time.monotonic() < deadline, f"after {seconds} s still {value!r}"
-        await asyncio.sleep(0.02)
 
 
 @contextmanager

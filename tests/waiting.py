@@ -1,5 +1,7 @@
 """Waiting with a deadline."""
 
+import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,5 +19,20 @@ def eventually(
         value = read()
         if enough(value):
             return value
-        assert time.monotonic() < deadline, f"after {seconds} s still {value!r}"
+        assert time.monotonic() < deadline, f"after {seconds} s still {value!r:.1000}"
         time.sleep(pause_seconds)
+
+
+async def eventually_async(
+    read: Callable[[], Any], enough: Callable[[Any], bool] = bool, seconds: float = 30
+) -> Any:
+    """The same without blocking the event loop; what is read may be an awaitable."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = read()
+        if inspect.isawaitable(value):
+            value = await value
+        if enough(value):
+            return value
+        assert time.monotonic() < deadline, f"after {seconds} s still {value!r:.1000}"
+        await asyncio.sleep(0.02)

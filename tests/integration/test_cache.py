@@ -25,7 +25,6 @@ from servicekit.redis import create_redis
 from servicekit.telemetry import untraced
 from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE
 from tests.reading import (
-    eventually,
     on_a_server,
     on_any_database,
     service_http,
@@ -33,6 +32,7 @@ from tests.reading import (
 )
 from tests.servers import MySqlServer, RedisServer, free_port
 from tests.servers import running as running_server
+from tests.waiting import eventually_async as eventually
 
 PRODUCT, LIST = "/api/products/1", "/api/products?ids=1,2,3"
 NEW_ID = 900_001

@@ -17,9 +17,10 @@ from contracts.headers import GUEST
 from contracts.orders import OrderReason
 from contracts.queue import pending_key
 from database.tables import order_items, orders
-from tests.reading import eventually, on_any_database, service_http, statements_counted
+from tests.reading import on_any_database, service_http, statements_counted
 from tests.servers import RedisServer, free_port
 from tests.servers import running as running_server
+from tests.waiting import eventually_async as eventually
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=UTC)
 CUSTOMER = {
