@@ -4,7 +4,7 @@ or delivered again. Commands of Redis 6.2 only (https://redis.io/commands/?group
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from servicekit.telemetry import untraced
 logger = logging.getLogger(__name__)
 
 BLOCK_SECONDS = 2.0
-FIRST_CURSOR = "0-0"
+_FIRST_CURSOR = "0-0"
 # The in-memory stand-in answers a blocking read at once: without a pause the loop would spin.
 _EMPTY_PAUSE_SECONDS = 0.1
 # In the words of Redis, and of the stand-in without the stream.
@@ -63,7 +63,7 @@ def context_from(traceparent: bytes | None) -> Context:
 
 
 class ConsumerGroup:
-    """One consumer of a group. What `read` and `claim_next` return is *in hand* until it is
+    """One consumer of a group. What `read` and `claimed` give out is *in hand* until it is
     settled, dead-lettered, handed back, or left for a later delivery.
 
     Reading and claiming leave no spans: an idle loop would drown everything else.
@@ -125,13 +125,20 @@ class ConsumerGroup:
         self.in_hand.update((entry.entry_id, entry) for entry in entries)
         return entries
 
-    async def claim_next(self, cursor: str) -> tuple[str | None, Entry | None]:
-        """The next entry whose consumer has been silent for the claim idle time, and the cursor
-        to go on with, None at the end.
+    async def claimed(self) -> AsyncIterator[Entry]:
+        """Every entry whose consumer has been silent for the claim idle time.
 
-        One at a time: what waits behind an entry that kills the process must not count as
-        delivered as well.
+        Each is claimed when it is asked for: what waits behind an entry that kills the process
+        must not count as delivered as well.
         """
+        cursor: str | None = _FIRST_CURSOR
+        while cursor is not None:
+            cursor, entry = await self._claim_next(cursor)
+            if entry is not None:
+                yield entry
+
+    async def _claim_next(self, cursor: str) -> tuple[str | None, Entry | None]:
+        """The cursor to go on with, None at the end, and the entry that was claimed, if any."""
         names = self.names
         with untraced():
             try:
@@ -142,12 +149,12 @@ class ConsumerGroup:
                 await self._recreate_after(error)
                 return None, None
             following = reply[0].decode()
-            entry = await self._claimed(reply[1])
+            entry = await self._first_claimed(reply[1])
         if entry is not None:
             self.in_hand[entry.entry_id] = entry
-        return (None if following == FIRST_CURSOR else following), entry
+        return (None if following == _FIRST_CURSOR else following), entry
 
-    async def _claimed(self, claimed: list[tuple[bytes | None, Any]]) -> Entry | None:
+    async def _first_claimed(self, claimed: list[tuple[bytes | None, Any]]) -> Entry | None:
         for entry_id, fields in claimed:
             if entry_id is None:
                 # Redis 6.2 hands out what was deleted from the stream as nil; 7 drops it itself.

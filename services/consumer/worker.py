@@ -6,12 +6,12 @@ import random
 import time
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from redis.exceptions import RedisError
 
 from servicekit.health import Health
-from servicekit.stream import FIRST_CURSOR, ConsumerGroup
+from servicekit.stream import ConsumerGroup
 from servicekit.stream_upkeep import keep_up, leave
 from servicekit.telemetry import untraced
 from services.consumer.handlers import OrderHandler
@@ -104,12 +104,12 @@ class Worker:
     async def _handle_claimed(self) -> None:
         """What was delivered before is handled alone: if it kills this process, nothing else
         is delivered once more because of it."""
-        cursor: str | None = FIRST_CURSOR
-        while cursor is not None and not self._stopping:
-            self._health.beat()
-            cursor, entry = await self._group.claim_next(cursor)
-            if entry is not None:
+        async with aclosing(self._group.claimed()) as claimed:
+            async for entry in claimed:
+                self._health.beat()
                 await self._handler.handle_alone(entry)
+                if self._stopping:
+                    return
 
     async def _handle_new(self) -> None:
         entries = await self._group.read(self._batch_size)

@@ -1,14 +1,12 @@
 """What the tests of the consumer share: accepted orders, a handler without its loop, the books."""
 
-import asyncio
 import json
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 from redis.asyncio import Redis
@@ -26,8 +24,6 @@ from services.consumer.messages import STREAM
 from services.consumer.settings import Settings
 from services.consumer.store import OrderStore, open_store
 from tests.asgi import running
-
-T = TypeVar("T")
 
 CUSTOMER = {"name": "Sari Wulandari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
 GUEST = uuid.UUID(int=7)
@@ -92,15 +88,6 @@ async def deliveries(queue: Redis) -> dict[str, int]:
     return {one["message_id"].decode(): one["times_delivered"] for one in found}
 
 
-async def eventually(read: Callable[[], Awaitable[T]], enough: Callable[[T], bool]) -> T:
-    """Read until it is enough."""
-    deadline = time.monotonic() + 30
-    while not enough(value := await read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        await asyncio.sleep(0.02)
-    return value
-
-
 @dataclass
 class Consumer:
     """The consumer without its loop: a test decides what is read, and when it dies."""
@@ -118,12 +105,7 @@ class Consumer:
             await self.handler.handle_alone(entry)
 
     async def claim(self) -> list[Entry]:
-        claimed, cursor = [], "0-0"
-        while cursor is not None:
-            following, entry = await self.group.claim_next(cursor)
-            claimed += [entry] if entry else []
-            cursor = following  # type: ignore[assignment]
-        return claimed
+        return [entry async for entry in self.group.claimed()]
 
     async def handle_claimed(self) -> int:
         claimed = await self.claim()

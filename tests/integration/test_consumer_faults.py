@@ -31,7 +31,6 @@ from tests.integration.consuming import (
     dead_letters,
     deliveries,
     ends,
-    eventually,
     make_order,
     pending_orders,
     publish,
@@ -40,6 +39,7 @@ from tests.integration.consuming import (
 )
 from tests.integration.publisher import redis_user
 from tests.servers import MySqlServer, RedisServer, free_port, running
+from tests.waiting import eventually_async as eventually
 
 CONFIRMED = ("confirmed", None)
 # What the consumer's user may do in the queue.
@@ -298,11 +298,7 @@ async def test_what_kills_a_consumer_each_time_is_dead_lettered_and_its_batch_ma
 
 async def die_of(one: Any, poison: Any) -> None:
     """Claim and handle one by one, up to the entry that ends the process."""
-    cursor: str | None = "0-0"
-    while cursor is not None:
-        cursor, entry = await one.group.claim_next(cursor)
-        if entry is None:
-            continue
+    async for entry in one.group.claimed():
         if str(poison.order_id) in entry.fields[b"order"].decode() and entry.deliveries <= 5:
             return
         await one.handler.handle_alone(entry)

@@ -1,7 +1,9 @@
 """What the consumer tells: one trace from click to row, counts, and nothing personal."""
 
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,23 +14,25 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.orders import OrderMessage, OrderStatus
+from servicekit.redis import create_redis
 from servicekit.stream import current_traceparent
 from servicekit.telemetry import tracer
 from services.consumer import orders as orders_module
 from services.consumer.decisions import Decision, decide
+from services.consumer.measurements import QueueGauges
+from services.consumer.messages import STREAM
 from tests.integration.consuming import (
     CUSTOMER,
     Consumer,
     consumer,
     dead_letters,
-    eventually,
     make_order,
     publish,
-    running_consumer,
 )
-from tests.servers import RedisServer
+from tests.servers import RedisServer, free_port
 
 
 @pytest.fixture
@@ -185,7 +189,8 @@ async def test_every_end_of_an_order_is_counted(
     first: Consumer, queue: Redis, reader: InMemoryMetricReader
 ) -> None:
     order = make_order({1: 1})
-    for one in (order, make_order({10**12: 1}), "poison"):
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    for one in (order, make_order({10**12: 1}, accepted_at=long_ago), "poison"):
         await publish(queue, one)
     await first.handle()
     await publish(queue, order)
@@ -205,33 +210,46 @@ async def test_every_end_of_an_order_is_counted(
     assert duplicates.value == 1
     (waited,) = found["arloji.orders.time_to_stored"]
     assert waited.count == 2
+    # One of them an hour ago, in seconds.
+    assert waited.max == pytest.approx(3600, abs=60)
+    assert waited.explicit_bounds[-1] == 3600
 
 
-async def test_the_gauges_show_the_queue(
-    reader: InMemoryMetricReader,
-    queue_server: RedisServer,
-    queue: Redis,
-    cache_server: RedisServer,
-    database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_the_gauges_show_the_queue_and_nothing_while_it_is_away(
+    first: Consumer, reader: InMemoryMetricReader, queue: Redis
 ) -> None:
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 0.1)
-    await queue.xadd("orders:dead", {"order": "old"})
-    async with running_consumer(queue_server.url, cache_server.url, database_url) as client:
-
-        async def status() -> Any:
-            return (await client.get("/readyz")).json()["status"]
-
-        await eventually(status, lambda status: status == "ok")
-        found = points(reader)
+    client: Any = queue
+    await queue.xadd("orders", {"order": "old"}, id="1000-0")
+    for stream in ["orders"] * 5 + ["orders:dead"] * 2:
+        await queue.xadd(stream, {"order": "of now"})
+    await first.read(3)
+    gauges = QueueGauges(client, STREAM)
+    await gauges.check()
+    found = points(reader)
     values = {name: [p.value for p in found[name]] for name in found if "queue" in name}
+    (age,) = values.pop("arloji.queue.oldest_age")
+    assert age == pytest.approx(time.time() - 1, abs=60)
     assert values == {
-        "arloji.queue.backlog": [0],
-        "arloji.queue.oldest_age": [0],
-        "arloji.queue.pending": [0],
-        "arloji.queue.dead": [1],
+        "arloji.queue.backlog": [6],
+        "arloji.queue.pending": [3],
+        "arloji.queue.dead": [2],
         "arloji.queue.durable": [1],
     }
+    async with create_redis(f"redis://127.0.0.1:{free_port()}/0", timeout_seconds=1) as nowhere:
+        gauges._client = nowhere
+        with pytest.raises(RedisConnectionError):
+            await gauges.check()
+    assert [name for name in points(reader) if "queue" in name] == []
+
+
+async def test_a_queue_that_is_not_durable_is_said_once_and_again_after_it_was(
+    first: Consumer, cache: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    gauges = QueueGauges(cache, STREAM)
+    for durable in ("no", "no", "yes", "no"):
+        await cache.config_set("appendonly", durable)
+        assert ("NOT DURABLE" in await gauges.check()) is (durable == "no")
+    assert caplog.text.count("no append-only file: it can lose orders") == 2
 
 
 async def test_nothing_personal_is_in_spans_or_logs(

@@ -1,9 +1,11 @@
 """The stream layer on every Redis that it may meet: the one installed here, 6.2 where the
 embedded run has unpacked it, and the in-memory stand-in."""
 
+import asyncio
 import logging
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ import pytest
 from fakeredis import TcpFakeServer
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from servicekit.redis import create_redis
 from servicekit.stream import ConsumerGroup, Entry, HashChange
 from servicekit.stream_state import StreamNames, fetch_stream_state
 from servicekit.stream_upkeep import keep_up, leave
 from tests.servers import RedisServer, free_port, running
+from tests.waiting import eventually_async as eventually
 
 NAMES = StreamNames(stream="jobs", dead_stream="jobs:dead", group="workers")
 BUNDLED = next(iter(Path(sys.prefix).glob("redis/*/redis-server")), None)
@@ -66,17 +70,14 @@ async def first(client: Redis) -> ConsumerGroup:
 
 
 async def add(client: Redis, *payloads: str) -> list[str]:
-    added: list[Any] = [await client.xadd("jobs", {"payload": one}) for one in payloads]
-    return [entry_id.decode() for entry_id in added]
+    async with client.pipeline(transaction=False) as pipeline:
+        for one in payloads:
+            pipeline.xadd("jobs", {"payload": one})
+        return [entry_id.decode() for entry_id in await pipeline.execute()]
 
 
 async def claim_all(group: ConsumerGroup) -> list[Entry]:
-    entries: list[Entry] = []
-    cursor: str | None = "0-0"
-    while cursor is not None:
-        cursor, entry = await group.claim_next(cursor)
-        entries += [entry] if entry else []
-    return entries
+    return [entry async for entry in group.claimed()]
 
 
 async def counts(client: Redis) -> dict[str, int]:
@@ -117,6 +118,62 @@ async def test_a_settled_entry_is_gone_with_the_field_beside_it(
     assert first.in_hand == {}
 
 
+@real_servers
+@pytest.mark.parametrize("end", ["settle", "dead_letter"])
+async def test_an_end_is_recorded_whole_or_not_at_all(
+    client: Redis, server_url: str, first: ConsumerGroup, end: str
+) -> None:
+    """Here one command is refused; whoever dies in between leaves no half either."""
+    execute: Any = client.execute_command
+    await execute("ACL", "SETUSER", "guarded", *["on", ">secret", "~*", "+@all", "-hdel"])
+    (entry_id,) = await add(client, "a")
+    await first.read(10)
+    url = server_url.replace("redis://", "redis://guarded:secret@")
+    async with create_redis(url, timeout_seconds=5) as guarded:
+        first.client = guarded
+        (entry,), change = first.in_hand.values(), HashChange("beside", "a")
+        with pytest.raises(NoPermissionError):
+            await (
+                first.settle([entry], [change])
+                if end == "settle"
+                else first.dead_letter(entry, {}, change)
+            )
+    await execute("ACL", "DELUSER", "guarded")
+    assert (await client.xlen("jobs"), await client.xlen("jobs:dead")) == (1, 0)
+    assert await counts(client) == {entry_id: 1}
+    assert list(first.in_hand) == [entry_id]
+
+
+@real_servers
+async def test_reading_waits_for_the_first_entry(
+    client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 4)
+    reading = asyncio.create_task(first.read(10))
+
+    async def blocked() -> Any:
+        return (await client.info("clients"))["blocked_clients"]
+
+    await eventually(blocked)
+    await add(client, "late")
+    assert payloads(await reading) == [b"late"]
+
+
+async def test_an_idle_loop_does_not_spin_where_reading_does_not_wait(
+    client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the stand-in, whose blocking reads do not block."""
+    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 1)
+
+    async def answer_at_once(*_: Any, **__: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(client, "xreadgroup", answer_at_once)
+    began = time.monotonic()
+    assert await first.read(10) == []
+    assert time.monotonic() - began >= 0.1
+
+
 async def test_an_entry_of_a_dead_consumer_is_delivered_again_and_counted(
     client: Redis, first: ConsumerGroup
 ) -> None:
@@ -133,15 +190,19 @@ async def test_claiming_counts_for_the_one_entry_in_hand_only(
 ) -> None:
     ids = await add(client, "kills", "innocent", "innocent too")
     await first.read(10)
-    _, entry = await consumer(client, "second").claim_next("0-0")
-    assert entry is not None
+    await anext(consumer(client, "second").claimed())
     assert await counts(client) == dict(zip(ids, [2, 1, 1], strict=True))
 
 
 async def test_an_entry_is_not_claimed_before_its_time(client: Redis, first: ConsumerGroup) -> None:
-    await add(client, "a")
+    early, late = await add(client, "early", "late")
     await first.read(10)
-    assert await claim_all(consumer(client, "second", claim_idle_seconds=3600)) == []
+    for entry_id, idle_seconds in ((early, 3500), (late, 3601)):
+        await client.xclaim(
+            "jobs", "workers", "first", 0, [entry_id], idle=idle_seconds * 1000, justid=True
+        )
+    second = consumer(client, "second", claim_idle_seconds=3600)
+    assert payloads(await claim_all(second)) == [b"late"]
 
 
 async def test_what_is_handed_back_is_claimable_at_once_and_cost_no_delivery(
@@ -251,27 +312,39 @@ async def test_a_name_with_pending_entries_is_never_deleted(
 async def test_names_of_consumers_long_gone_are_forgotten(
     client: Redis, first: ConsumerGroup
 ) -> None:
-    await add(client, "a")
-    await first.settle(await first.read(10), [])
     second = consumer(client, "second")
+    for one in (first, second):
+        await add(client, "a")
+        await one.settle(await one.read(10), [])
+
+    async def names() -> list[bytes]:
+        return sorted(one["name"] for one in await client.xinfo_consumers("jobs", "workers"))
+
     await keep_up(second)
-    assert len(await client.xinfo_consumers("jobs", "workers")) == 1
+    assert await names() == [b"first", b"second"]
+    # But not its own, however silent it was.
     await keep_up(second, silent_ms=-1)
-    assert await client.xinfo_consumers("jobs", "workers") == []
+    assert await names() == [b"second"]
 
 
-async def test_an_entry_that_a_deleted_name_took_along_is_delivered_again(
-    client: Redis, first: ConsumerGroup
+async def test_entries_that_a_deleted_name_took_along_are_delivered_again(
+    client: Redis, first: ConsumerGroup, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await add(client, "a", "orphan", "c")
-    await first.read(1)
-    await consumer(client, "careless").read(1)
+    """More than fit in one page, and as many of somebody else's, which are left alone."""
+    await add(client, *["pending"] * 150, *["orphan"] * 150, "new")
+    pending = await first.read(150)
+    await consumer(client, "careless").read(150)
     await client.xgroup_delconsumer("jobs", "workers", "careless")
     assert await claim_all(consumer(client, "second", claim_idle_seconds=3600)) == []
-    await keep_up(first)
+    with caplog.at_level(logging.ERROR):
+        await keep_up(first)
+    assert "150 entries were pending with no consumer" in caplog.text
+    delivered = await counts(client)
+    assert {delivered.pop(entry.entry_id) for entry in pending} == {1}
     second = consumer(client, "second")
-    assert sorted(payloads(await claim_all(second))) == [b"a", b"orphan"]
-    assert payloads(await second.read(10)) == [b"c"]
+    assert set(delivered.values()) == {0}
+    assert payloads(await claim_all(second)) == [b"pending"] * 150 + [b"orphan"] * 150
+    assert payloads(await second.read(10)) == [b"new"]
 
 
 async def test_nothing_is_an_orphan_that_is_new_pending_or_settled(
