@@ -151,7 +151,8 @@ class OrderHandler:
             async with asyncio.timeout(_CACHE_SECONDS):
                 await self._cache.unlink(*(f"c:product:{product_id}" for product_id in sold))
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("pages not removed from the cache: %s", type(error).__name__)
+            # No fault: the pages expire by themselves, and `/readyz` tells a cache that is away.
+            logger.info("pages not removed from the cache: %s", type(error).__name__)
 
     async def _dead_letter(self, entry: Entry, reason: DeadLetterReason, span: Span) -> None:
         change, remains = None, remains_of(entry.entry_id, entry.fields)

@@ -2,10 +2,13 @@
 others in one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import Engine, insert, update
@@ -37,6 +40,12 @@ CONFIRMED = ("confirmed", None)
 IN_TWO_WAYS = pytest.mark.parametrize("company", [0, 2], ids=["alone", "in a batch"])
 # More than the largest total that a row may hold, for a few pieces.
 ABSURD_PRICE = 999_999_999_999
+
+
+@pytest.fixture(autouse=True)
+def _patient_with_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer than an order waits for it."""
+    monkeypatch.setattr("services.consumer.handlers._CACHE_SECONDS", 30)
 
 
 @pytest.fixture
@@ -159,23 +168,39 @@ async def test_an_order_is_acknowledged_only_after_its_commit(
     first: Consumer,
     queue: Redis,
     cache: Redis,
+    cache_server: RedisServer,
     engine: Engine,
     company: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await cache.set("c:product:1", b"old")
-    settle, seen = first.group.settle, []
+    """A page removed too early would be read again with the old stock, by whoever comes before
+    the commit; an entry acknowledged too early would be lost with this process."""
+    seen: list[tuple[str, int, int]] = []
 
-    async def settle_and_look(entries: list[Entry], changes: Any) -> None:
-        seen.append((len(ends(engine)), await cache.exists("c:product:1")))
+    def look(when: str, rows: int) -> None:
+        with SyncRedis.from_url(cache_server.url, protocol=2) as reader:
+            pages: Any = reader.exists("c:product:1")
+        seen.append((when, rows, pages))
+
+    @contextmanager
+    def look_and_commit(engine: Engine) -> Iterator[Any]:
+        with transaction(engine) as connection:
+            yield connection
+            look("at the commit", 0)
+
+    settle = first.group.settle
+
+    async def look_and_settle(entries: list[Entry], changes: Any) -> None:
+        look("at the acknowledgement", len(ends(engine)))
         await settle(entries, changes)
 
-    monkeypatch.setattr(first.group, "settle", settle_and_look)
+    monkeypatch.setattr(orders_module, "transaction", look_and_commit)
+    monkeypatch.setattr(first.group, "settle", look_and_settle)
+    await cache.set("c:product:1", b"old")
     for _ in range(1 + company):
         await publish(queue, make_order({1: 1}))
     await first.handle()
-    # The rows exist, and no page shows the old stock any more.
-    assert seen == [(1 + company, 0)]
+    assert seen == [("at the commit", 0, 1), ("at the acknowledgement", 1 + company, 0)]
 
 
 @IN_TWO_WAYS
@@ -488,9 +513,10 @@ async def test_an_order_purged_since_is_not_stored_again(
 async def test_pages_of_what_was_sold_are_removed_from_the_cache_and_no_others(
     first: Consumer, queue: Redis, cache: Redis
 ) -> None:
-    for product_id in (1, 2, 3):
+    for product_id in (1, 2, 3, 4, 5):
         await cache.set(f"c:product:{product_id}", b"old")
-    await publish(queue, make_order({1: 1}))
+    await publish(queue, make_order({1: 1, 4: 1}))
+    await publish(queue, make_order({5: 1}))
     await publish(queue, make_order({2: 1, 10**12: 1}))
     await first.handle()
     assert sorted(await cache.keys("*")) == [b"c:product:2", b"c:product:3"]
@@ -505,3 +531,25 @@ async def test_a_cache_that_is_away_fails_no_order(
         await one.handle()
     assert list(ends(engine).values()) == [CONFIRMED]
     await assert_settled(queue)
+
+
+async def test_a_cache_that_is_silent_holds_no_order_up_and_is_no_fault(
+    first: Consumer,
+    queue: Redis,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def say_nothing(*_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(first.handler._cache, "unlink", say_nothing)
+    monkeypatch.setattr("services.consumer.handlers._CACHE_SECONDS", 0.05)
+    await publish(queue, make_order({1: 1}))
+    handling = asyncio.create_task(first.handle())
+    await asyncio.wait([handling], timeout=30)
+    assert handling.done(), "the order waits for the cache"
+    await handling
+    assert list(ends(engine).values()) == [CONFIRMED]
+    await assert_settled(queue)
+    assert [one.message for one in caplog.records if one.levelno > logging.INFO] == []
