@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 from sqlalchemy import Engine
 
 from contracts.orders import OrderMessage
@@ -29,6 +30,7 @@ from tests.integration.consuming import (
     publish,
     rows_of,
 )
+from tests.integration.publisher import redis_user
 from tests.servers import RedisServer, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -262,6 +264,26 @@ def test_a_queue_that_is_away_is_one_clear_line() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("the queue cannot be asked: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("act", "refused"), [("replay", "hset"), ("drop", "hdel")])
+async def test_a_letter_is_moved_or_deleted_whole_or_not_at_all(
+    first: Consumer,
+    queue: Redis,
+    queue_server: RedisServer,
+    database_url: str,
+    act: str,
+    refused: str,
+) -> None:
+    order = make_order({1: 1})
+    letter_id = await kill(first, queue, order)
+    async with redis_user(queue, queue_server, f"~* +@all -{refused}") as url:
+        settings = StoreSettings(queue_redis_url=url, database_url=database_url)
+        with pytest.raises(NoPermissionError):
+            await run(parse_arguments([act, letter_id]), settings)
+    assert [letter for letter, _ in await dead_letters(queue)] == [letter_id]
+    assert await queue.xlen("orders") == 0
+    assert (await pending_orders(queue))[str(order.order_id)]["reason"] == "held"
 
 
 async def test_a_database_that_is_away_drops_nothing(
