@@ -1,0 +1,157 @@
+"""What only a whole service has: each setting reaches what it sets, and each dependency the
+probes. Nothing is behind these services."""
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from servicekit import stream
+from servicekit.server import _create_server
+from servicekit.settings import ServiceSettings
+from servicekit.telemetry import Telemetry
+from services.consumer import app as consumer_app
+from services.publisher import app as publisher_app
+from tests.asgi import lifespan
+from tests.servers import free_port
+
+# What it waits for before it is ready, and what it can do without.
+NEEDS = {
+    "frontend": ({"api-gw"}, set()),
+    "api_gw": ({"service-http", "publisher"}, set()),
+    "service_http": ({"database", "queue"}, {"cache"}),
+    "publisher": ({"queue"}, {"audit"}),
+    "consumer": ({"database", "queue"}, {"cache"}),
+}
+# Before there is an app (tests/integration/test_server.py), or for the pages that show them.
+READ_ELSEWHERE = {"log_level", "trace_url_template", "order_trace_url_template"}
+
+
+def settings_of(name: str, folder: Path, **others: Any) -> tuple[ServiceSettings, set[str]]:
+    """Settings of a service with nothing behind it, and the names that were read so far."""
+    read: set[str] = set()
+    known: type[ServiceSettings] = import_module(f"services.{name}.settings").Settings
+
+    class Noting(known):  # type: ignore[valid-type, misc]
+        def __getattribute__(self, attribute: str) -> Any:
+            read.add(attribute)
+            return super().__getattribute__(attribute)
+
+    redis = {
+        f"{which}_redis_url": f"redis://127.0.0.1:{free_port()}/0" for which in ("queue", "cache")
+    }
+    nowhere = {
+        **redis,
+        "database_url": f"sqlite:///{folder}/none.db",
+        "audit_directory": folder,
+        "session_secret": "s" * 32,
+    } | {
+        f"{which}_url": f"http://127.0.0.1:{free_port()}"
+        for which in ("api_gw", "service_http", "publisher")
+    }
+    fields = known.model_fields
+    settings = Noting(**{k: v for k, v in (nowhere | others).items() if k in fields})
+    read.clear()
+    return settings, read
+
+
+def create_app(name: str, settings: ServiceSettings) -> Any:
+    return import_module(f"services.{name}.app").create_app(settings)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+async def test_every_setting_is_read(name: str, tmp_path: Path) -> None:
+    settings, read = settings_of(name, tmp_path)
+    app = create_app(name, settings)
+    _create_server(app, settings, Telemetry(()))
+    async with lifespan(app):
+        pass
+    assert set(type(settings).model_fields) - read - READ_ELSEWHERE == set()
+
+
+@pytest.mark.parametrize(("name", "needs"), NEEDS.items())
+async def test_the_probes_know_what_is_needed_and_what_is_not(
+    name: str, needs: tuple[set[str], set[str]], tmp_path: Path
+) -> None:
+    settings, _ = settings_of(name, tmp_path)
+    app = create_app(name, settings)
+    async with lifespan(app):
+        known = app.health.dependencies.items()
+        assert {one for one, dependency in known if dependency.required} == needs[0]
+        assert {one for one, dependency in known if not dependency.required} == needs[1]
+
+
+def place_of(client: Redis) -> tuple[str, float]:
+    """Where a client connects to, and how long it waits for an answer."""
+    options = client.connection_pool.connection_kwargs
+    return f"redis://{options['host']}:{options['port']}/0", options["socket_timeout"]
+
+
+async def test_the_consumer_gets_what_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    class NotedWorker(consumer_app.Worker):
+        def __init__(self, *parts: Any, **options: Any) -> None:
+            made.extend((*parts, options))
+            super().__init__(*parts, **options)
+
+    monkeypatch.setattr(consumer_app, "Worker", NotedWorker)
+    settings: Any
+    settings, _ = settings_of(
+        "consumer", tmp_path, claim_idle_seconds=7.5, max_deliveries=3, batch_size=9
+    )
+    async with lifespan(create_app("consumer", settings)):
+        group, handler, _store, _health, options = made
+    assert options == {"batch_size": 9}
+    assert group.claim_idle_ms == 7500
+    assert handler._max_deliveries == 3
+    queue_url, patience = place_of(group.client)
+    assert queue_url == settings.queue_redis_url
+    assert patience > stream.BLOCK_SECONDS + 1, "a read that waits would look like a lost queue"
+    assert place_of(handler._cache) == (settings.cache_redis_url, 1)
+
+
+async def test_no_two_consumers_have_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would share what is pending: two of one host, or one that was started again."""
+    names: list[str] = []
+
+    class NotedGroup(consumer_app.ConsumerGroup):
+        def __init__(self, *parts: Any, consumer: str, **options: Any) -> None:
+            names.append(consumer)
+            super().__init__(*parts, consumer=consumer, **options)
+
+    monkeypatch.setattr(consumer_app, "ConsumerGroup", NotedGroup)
+    for _ in range(2):
+        async with lifespan(create_app("consumer", settings_of("consumer", tmp_path)[0])):
+            await asyncio.sleep(0)
+    assert len(set(names)) == 2
+
+
+async def test_the_publisher_gets_what_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: Any
+    settings, _ = settings_of(
+        "publisher",
+        tmp_path,
+        queue_timeout_seconds=1.5,
+        idempotency_seconds=77,
+        max_backlog_orders=5,
+        max_oldest_age_seconds=6,
+        max_memory_share=0.7,
+    )
+    app = create_app("publisher", settings)
+    async with lifespan(app):
+        publisher = app.state.publisher
+    assert place_of(publisher._redis) == (settings.queue_redis_url, 1.5)
+    assert publisher._idempotency_seconds == 77
+    assert publisher._watch._bounds == publisher_app.QueueBounds(
+        backlog_orders=5, oldest_age_seconds=6, memory_share=0.7
+    )
