@@ -4,7 +4,7 @@ or delivered again. Commands of Redis 6.2 only (https://redis.io/commands/?group
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +125,7 @@ class ConsumerGroup:
         self.in_hand.update((entry.entry_id, entry) for entry in entries)
         return entries
 
-    async def claimed(self) -> AsyncIterator[Entry]:
+    async def claimed(self) -> AsyncGenerator[Entry, None]:
         """Every entry whose consumer has been silent for the claim idle time.
 
         Each is claimed when it is asked for: what waits behind an entry that kills the process

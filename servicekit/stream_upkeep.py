@@ -34,8 +34,7 @@ async def _forget_silent_consumers(group: ConsumerGroup, silent_ms: int) -> None
     consumers: Any = await group.client.xinfo_consumers(names.stream, names.group)
     for consumer in consumers:
         name = consumer["name"].decode()
-        silent = consumer["pending"] == 0 and consumer["idle"] > silent_ms
-        if silent and name != group.consumer:
+        if consumer["idle"] > silent_ms and name != group.consumer:
             await _forget(group, name)
 
 
@@ -62,7 +61,7 @@ async def _adopt_orphans(group: ConsumerGroup) -> int:
     last = next(
         (one["last-delivered-id"] for one in groups if one["name"].decode() == names.group), None
     )
-    if last is None or last == b"0-0":
+    if last is None:
         return 0
     pending = {state["message_id"] async for state in pending_states(group.client, names)}
     adopted = 0

@@ -310,21 +310,28 @@ async def test_a_name_with_pending_entries_is_never_deleted(
 
 
 async def test_names_of_consumers_long_gone_are_forgotten(
-    client: Redis, first: ConsumerGroup
+    client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = consumer(client, "second")
     for one in (first, second):
         await add(client, "a")
         await one.settle(await one.read(10), [])
 
-    async def names() -> list[bytes]:
-        return sorted(one["name"] for one in await client.xinfo_consumers("jobs", "workers"))
+    read = client.xinfo_consumers
 
-    await keep_up(second)
-    assert await names() == [b"first", b"second"]
+    async def names_after(minutes: float) -> list[bytes]:
+        """Of upkeep, had everybody been silent for so long."""
+
+        async def read_later(*names: str) -> list[Any]:
+            return [{**one, "idle": int(minutes * 60_000)} for one in await read(*names)]
+
+        monkeypatch.setattr(client, "xinfo_consumers", read_later)
+        await keep_up(second)
+        return sorted(one["name"] for one in await read("jobs", "workers"))
+
+    assert await names_after(59) == [b"first", b"second"]
     # But not its own, however silent it was.
-    await keep_up(second, silent_ms=-1)
-    assert await names() == [b"second"]
+    assert await names_after(61) == [b"second"]
 
 
 async def test_entries_that_a_deleted_name_took_along_are_delivered_again(

@@ -1,7 +1,7 @@
 """The consumer's loop: what it does in which order, when it stops, and when it counts as hung."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Stage:
         self.in_hand |= {entry.entry_id: entry for entry in entries}
         return entries
 
-    async def claimed(self) -> AsyncIterator[Entry]:
+    async def claimed(self) -> AsyncGenerator[Entry, None]:
         await self.act("claim")
         while self.old:
             entry = self.old.pop(0)
