@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from servicekit import stream
@@ -70,6 +71,8 @@ async def test_every_setting_is_read(name: str, tmp_path: Path) -> None:
     async with lifespan(app):
         pass
     assert set(type(settings).model_fields) - read - READ_ELSEWHERE == set()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1
 
 
 @pytest.mark.parametrize(("name", "needs"), NEEDS.items())
