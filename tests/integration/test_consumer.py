@@ -304,6 +304,21 @@ async def test_a_key_with_another_body_is_a_dead_letter_and_the_first_order_stan
     assert_books_balance(engine)
 
 
+async def test_of_two_bodies_under_one_key_in_a_batch_the_first_stands(
+    first: Consumer, queue: Redis, engine: Engine
+) -> None:
+    order, other = make_order({1: 3}, "key"), make_order({2: 1}, "key")
+    for one in (order, make_order({3: 1}), other):
+        await publish(queue, one)
+    before = stock_of(engine, 2)
+    await first.handle()
+    ((_, letter),) = await dead_letters(queue)
+    assert (letter["reason"], letter["order"]) == ("key_reuse", other.model_dump_json())
+    assert stock_of(engine, 2) == before
+    assert_confirmed(engine, {str(order.order_id)})
+    assert_books_balance(engine)
+
+
 def look_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next look-up finds nothing, as if the other transaction had not committed yet; in a
     batch the look-up of the order alone does so as well."""

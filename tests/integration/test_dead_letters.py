@@ -287,14 +287,14 @@ async def test_a_letter_is_moved_or_deleted_whole_or_not_at_all(
 
 
 async def test_a_database_that_is_away_drops_nothing(
-    first: Consumer, queue: Redis, queue_server: RedisServer
+    first: Consumer, queue: Redis, queue_server: RedisServer, tmp_path: Path
 ) -> None:
     letter_id = await kill(first, queue, make_order({1: 1}))
     done = await asyncio.to_thread(
         call,
         *("drop", letter_id),
         QUEUE_REDIS_URL=queue_server.url,
-        DATABASE_URL="sqlite:////nowhere/shop.db",
+        DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/shop.db",
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "the database cannot be asked" in done.stderr

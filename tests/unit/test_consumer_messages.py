@@ -146,8 +146,10 @@ def test_lines_that_can_be_read_are_shown_and_others_left_out() -> None:
     assert [(line.product_id, line.quantity) for line in remains.pending.items] == [(1, 2)]
 
 
-def test_a_lost_time_of_acceptance_is_that_of_the_entry() -> None:
-    remains = remains_of(ENTRY_ID, entry(VALID | {"accepted_at": "yesterday"}))
+@pytest.mark.parametrize("lost", ["yesterday", "0900-01-01T00:00:00Z", "2026-01-02T03:04:05"])
+def test_a_lost_time_of_acceptance_is_that_of_the_entry(lost: str) -> None:
+    """So is one that no database could keep."""
+    remains = remains_of(ENTRY_ID, entry(VALID | {"accepted_at": lost}))
     assert remains is not None
     assert remains.pending is not None
     assert remains.pending.accepted_at == datetime(2026, 1, 1, tzinfo=UTC)

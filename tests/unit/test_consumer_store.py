@@ -1,7 +1,10 @@
 """Lost races are repeated, outages are told apart, and no error quotes its values."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -9,10 +12,13 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from servicekit.database import is_unavailable
+from servicekit.database import create_database_engine, is_unavailable
+from services.consumer import handlers as handlers_module
 from services.consumer import orders as orders_module
 from services.consumer import store as store_module
+from services.consumer import worker as worker_module
 from services.consumer.orders import TransactionTooSlow
+from services.consumer.settings import Settings
 from services.consumer.store import (
     DatabaseUnavailable,
     OrderStore,
@@ -32,9 +38,15 @@ CHECKS = [
 
 
 @pytest.fixture
-async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderStore]:
+def nowhere(tmp_path: Path) -> str:
+    """A database whose folder is missing."""
+    return f"sqlite:///{tmp_path}/nowhere/shop.db"
+
+
+@pytest.fixture
+async def store(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderStore]:
     monkeypatch.setattr(store_module, "_BACKOFF_SECONDS", 0)
-    async with open_store("sqlite:////nowhere/shop.db") as store:
+    async with open_store(nowhere) as store:
         yield store
 
 
@@ -116,3 +128,60 @@ def test_a_transaction_that_takes_too_long_gives_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(orders_module, "quantities_of", lambda _: {1: 1})
     with pytest.raises(TransactionTooSlow):
         orders_module._take_stock(None, [], deadline=0)  # type: ignore[arg-type]
+
+
+async def test_a_check_does_not_wait_for_an_order_and_the_end_waits_for_it(
+    nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, done = threading.Event(), threading.Event(), list[str]()
+
+    def take_long(_engine: Engine, order_id: str) -> bool:
+        began.set()
+        go_on.wait(60)
+        done.append(order_id)
+        return True
+
+    def answer(_engine: Engine) -> str:
+        return "revision 1"
+
+    monkeypatch.setattr(store_module, "has_row", take_long)
+    monkeypatch.setattr(store_module, "_require_schema", answer)
+    async with open_store(nowhere) as store:
+        order = asyncio.create_task(store.has_row("order"))
+        await asyncio.to_thread(began.wait, 60)
+        check = asyncio.create_task(store.check())
+        await asyncio.wait([check], timeout=30)
+        assert check.done(), "the check waits for the order"
+        order.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+    assert done == ["order"], "the store was closed while a transaction was under way"
+
+
+def test_the_times_of_the_order_path_fit_together() -> None:
+    """Each step ends before whoever waits for it gives up."""
+    statement, transaction = store_module._STATEMENT_SECONDS, orders_module._TRANSACTION_SECONDS
+    claim_idle, heartbeat = Settings().claim_idle_seconds, worker_module.HEARTBEAT_LIMIT_SECONDS
+    assert statement <= 2  # as the contract says
+    assert statement < transaction < claim_idle / 2 < heartbeat
+    assert heartbeat > 2 * worker_module._LONGEST_PAUSE_SECONDS
+    assert claim_idle > 10 * worker_module._CLAIM_EVERY_SECONDS
+    assert handlers_module._CACHE_SECONDS <= 0.05  # as the contract says
+
+
+async def test_the_limit_of_a_statement_is_asked_for(
+    nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def create(url: str, **options: Any) -> Engine:
+        asked.append(options)
+        return create_database_engine(url, **options)
+
+    monkeypatch.setattr(store_module, "create_database_engine", create)
+    async with open_store(nowhere):
+        pass
+    limit = store_module._STATEMENT_SECONDS
+    assert [(one["read_only"], one["statement_seconds"]) for one in asked] == [
+        (False, limit),
+        (True, limit),
+    ]
