@@ -124,6 +124,10 @@ class SampleProcess:
         return self.process.wait(PATIENCE_SECONDS)
 
     @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._output.read_text().splitlines()]
 

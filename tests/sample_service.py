@@ -38,6 +38,7 @@ class Settings(ServiceSettings):
     header_seconds: float = 10
     age_seconds: float = 600
     close_seconds: float = 5
+    closing_seconds: float = 0
     fail_at: str = ""
 
 
@@ -60,6 +61,7 @@ async def _ignore_body(_request: Request) -> Response:
 
 
 async def _sleep(seconds: float) -> Response:
+    logger.debug("about to sleep")
     logger.info("asleep")
     await asyncio.sleep(seconds)
     return JSONResponse({"slept": seconds})
@@ -99,6 +101,7 @@ def create_app(settings: Settings) -> ServiceApp:
         if settings.fail_at == "open":
             raise RuntimeError("cannot be opened")
         stack.callback(logger.info, "closed")
+        stack.push_async_callback(asyncio.sleep, settings.closing_seconds)
 
     app = create_service_app(
         settings, title="sample", description="", open_resources=open_resources

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.processes import ModuleProcess
-from tests.sample_process import SampleProcess, sample_process, until
+from tests.sample_process import SampleProcess, sample_process
+from tests.waiting import eventually
 
 LONG = 600
 
@@ -70,8 +71,8 @@ def test_while_draining_it_is_not_ready_but_answers_until_hurried(tmp_path: Path
     with sample_process(tmp_path, drain_seconds=LONG) as sample, sample.connect() as old:
         assert "connection" not in old.ask("/readyz").headers
         sample.send(signal.SIGTERM)
-        until(lambda: sample.ask("/readyz").status == 503, "not ready")
-        assert sample.ask("/readyz").json["status"] == "draining"
+        eventually(lambda: sample.ask("/readyz").json["status"], lambda said: said == "draining")
+        assert sample.ask("/readyz").status == 503
         assert sample.ask("/healthz").status == 200
         for answer in (old.ask("/echo"), sample.ask("/echo")):
             assert (answer.status, answer.headers["connection"]) == (200, "close")
@@ -99,6 +100,44 @@ def test_connections_that_ask_nothing_do_not_hold_up_the_stop(tmp_path: Path) ->
         assert early.read().status == 200
         sample.send(signal.SIGTERM)
         assert sample.exit_code() == 0
+
+
+def test_after_the_draining_nobody_new_is_let_in(tmp_path: Path) -> None:
+    settings = {"shutdown_seconds": LONG, "log_level": "DEBUG"}
+    with sample_process(tmp_path, **settings) as sample, sample.connect() as client:
+        client.get(f"/sleep?seconds={LONG}")
+        sample.until_logged("about to sleep")
+        sample.send(signal.SIGTERM)
+
+        def let_in() -> bool:
+            try:
+                sample.connect().__exit__()
+            except ConnectionError:
+                return False
+            return True
+
+        eventually(let_in, lambda let_in: not let_in)
+        assert sample.is_running
+
+
+@pytest.mark.parametrize(
+    ("shutdown_seconds", "closing_seconds", "said"),
+    [
+        # Until its time is over, and at least for as long as closing always may take.
+        (LONG, 1, ["closed", "stopped"]),
+        (0, LONG, ["closed", "resources are not closed within 0 s", "stopped"]),
+    ],
+)
+def test_resources_have_what_is_left_of_the_time_to_close(
+    tmp_path: Path, shutdown_seconds: float, closing_seconds: float, said: list[str]
+) -> None:
+    times = {"shutdown_seconds": shutdown_seconds, "closing_seconds": closing_seconds}
+    with sample_process(tmp_path, close_seconds=0.2, **times) as sample:
+        assert sample.ask("/echo").status == 200
+        sample.send(signal.SIGTERM)
+        assert sample.exit_code() == 0
+    assert [line["message"] for line in sample.log][1:] == said
+    assert (sample.log[-1]["answered"], sample.log[-1]["finished"]) == (1, 0)
 
 
 def test_a_request_that_takes_too_long_is_cut_and_may_be_repeated(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 import json
 import logging
 import sys
+import time
 
+import pytest
 from opentelemetry import trace
 
-from servicekit.logs import JsonFormatter
+from servicekit.logs import JsonFormatter, configure_logging
 
 
 def formatted(message: str, **extra: object) -> str:
@@ -32,3 +34,35 @@ def test_extra_fields_and_exceptions_are_kept() -> None:
         line = json.loads(formatted("x", order_id="17", exc_info=sys.exc_info()))
     assert line["order_id"] == "17"
     assert "ValueError: broken" in line["exception"]
+
+
+def test_a_line_says_when_in_utc_and_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Jakarta")
+    time.tzset()
+    line = json.loads(formatted("x", created=1767225600.25, level="forged"))
+    monkeypatch.undo()
+    time.tzset()
+    assert line["time"] == "2026-01-01T00:00:00.250+00:00"
+    assert (line["service.name"], line["logger"], line["level"]) == ("api-gw", "x", "INFO")
+
+
+def test_everything_goes_to_stdout_once_from_the_level_on_and_libraries_are_quieter(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.RootLogger(logging.WARNING)
+    monkeypatch.setattr(logging, "root", root)
+    monkeypatch.setattr(logging.Logger, "root", root)
+    monkeypatch.setattr(logging.Logger, "manager", logging.Manager(root))
+    for _ in range(2):
+        configure_logging("api-gw", "INFO")
+    for name in ("ours", "uvicorn.error", "httpx", "aiohttp.access", "alembic"):
+        for level in ("debug", "info", "warning"):
+            getattr(logging.getLogger(name), level)(level)
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert [(line["logger"], line["message"]) for line in lines] == [
+        ("ours", "info"),
+        ("ours", "warning"),
+        *((name, "warning") for name in ("uvicorn.error", "httpx", "aiohttp.access", "alembic")),
+    ]
+    assert told.err == ""
