@@ -234,6 +234,26 @@ async def test_a_stop_does_not_wait_for_the_end_of_a_pause(
     assert stage.did == ["check", "hand back", "leave"]
 
 
+async def test_pauses_grow_to_a_limit_and_are_short_again_after_a_success(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[tuple[float, float]] = []
+    monkeypatch.setattr(worker_module, "_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(worker_module, "_LONGEST_PAUSE_SECONDS", 3)
+    monkeypatch.setattr(
+        worker_module.random, "uniform", lambda *between: bounds.append(between) or 0
+    )
+
+    def fail_six_times() -> None:
+        if stage.did.count("read") not in (6, 7):
+            raise RedisConnectionError("away")
+
+    stage.acts["read"] = fail_six_times
+    async with running(stage):
+        await eventually(lambda: bounds, lambda found: len(found) >= 6)
+    assert bounds[:6] == [(0.1, longest) for longest in (0.4, 0.8, 1.6, 3, 3, 0.4)]
+
+
 async def test_a_queue_that_is_away_does_not_keep_the_consumer_from_stopping(stage: Stage) -> None:
     stage.acts = {"read": RedisConnectionError("away"), "hand back": RedisConnectionError("away")}
     stage.new = entries("1")

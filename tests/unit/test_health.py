@@ -53,14 +53,18 @@ async def until_detail(health: Health, part: str) -> None:
 
 
 async def test_ready_only_after_each_required_dependency_was_reached_once(
-    health: Health, server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until_detail(health, "ConnectionRefusedError: refused")
-    assert health.status == "starting"
-    # Looked for at the pace of a start, not at that of a run.
+    """Looked for at the pace of a start, not at that of a run."""
     monkeypatch.setattr("servicekit.health._INTERVAL_SECONDS", 600)
-    server.up = True
-    await until_status(health, "ok")
+    monkeypatch.setattr("servicekit.health._START_INTERVAL_SECONDS", 0.01)
+    health = Health()
+    health.add("server", server.check)
+    async with health.watched():
+        await until_detail(health, "ConnectionRefusedError: refused")
+        assert health.status == "starting"
+        server.up = True
+        await until_status(health, "ok")
     assert health.dependencies["server"].detail == "fine"
 
 
