@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,9 @@ async def test_an_order_of_which_one_part_is_refused_is_refused_whole(
         refused(await place(client, "key-1"))
     assert await entries(queue) == []
     assert audited(tmp_path) == []
+    # Its key is not taken for ever.
+    (record,) = await queue.keys("idem:*")
+    assert 0 < await queue.ttl(record) <= 3600
 
 
 async def test_a_silent_queue_is_503_within_its_time(
@@ -242,7 +246,9 @@ async def test_a_backlog_at_its_bound_takes_no_more(
             client, lambda answer: "Too many" in answer["checks"]["queue"]["detail"]
         )
         assert ready["status"] == "ok"
-        assert "Too many orders" in refused(await place(client, "key-3"))
+        full = await place(client, "key-3")
+        assert "Too many orders" in refused(full)
+        assert full.headers["retry-after"] == "10"
         assert await queue.keys("idem:*key-3") == []
         assert (await place(client, "key-0")).status_code == 202
 
@@ -255,12 +261,28 @@ async def test_a_backlog_at_its_bound_takes_no_more(
 async def test_a_backlog_that_is_too_old_takes_no_more(
     queue_server: RedisServer, queue: Redis, tmp_path: Path
 ) -> None:
-    async with publisher(queue_server.url, tmp_path, max_oldest_age_seconds=3600) as client:
-        await queue.xadd("orders", {"order": "of yesterday"}, id="1000-0")
+    async with publisher(queue_server.url, tmp_path, max_oldest_age_seconds=60) as client:
+        a_while_ago = f"{int(time.time() - 100) * 1000}-0"
+        await queue.xadd("orders", {"order": "of before"}, id=a_while_ago)
         await until_ready(
             client, lambda answer: "for too long" in answer["checks"]["queue"]["detail"]
         )
         assert "waiting for too long" in refused(await place(client, "key-1"))
+        await queue.xdel("orders", a_while_ago)
+        await queue.xadd("orders", {"order": "of now"})
+        assert (await place_until_accepted(client, "key-1")).status_code == 202
+
+
+async def test_memory_that_comes_to_its_end_takes_no_more_while_there_is_some_left(
+    own_server: RedisServer, own_queue: Redis, tmp_path: Path
+) -> None:
+    await own_queue.config_set("maxmemory", "1gb")
+    async with publisher(own_server.url, tmp_path / "audit", max_memory_share=0.0001) as client:
+        await until_ready(
+            client, lambda answer: "short of memory" in answer["checks"]["queue"]["detail"]
+        )
+        assert "short of memory" in refused(await place(client, "key-1"))
+    assert await own_queue.exists("orders") == 0
 
 
 async def test_a_queue_that_is_not_durable_is_announced_loudly(

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from contracts.audit import AuditLine
+from services.publisher import audit as audit_module
 from services.publisher.audit import AuditLog, AuditNotWritten, open_audit
 from services.publisher.audit_file import AuditFile, audit_path
+
+SYNC_SECONDS = audit_module._SYNC_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +154,49 @@ def test_what_a_full_disk_cut_off_is_ended_before_the_next_line(
     file.append(b"three\n")
     file.close()
     assert file.path.read_text().splitlines() == ["one", "two", "three"]
+
+
+def test_the_disk_is_told_each_second() -> None:
+    """As the contract says; tests do not wait for it."""
+    assert SYNC_SECONDS <= 1
+
+
+def test_lines_of_two_processes_in_one_file_do_not_meet(tmp_path: Path) -> None:
+    """The old publisher of a host still ends its requests as the new one has begun."""
+    old, new = (AuditFile(tmp_path / "accepted.jsonl") for _ in range(2))
+    for file, text in ((old, b"one\n"), (new, b"two\n"), (old, b"three\n"), (new, b"four\n")):
+        file.append(text)
+    for file in (old, new):
+        file.close()
+    assert old.path.read_text().split() == ["one", "two", "three", "four"]
+
+
+def test_what_the_system_takes_in_pieces_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    file = AuditFile(tmp_path / "accepted.jsonl")
+    file.append(b"one of them\n")
+    file.close()
+    assert file.path.read_text() == "one of them\n"
+
+
+def test_syncing_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    file = AuditFile(tmp_path / "accepted.jsonl")
+    file.append(b"one\n")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        file.sync()
+    assert len(os.listdir("/proc/self/fd")) == before
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("publisher-1", "publisher-1"), ("../a b", "..-a-b"), ("", "unnamed")]
+)
+def test_each_host_has_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, name: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    assert audit_path(tmp_path) == tmp_path / f"accepted-{name}.jsonl"
