@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from servicekit.telemetry import configure_telemetry
+from tests.answers import explain_missing
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 UNIT = Path(__file__).parent / "unit"
@@ -38,6 +39,7 @@ metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on
 def pytest_configure() -> None:
     """A run that is terminated ends as by Ctrl-C: fixtures stop the servers that they started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    explain_missing()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

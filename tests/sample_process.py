@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.answers import Described
 from tests.servers import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60
@@ -66,7 +68,7 @@ class Client:
         """The next answer, whole; its body has a length or ends with the connection."""
         line = self._file.readline()
         assert line.startswith(b"HTTP/1.1 "), line
-        headers: dict[str, str] = {}
+        headers: dict[str, str] = Described()
         while (header := self._file.readline()) not in (b"\r\n", b""):
             name, _, value = header.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
@@ -136,7 +138,12 @@ class SampleProcess:
         return self._errors.read_text()
 
     def until_logged(self, message: str) -> None:
-        until(lambda: any(line["message"] == message for line in self.log), message)
+        """Else the last lines are in the failure."""
+        eventually(
+            lambda: [line["message"] for line in self.log][-20:],
+            lambda said: message in said,
+            seconds=PATIENCE_SECONDS,
+        )
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """What the tests of the publisher share: orders to send, and the publisher to send them to."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +14,7 @@ from services.publisher.app import create_app
 from services.publisher.settings import Settings
 from tests.asgi import running
 from tests.servers import RedisServer
+from tests.waiting import eventually_async as eventually
 
 GUEST = str(uuid.UUID(int=7))
 
@@ -50,18 +50,19 @@ async def place(client: httpx.AsyncClient, key: str, **options: Any) -> httpx.Re
 
 
 async def place_until_accepted(client: httpx.AsyncClient, key: str) -> httpx.Response:
-    async with asyncio.timeout(60):
-        while (answer := await place(client, key)).status_code in {503, 504}:
-            await asyncio.sleep(0.05)
+    answer: httpx.Response = await eventually(
+        lambda: place(client, key), lambda answer: answer.status_code not in {503, 504}, seconds=60
+    )
     return answer
 
 
 async def until_ready(client: httpx.AsyncClient, expected: Callable[[Any], bool]) -> Any:
     """Wait until `/readyz` says what is expected."""
-    async with asyncio.timeout(30):
-        while not expected(answer := (await client.get("/readyz")).json()):
-            await asyncio.sleep(0.02)
-    return answer
+
+    async def look() -> Any:
+        return (await client.get("/readyz")).json()
+
+    return await eventually(look, expected)
 
 
 async def raw_entries(queue: Redis) -> list[tuple[str, dict[bytes, bytes]]]:

@@ -34,6 +34,7 @@ from tests.integration.publisher import (
     until_ready,
 )
 from tests.servers import RedisServer
+from tests.waiting import eventually_async as eventually
 
 
 @pytest.fixture
@@ -120,9 +121,7 @@ async def test_no_202_leaves_before_its_audit_line(
         "services.publisher.audit_file.AuditFile.append", append_when_the_disk_answers
     )
     placing = asyncio.create_task(place(client, "key-1"))
-    async with asyncio.timeout(30):
-        while not await queue.xlen("orders"):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: queue.xlen("orders"))
     await asyncio.sleep(0.1)
     assert not placing.done()
     disk_answers.set()
@@ -203,9 +202,7 @@ async def test_a_repetition_after_the_record_expired_is_the_same_order_queued_ag
 ) -> None:
     async with publisher(queue_server.url, tmp_path, idempotency_seconds=1) as client:
         first = await place(client, "key-1")
-        async with asyncio.timeout(30):
-            while await record_of(queue, "key-1"):
-                await asyncio.sleep(0.02)
+        await eventually(lambda: record_of(queue, "key-1"), lambda record: not record)
         again = await place(client, "key-1")
     assert (again.status_code, again.json()) == (202, first.json())
     assert [entry["order_id"] for entry in await entries(queue)] == [first.json()["order_id"]] * 2

@@ -26,6 +26,7 @@ from tests.integration.publisher import (
     until_ready,
 )
 from tests.servers import RedisServer, free_port, running
+from tests.waiting import eventually_async as eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,9 +109,10 @@ async def test_a_full_memory_is_503_and_repetitions_still_get_their_answer(
         first = await place(client, "key-1")
         await own_queue.config_set("maxmemory", 1)
         assert "did not confirm" in refused(await place(client, "key-2"))
-        async with asyncio.timeout(30):
-            while "short of memory" not in refused(await place(client, "key-3")):
-                await asyncio.sleep(0.05)
+        await until_ready(
+            client, lambda answer: "short of memory" in answer["checks"]["queue"]["detail"]
+        )
+        assert "short of memory" in refused(await place(client, "key-3"))
         again = await place(client, "key-1")
         assert (again.status_code, again.json()) == (202, first.json())
         assert (await place(client, "key-1", quantity=3)).status_code == 422
@@ -391,9 +393,7 @@ async def test_order_and_audit_line_survive_a_killed_publisher(
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            async with asyncio.timeout(60):
-                while not await _answers(client):
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: _answers(client), seconds=60)
             accepted = await place(client, "key-1")
     finally:
         process.kill()

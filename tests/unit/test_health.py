@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from servicekit.health import Health, health_routes
 from tests.asgi import calling
@@ -18,9 +19,11 @@ class Server:
     def __init__(self) -> None:
         self.up = self.silent = False
         self.asked = 0
+        self.traced = False
 
     async def check(self) -> str | None:
         self.asked += 1
+        self.traced = is_instrumentation_enabled()
         if self.silent:
             await asyncio.Event().wait()
         if not self.up:
@@ -104,6 +107,13 @@ async def test_an_optional_dependency_never_holds_up_the_start() -> None:
     health.add("cache", Server().check, required=False)
     async with health.watched():
         assert health.status == "degraded"
+
+
+async def test_what_is_asked_again_and_again_leaves_no_spans(
+    health: Health, server: Server
+) -> None:
+    await eventually_async(lambda: server.asked)
+    assert not server.traced
 
 
 async def test_nothing_is_watched_after_the_end(server: Server) -> None:

@@ -14,6 +14,7 @@ from contracts.audit import AuditLine
 from services.publisher import audit as audit_module
 from services.publisher.audit import AuditLog, AuditNotWritten, open_audit
 from services.publisher.audit_file import AuditFile, audit_path
+from tests.waiting import eventually_async as eventually
 
 SYNC_SECONDS = audit_module._SYNC_SECONDS
 
@@ -38,16 +39,13 @@ def numbers_in(path: Path) -> list[int]:
 
 
 async def until_failing(audit: AuditLog, expected: bool) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await audit.check()
-                failing = False
-            except AuditNotWritten:
-                failing = True
-            if failing is expected:
-                return
-            await asyncio.sleep(0.01)
+    async def look() -> str | None:
+        try:
+            return await audit.check()
+        except AuditNotWritten as error:
+            return f"failing: {error}"
+
+    await eventually(look, lambda said: said.startswith("failing") is expected)
 
 
 async def test_a_line_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
@@ -114,9 +112,7 @@ async def test_a_file_that_was_moved_away_gets_a_successor(tmp_path: Path) -> No
         await audit.append(line(1))
         path = audit_path(tmp_path)
         path.rename(tmp_path / "rotated.jsonl")
-        async with asyncio.timeout(30):
-            while not path.exists():
-                await asyncio.sleep(0.01)
+        await eventually(path.exists)
         await audit.append(line(2))
         assert numbers_in(tmp_path / "rotated.jsonl") == [1]
         assert numbers_in(path) == [2]
@@ -130,9 +126,7 @@ async def test_the_file_is_fsynced_without_being_asked(
     async with open_audit(tmp_path) as audit:
         await audit.append(line(1))
         before = len(synced)
-        async with asyncio.timeout(30):
-            while len(synced) < before + 2:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(synced), lambda number: number >= before + 2)
 
 
 def test_what_a_full_disk_cut_off_is_ended_before_the_next_line(
