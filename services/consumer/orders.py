@@ -18,7 +18,7 @@ from services.consumer.decisions import Decision, Offer, decide, quantities_of, 
 
 LEDGER_REASON = "order"
 # Well under the claim idle time: nobody else should begin with an order still under way.
-_TRANSACTION_SECONDS = 10
+TRANSACTION_SECONDS = 10
 
 _guarded_decrement = (
     update(products)
@@ -81,7 +81,7 @@ def store_orders(
     Raises `StockTaken`, or the database's error that one of them caused: then try each alone.
     With `refused_for` those that are new are rejected without a look at prices and stock.
     """
-    deadline = time.monotonic() + _TRANSACTION_SECONDS
+    deadline = time.monotonic() + TRANSACTION_SECONDS
     with transaction(engine) as connection:
         known = _find_known(connection, messages)
         new = [message for message in messages if str(message.order_id) not in known]
@@ -160,7 +160,7 @@ def _take_stock(connection: Connection, decisions: Sequence[Decision], deadline:
     """The stock read before may be gone by now; the guard decides."""
     for product_id, taken in quantities_of(decisions).items():
         if time.monotonic() > deadline:
-            raise TransactionTooSlow(f"not done after {_TRANSACTION_SECONDS} s")
+            raise TransactionTooSlow(f"not done after {TRANSACTION_SECONDS} s")
         found = connection.execute(_guarded_decrement, {"product": product_id, "taken": taken})
         if found.rowcount != 1:
             raise StockTaken(f"product {product_id}")

@@ -3,6 +3,7 @@ outage is told from a message that cannot be stored."""
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -20,6 +21,7 @@ from servicekit.database import (
     is_unavailable,
 )
 from services.consumer.orders import (
+    TRANSACTION_SECONDS,
     Outcome,
     TransactionTooSlow,
     has_row,
@@ -74,12 +76,15 @@ class OrderStore:
         return await self._threads.run(_require_schema, self._reading)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        attempt = 1
+        """Nothing is begun again after the time of one transaction: two of them end well before
+        others may take over what is in hand."""
+        attempt, last_begin = 1, time.monotonic() + TRANSACTION_SECONDS
         while True:
             try:
                 return await self._threads.run(work)
             except (SQLAlchemyError, TransactionTooSlow) as error:
-                if not (is_contention(error) and attempt < _ATTEMPTS):
+                may_repeat = attempt < _ATTEMPTS and time.monotonic() < last_begin
+                if not (is_contention(error) and may_repeat):
                     if is_unavailable(error) or isinstance(error, TransactionTooSlow):
                         raise DatabaseUnavailable(describe(error)) from error
                     raise
