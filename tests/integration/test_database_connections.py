@@ -161,9 +161,18 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(mysql_url: str) 
 
 def test_no_more_connections_than_said_and_an_end_of_waiting_for_one(mysql_url: str) -> None:
     with opened(mysql_url, seconds=0.1) as engine, engine.connect():
+        assert engine.pool.timeout() == 0.1  # type: ignore[attr-defined]
         with pytest.raises(TimeoutError) as error, engine.connect():
             pass
         assert is_unavailable(error.value)
+
+
+def test_an_error_quotes_no_value(empty_url: str) -> None:
+    """It may be a customer's."""
+    with opened(empty_url) as engine, engine.connect() as connection:
+        with pytest.raises(DBAPIError) as error:
+            connection.execute(text("SELECT 1 FROM nobody WHERE name = :name"), {"name": "Sari"})
+        assert "Sari" not in str(error.value)
 
 
 def test_every_word_of_a_product_leads_to_it(engine: Engine) -> None:

@@ -61,6 +61,23 @@ def test_each_reader_gets_its_files_and_nobody_else_can_open_them(
     assert mode(folder / "secrets" / bootstrap.MASTER) == 0o700
 
 
+def test_a_secret_is_on_the_disk_before_it_has_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves no empty file that looks like a secret."""
+    did: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: did.append("synced"))
+    replace = Path.replace
+
+    def note(path: Path, target: Path) -> Path:
+        did.append("named")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", note)
+    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    assert did == ["synced", "named"] * (1 + len(outcome.written))
+
+
 def test_a_second_run_changes_nothing(folder: Path) -> None:
     bootstrap.prepare_secrets(folder / "secrets")
     before = contents(folder)

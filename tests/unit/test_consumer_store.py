@@ -4,15 +4,17 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pymysql
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Table, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from database.tables import metadata, orders, purged_orders
 from servicekit.database import create_database_engine, is_unavailable
 from services.consumer import handlers as handlers_module
 from services.consumer import orders as orders_module
@@ -105,6 +107,21 @@ async def test_an_outage_is_not_repeated(
     monkeypatch.setattr(store_module, "has_row", failing(error))
     with pytest.raises(DatabaseUnavailable):
         await store.has_row("order")
+
+
+@pytest.mark.parametrize("table", [orders, purged_orders], ids=["stored", "purged"])
+async def test_an_order_has_its_row_even_if_it_was_purged_since(
+    tmp_path: Path, table: Table
+) -> None:
+    values: dict[str, Any] = {column.name: "x" for column in table.columns}
+    values |= {"order_id": "known", "status": "rejected", "reason": "dropped", "total_idr": None}
+    values |= dict.fromkeys(("accepted_at", "stored_at", "purged_at"), datetime.now(UTC))
+    async with open_store(f"sqlite:///{tmp_path / 'shop.db'}") as store:
+        metadata.create_all(store._engine)
+        with store._engine.begin() as connection:
+            connection.execute(insert(table), {c.name: values[c.name] for c in table.columns})
+        assert await store.has_row("known")
+        assert not await store.has_row("unknown")
 
 
 @pytest.mark.parametrize("error", CHECKS, ids=describe)

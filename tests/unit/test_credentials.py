@@ -109,6 +109,9 @@ def test_after_a_rotation_old_and_new_are_valid_until_the_next(master: dict[str,
     assert new in files["publisher/queue_redis_url"]
     for secret in (new, old):
         assert hashlib.sha256(secret.encode()).hexdigest() in files["queue-redis/users.acl"]
+    later = rendered(rotate(renewed))["queue-redis/users.acl"]
+    assert hashlib.sha256(new.encode()).hexdigest() in later
+    assert hashlib.sha256(old.encode()).hexdigest() not in later
     new, old = renewed["database"]["consumer"]
     sql = files["accounts/accounts.sql"]
     # Also on a database that has seen neither yet.

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
@@ -56,3 +57,8 @@ def test_a_long_list_of_errors_is_cut() -> None:
     problem = invalid(caught.value, "not valid")
     answer = json.loads(bytes(problem_response(SCOPE, problem).body))
     assert len(answer["errors"]) == 20
+
+
+def test_a_problem_keeps_the_headers_of_the_refusal_that_it_tells() -> None:
+    problem = problem_from(HTTPException(405, headers={"Allow": "GET"}))
+    assert problem_response(SCOPE, problem).headers["allow"] == "GET"
