@@ -194,3 +194,14 @@ def test_each_host_has_a_file_of_its_own(
 ) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: host)
     assert audit_path(tmp_path) == tmp_path / f"accepted-{name}.jsonl"
+
+
+async def test_the_last_lines_are_on_the_disk_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.publisher.audit._SYNC_SECONDS", 3600)
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    async with open_audit(tmp_path) as audit:
+        await audit.append(line(1))
+    assert sizes[-1:] == [audit_path(tmp_path).stat().st_size]
