@@ -131,28 +131,23 @@ class ConsumerGroup:
         Each is claimed when it is asked for: what waits behind an entry that kills the process
         must not count as delivered as well.
         """
-        cursor: str | None = _FIRST_CURSOR
-        while cursor is not None:
-            cursor, entry = await self._claim_next(cursor)
+        names, idle_ms, cursor = self.names, self.claim_idle_ms, _FIRST_CURSOR
+        while True:
+            with untraced():
+                try:
+                    reply: Any = await self.client.xautoclaim(
+                        names.stream, names.group, self.consumer, idle_ms, cursor, count=1
+                    )
+                except ResponseError as error:
+                    await self._recreate_after(error)
+                    return
+                entry = await self._first_claimed(reply[1])
             if entry is not None:
+                self.in_hand[entry.entry_id] = entry
                 yield entry
-
-    async def _claim_next(self, cursor: str) -> tuple[str | None, Entry | None]:
-        """The cursor to go on with, None at the end, and the entry that was claimed, if any."""
-        names = self.names
-        with untraced():
-            try:
-                reply: Any = await self.client.xautoclaim(
-                    names.stream, names.group, self.consumer, self.claim_idle_ms, cursor, count=1
-                )
-            except ResponseError as error:
-                await self._recreate_after(error)
-                return None, None
-            following = reply[0].decode()
-            entry = await self._first_claimed(reply[1])
-        if entry is not None:
-            self.in_hand[entry.entry_id] = entry
-        return (None if following == _FIRST_CURSOR else following), entry
+            cursor = reply[0].decode()
+            if cursor == _FIRST_CURSOR:
+                return
 
     async def _first_claimed(self, claimed: list[tuple[bytes | None, Any]]) -> Entry | None:
         for entry_id, fields in claimed:
