@@ -4,22 +4,23 @@ What goes wrong on them has a name that tells whether the request may be sent ag
 is sent a second time behind our back.
 """
 
-import asyncio
 import logging
-import random
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.abc import ResolveResult
 from aiohttp.client_middlewares import ClientHandlerType
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 from opentelemetry import trace
 
+from servicekit.connector import (
+    CONNECT_SECONDS,
+    Attempt,
+    NameResolver,
+    WatchedConnector,
+    current_attempt,
+)
+from servicekit.names import NoAddressInTime
 from servicekit.problems import SAME_KEY, BadGateway, Problem, ServiceUnavailable
 from servicekit.telemetry import client_trace_config
 
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 # Shorter than the 75 s for which our servers keep an idle connection, so that in the common
 # case it is the client that closes it.
 KEEP_ALIVE_SECONDS = 20
-# For a place in the pool and the TCP handshake together; on one network that is milliseconds.
-CONNECT_SECONDS = 1.0
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 100
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,7 +51,8 @@ class ConnectionFailed(UpstreamFailure):
 
 
 class NoConnectionInTime(UpstreamFailure):
-    """No free place in the pool, or no handshake, within CONNECT_SECONDS."""
+    """No free place in the pool, or no handshake, within CONNECT_SECONDS; or nobody answers for
+    its name just now."""
 
 
 class AnswerBroken(UpstreamFailure):
@@ -63,7 +63,9 @@ def problem_for(failure: UpstreamFailure) -> Problem:
     """What the client of this service is told. Why and where is for our own log."""
     logger.warning("no answer: %s: %s", type(failure).__name__, failure)
     if isinstance(failure, NoConnectionInTime):
-        return ServiceUnavailable(f"The service behind this one is too busy. {SAME_KEY}")
+        return ServiceUnavailable(
+            f"The service behind this one gives no connection now. {SAME_KEY}"
+        )
     if isinstance(failure, ConnectionFailed):
         return BadGateway(f"The service behind this one cannot be reached. {SAME_KEY}")
     return BadGateway(f"The service behind this one gave a broken answer. {SAME_KEY}")
@@ -80,12 +82,12 @@ async def open_session(
     CLIENT span, it must be off.
     """
     async with aiohttp.ClientSession(
-        connector=_WatchedConnector(
+        connector=WatchedConnector(
             limit=max_connections,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             # Each new connection asks anew, so that pools spread over new replicas.
             use_dns_cache=False,
-            resolver=_ShuffledResolver(),
+            resolver=NameResolver(),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -114,15 +116,6 @@ def resending() -> Iterator[None]:
         _resends.reset(before)
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """What is known of the connection that carries the request under way."""
-
-    reused: bool = False
-    answer_begun: bool = False
-
-
-_attempt: ContextVar[_Attempt] = ContextVar("attempt")
 _resends: ContextVar[int] = ContextVar("resends", default=0)
 
 
@@ -131,8 +124,8 @@ async def _name_failures(
 ) -> aiohttp.ClientResponse:
     """An aiohttp client middleware. The exceptions that it raises are none of those upon which
     aiohttp would silently send an idempotent request again."""
-    attempt = _Attempt()
-    before = _attempt.set(attempt)
+    attempt = Attempt()
+    before = current_attempt.set(attempt)
     if count := _resends.get():
         trace.get_current_span().set_attribute("http.request.resend_count", count)
     try:
@@ -142,6 +135,8 @@ async def _name_failures(
     except TimeoutError:
         raise
     except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, NoAddressInTime):
+            raise NoConnectionInTime(str(error)) from error
         raise ConnectionFailed(str(error), before_answer=True, reused=False) from error
     except (aiohttp.ClientConnectionError, OSError) as error:
         raise ConnectionFailed(
@@ -150,72 +145,4 @@ async def _name_failures(
     except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
         raise AnswerBroken(type(error).__name__) from error
     finally:
-        _attempt.reset(before)
-
-
-class _WatchedConnector(aiohttp.TCPConnector):
-    """Puts a watch on every connection that it makes."""
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        attempt, transport = _attempt.get(), connection.transport
-        assert transport is not None
-        watch = transport.get_protocol()
-        attempt.reused = isinstance(watch, _Watch)
-        if not isinstance(watch, _Watch):
-            assert isinstance(watch, asyncio.Protocol)
-            watch = _Watch(watch, transport)
-            transport.set_protocol(watch)
-        watch.attempt = attempt
-        connection.add_callback(watch.rest)
-        return connection
-
-
-class _Watch(asyncio.Protocol):
-    """Stands between a transport and aiohttp's protocol, and notes that bytes arrive: aiohttp
-    does not tell whether an answer had begun when its connection broke, and takes what arrives
-    in between two requests for the answer to the second."""
-
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
-        self._inner, self._transport = inner, transport
-        self.attempt: _Attempt | None = None
-
-    def rest(self) -> None:
-        """No request is under way here any more."""
-        self.attempt = None
-
-    def data_received(self, data: bytes) -> None:
-        if self.attempt is None:
-            self._transport.close()
-            return
-        self.attempt.answer_begun = True
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
-
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._inner.connection_lost(error)
-
-
-class _ShuffledResolver(aiohttp.ThreadedResolver):
-    """The system resolver sorts the addresses of replicas by their likeness to our own; taken in
-    that order, one replica would get every connection."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await super().resolve(host, port, family)
-        random.shuffle(found)
-        return found
+        current_attempt.reset(before)

@@ -1,6 +1,7 @@
 """Engines, transactions and the meaning of database errors, alike for MySQL and SQLite."""
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +10,18 @@ from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy  # its create_engine by this name is the instrumented one
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
+from servicekit.names import names
 from servicekit.telemetry import instrument_engines
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _SQLITE_BUSY_MILLISECONDS = 2_000
+_CONNECT_SECONDS = 2
 
 # MySQL's error numbers for "not now": too many connections, shutting down, read only, disk
 # full, lost or refused connections, access not (yet) granted, unknown database or table while
@@ -97,11 +100,13 @@ def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -
         isolation_level="READ COMMITTED",
         hide_parameters=True,
         connect_args={
-            "connect_timeout": 2,
+            "connect_timeout": _CONNECT_SECONDS,
             "read_timeout": statement_seconds + 1,
             "write_timeout": statement_seconds + 1,
         },
     )
+
+    event.listen(engine, "do_connect", _connect_by_address)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -120,6 +125,38 @@ def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -
             )
 
     return engine
+
+
+def _connect_by_address(dialect: Dialect, _record: Any, _args: Any, options: Any) -> Any:
+    """PyMySQL would look the name up by itself: its time limit begins after that, and a thread
+    would be held for as long as the name is not answered for."""
+    host = options.get("host")
+    if host is None or "unix_socket" in options:
+        return None  # as usual
+    driver: Any = dialect.loaded_dbapi
+    try:
+        made = _open_socket(host, options.get("port", 3306))
+    except OSError as error:
+        raise driver.OperationalError(2003, f"no connection to {host} ({error})") from error
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection = driver.connect(**options, defer_connect=True)
+    connection.connect(made)
+    return connection
+
+
+def _open_socket(host: str, port: int) -> socket.socket:
+    failure: OSError = OSError("no address")
+    for address in names.find_blocking(host):
+        try:
+            made = socket.create_connection((address.host, port), _CONNECT_SECONDS)
+        except OSError as error:
+            failure = error
+        else:
+            names.reached(host)
+            return made
+    names.lost(host)
+    raise failure
 
 
 @contextmanager

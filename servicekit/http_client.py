@@ -10,7 +10,6 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from servicekit.connections import (
-    CONNECT_SECONDS,
     SAFE_METHODS,
     AnswerBroken,
     ConnectionFailed,
@@ -19,6 +18,7 @@ from servicekit.connections import (
     problem_for,
     resending,
 )
+from servicekit.connector import CONNECT_SECONDS
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
 from servicekit.problems import (
     SAME_KEY,

@@ -1,15 +1,47 @@
 """Connections to Redis, with every silent repetition off."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from servicekit.names import Address, names
 from servicekit.telemetry import instrument_redis_client
+
+
+class _Named(Connection):
+    """Finds the server as all our clients do. redis-py lets the event loop look the name up,
+    where one that is not answered for keeps those of others waiting; and uvloop goes on with the
+    look-up of a caller that has left, and reports its failure as nobody's."""
+
+    _address: Address | None = None
+
+    async def _connect(self) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            addresses = await names.find(self.host)
+        for number, self._address in enumerate(addresses, start=1):
+            try:
+                await super()._connect()  # type: ignore[no-untyped-call]
+            except OSError:
+                if number == len(addresses):
+                    names.lost(self.host)
+                    raise
+            else:
+                names.reached(self.host)
+                return
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        arguments = dict(super()._connection_arguments())
+        if self._address is not None:
+            if "ssl" in arguments:
+                arguments["server_hostname"] = arguments["host"]
+            arguments["host"] = self._address.host
+        return arguments
 
 
 class _Cancellable(AbstractConnection):
@@ -64,7 +96,10 @@ def create_redis(
         # RESP2: the same replies from every server since 6.2, and faster to parse here.
         protocol=2,
     )
-    pool.connection_class = type("Connection", (_Cancellable, pool.connection_class), {})
+    # A Unix socket has no name.
+    named = (_Named,) if issubclass(pool.connection_class, Connection) else ()
+    bases = (_Cancellable, *named, pool.connection_class)
+    pool.connection_class = type("Connection", bases, {})
     client = Redis.from_pool(pool)
     instrument_redis_client(client)
     return client

@@ -57,6 +57,7 @@ class ScriptedServer:
     otherwise: Answer = field(default_factory=ok)
     received: list[Received] = field(default_factory=list)
     connections: int = 0
+    listener: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,6 +102,13 @@ class ScriptedServer:
     def open_connections(self) -> int:
         return len(self._open)
 
+    async def stop_listening(self) -> None:
+        """From now on nobody is there."""
+        assert self.listener is not None
+        self.listener.close()
+        self.drop_connections()
+        await self.listener.wait_closed()
+
     def drop_connections(self) -> None:
         """Close all, as an idle time-out does."""
         for writer in self._open:
@@ -119,7 +127,7 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Receiv
 @asynccontextmanager
 async def scripted() -> AsyncIterator[ScriptedServer]:
     upstream = ScriptedServer()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    server = upstream.listener = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield upstream

@@ -3,22 +3,22 @@
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 
 import httpx
 import pytest
-from aiohttp import ThreadedResolver
-from aiohttp.abc import ResolveResult
 from fastapi import FastAPI
 from multidict import CIMultiDict
 
 from servicekit.app import ServiceApp, create_service_app
 from servicekit.connections import KEEP_ALIVE_SECONDS, ConnectionFailed
 from servicekit.forwarding import ForwardingApp, OutgoingRequest, open_upstream
+from servicekit.names import Address
 from servicekit.problems import ServiceUnavailable
 from servicekit.settings import ServiceSettings
 from tests.asgi import running
+from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
 from tests.servers import free_port
 
@@ -112,31 +112,23 @@ async def test_a_service_that_comes_back_in_between_gets_the_second_try() -> Non
 async def test_each_new_connection_asks_for_the_name_anew_and_takes_any_of_its_addresses(
     gateway: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
     shuffled: list[list[str]] = []
 
-    async def resolve(
-        _self: object, host: str, port: int = 0, family: int = socket.AF_INET
-    ) -> list[ResolveResult]:
-        asked.append(host)
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-        ]
+    def note(found: Sequence[Address], number: int) -> list[Address]:
+        shuffled.append([address.host for address in found])
+        return [*found][:number]
 
-    def note(found: list[ResolveResult]) -> None:
-        shuffled.append([one["host"] for one in found])
-
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
-    monkeypatch.setattr(random, "shuffle", note)
+    monkeypatch.setattr(random, "sample", note)
     gateway.otherwise = closes(ok().raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
     by_name = gateway.url.replace("127.0.0.1", "gateway.test")
-    async with open_upstream(by_name) as upstream:
-        for _ in range(3):
-            async with await upstream.send(REQUEST) as answer:
-                await answer.read()
-    assert asked == ["gateway.test"] * 3
-    assert len(shuffled) == 3
+    with system_names() as system:
+        system.addresses["gateway.test"] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+        async with open_upstream(by_name) as upstream:
+            for _ in range(3):
+                async with await upstream.send(REQUEST) as answer:
+                    await answer.read()
+    assert system.asked["gateway.test"] == 3
+    assert shuffled == [["127.0.0.1", "127.0.0.2", "127.0.0.3"]] * 3
 
 
 async def test_what_arrives_between_two_requests_answers_none(

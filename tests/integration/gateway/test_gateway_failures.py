@@ -11,6 +11,7 @@ from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 from services.api_gw.table import TABLE, routes_by_path
 from tests.asgi import running
+from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, connect, ok, resets
 from tests.servers import free_port
 
@@ -76,6 +77,49 @@ async def test_a_service_that_is_not_there_is_a_502_whose_reason_only_the_log_te
 @pytest.mark.parametrize("more_settings", [{"service_http_url": "http://nobody.invalid"}])
 async def test_a_name_that_nobody_has_is_a_502(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get(PRODUCTS), 502, "bad-gateway")
+
+
+async def test_a_publisher_whose_name_hangs_costs_orders_only(
+    reads: ScriptedServer,
+) -> None:
+    """As after `docker stop`: the name is then not answered for, ten seconds a look-up. The reads
+    are more than one pool holds idle, so that they need look-ups, too."""
+    reads.otherwise = ok(b"{}", "Connection: close")
+    with system_names() as system:
+        system.addresses["reads.test"] = ["127.0.0.1"]
+        system.hang("orders.test")
+        settings = Settings(
+            service_http_url=reads.url.replace("127.0.0.1", "reads.test"),
+            publisher_url="http://orders.test:8083",
+        )
+        async with running(create_app(settings)) as client:
+            began = asyncio.get_running_loop().time()
+            orders = [client.post("/api/orders", headers=KEY, json={}) for _ in range(20)]
+            pages = [client.get(PRODUCTS) for _ in range(40)]
+            answers = await asyncio.gather(*orders, *pages)
+            taken = asyncio.get_running_loop().time() - began
+    for answer in answers[:20]:
+        assert_problem(answer, 503, "service-unavailable")
+    assert [answer.status_code for answer in answers[20:]] == [200] * 40
+    assert taken < 5
+
+
+async def test_a_service_that_was_there_and_lost_its_name_is_a_503_at_once(
+    orders: ScriptedServer,
+) -> None:
+    """Its last address is tried for as long as it answers, and then left alone."""
+    orders.otherwise = ok(b"{}", "Connection: close")
+    with system_names() as system:
+        system.addresses["lost.test"] = ["127.0.0.1"]
+        url = orders.url.replace("127.0.0.1", "lost.test")
+        async with running(create_app(Settings(publisher_url=url))) as client:
+            assert (await client.post("/api/orders", headers=KEY)).status_code == 200
+            system.addresses["lost.test"] = []
+            assert (await client.post("/api/orders", headers=KEY)).status_code == 200
+            await orders.stop_listening()
+            for _ in range(3):
+                answer = await client.post("/api/orders", headers=KEY)
+                assert_problem(answer, 503, "service-unavailable")
 
 
 async def test_a_services_own_503_passes_with_its_own_time(
