@@ -3,7 +3,6 @@ through the stream (`OrderMessage`), what a guest reads (`OrderView`)."""
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,12 +11,15 @@ from uuid import UUID, uuid5
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
     StringConstraints,
 )
+
+from contracts.customers import Contract as Contract
+from contracts.customers import Customer as Customer
+from contracts.customers import Recipient
 
 MAX_LINES = 50
 MAX_QUANTITY = 99
@@ -48,18 +50,6 @@ class DeadLetterReason(StrEnum):
     DELIVERIES_EXHAUSTED = "deliveries_exhausted"
 
 
-def _printable(text: str) -> str:
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
-def _one_line(text: str) -> str:
-    if "\n" in text or "\t" in text:
-        raise ValueError("must be a single line")
-    return text
-
-
 def _each_product_once(lines: Sequence["OrderLine"]) -> Sequence["OrderLine"]:
     if len({line.product_id for line in lines}) != len(lines):
         raise ValueError("a product may appear once only; add up its quantity")
@@ -70,34 +60,15 @@ def _format_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _line(max_length: int) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length)
-
-
 # RFC 3339 in UTC, always with microseconds, so that a row gives back the very same text.
 UtcTime = Annotated[datetime, PlainSerializer(_format_utc, return_type=str, when_used="json")]
 ProductId = Annotated[int, Field(strict=True, ge=1, le=MAX_PRODUCT_ID)]
 Rupiah = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_IDR)]
-Email = StringConstraints(
-    strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$"
-)
-
-
-class Contract(BaseModel):
-    """Frozen, and strict about what it does not know: an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class OrderLine(Contract):
     product_id: ProductId
     quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
-
-
-class Customer(Contract):
-    name: Annotated[str, _line(100), AfterValidator(_printable), AfterValidator(_one_line)]
-    email: Annotated[str, Email, AfterValidator(_printable)]
-    address: Annotated[str, _line(500), AfterValidator(_printable)]
 
 
 OrderLines = Annotated[
@@ -149,7 +120,7 @@ class OrderMessage(Contract):
     guest_id: UUID
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     items: OrderLines
-    customer: Customer
+    customer: Recipient
     expected_total_idr: Rupiah | None = None
     accepted_at: UtcTime
 

@@ -3,14 +3,19 @@
 import re
 import unicodedata
 
+from contracts.text import remove_invisible
+
 MAX_WORD_LENGTH = 40
 
 
 def words_of(text: str) -> list[str]:
     """Words in order, each once: case-folded, accents removed, split at everything that is
     neither letter nor digit, cut at `MAX_WORD_LENGTH` characters."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    decomposed = unicodedata.normalize("NFKD", remove_invisible(text).casefold())
+    # Joiners shape letters and tell no words apart.
+    plain = "".join(
+        c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
+    )
     found = re.findall(r"[^\W_]+", plain)
     return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in found))
 

@@ -29,6 +29,7 @@ from contracts.products import (
     MAX_QUERY_WORDS,
     ProductSort,
 )
+from contracts.text import remove_invisible
 from database.words import words_of
 
 MAX_BRAND_LENGTH = 100
@@ -39,6 +40,10 @@ def _digits(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,19}", value):
         raise ValueError("must be a whole number")
     return value
+
+
+def _visible(value: object) -> object:
+    return remove_invisible(value) if isinstance(value, str) else value
 
 
 def _few_words(text: str) -> str:
@@ -58,6 +63,7 @@ def _plausible_ids(text: str) -> str:
 
 
 Whole = BeforeValidator(_digits)
+Visible = BeforeValidator(_visible)
 Price = Annotated[int, Field(ge=0, le=MAX_PRICE_IDR), Whole]
 
 
@@ -73,9 +79,9 @@ class ProductQuery(BaseModel):
         "match; case and accents do not matter",
         examples=["samudra biru"],
     )
-    brand: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_BRAND_LENGTH)] = (
-        Field("", description="A brand as `/api/brands` spells it", examples=["Samudra"])
-    )
+    brand: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=MAX_BRAND_LENGTH), Visible
+    ] = Field("", description="A brand as `/api/brands` spells it", examples=["Samudra"])
     min_price: Price | None = Field(None, description="Rupiah")
     max_price: Price | None = Field(None, description="Rupiah, not below `min_price`")
     sort: ProductSort = Field(ProductSort.NAME, description="Ties by `product_id`")

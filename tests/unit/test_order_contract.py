@@ -29,6 +29,7 @@ from contracts.orders import (
     PendingOrder,
     order_id_for,
 )
+from contracts.text import shows_something, without_meaning
 from database.catalogue import CATALOGUE
 from database.seed import _product_row
 from database.tables import MAX_TOTAL_IDR as MAX_STORED_TOTAL_IDR
@@ -38,9 +39,9 @@ from services.consumer.decisions import Offer, decide, quantities_of
 from services.consumer.orders import Known, Outcome, store_order, store_orders
 
 # What a guest may type: any letter of any script, but no control characters.
-typed = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=100).filter(
-    lambda text: text.strip() != ""
-)
+typed = st.text(
+    st.characters(exclude_categories=("Cc", "Co", "Cs", "Zl", "Zp")), min_size=1, max_size=100
+).filter(lambda text: shows_something(text) and not without_meaning(text))
 customers = st.builds(
     Customer,
     name=typed,
