@@ -15,7 +15,7 @@ _TEMPLATE = "#/components/schemas/{model}"
 
 class FieldError(BaseModel):
     field: str = Field(examples=["items.0.quantity"])
-    message: str = Field(examples=["Input should be less than or equal to 99"])
+    message: str = Field(examples=["must be at most 99"])
 
 
 class ProblemDetails(BaseModel):

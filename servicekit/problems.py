@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit.faults import faults_of
 from servicekit.telemetry import current_trace_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -135,13 +136,7 @@ def problem_response(scope: Scope, problem: Problem) -> Response:
 
 def invalid(error: ValidationError | RequestValidationError, detail: str) -> Unprocessable:
     """Say which fields are wrong and why, without repeating what was sent."""
-    return Unprocessable(
-        detail,
-        errors=[
-            {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"]}
-            for one in error.errors()[:20]
-        ],
-    )
+    return Unprocessable(detail, errors=faults_of(error))
 
 
 def problem_from(error: Exception) -> Problem:

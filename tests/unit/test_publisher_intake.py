@@ -190,6 +190,54 @@ async def test_what_does_not_fit_is_422_and_names_the_field(order: object, field
     assert "Sari" not in str(problem.errors)
 
 
+@pytest.mark.parametrize(
+    ("order", "errors"),
+    [
+        ([], {"": "must be an object"}),
+        (changed(items=[]), {"items": "must not be empty"}),
+        (changed(items={}), {"items": "must be an array"}),
+        (changed(items=[[]]), {"items.0": "must be an object"}),
+        (changed(items=lines(True)), {"items.0.quantity": "must be a whole number"}),
+        (changed(items=lines(0)), {"items.0.quantity": "must be at least 1"}),
+        (
+            changed(items=[{"product_id": "1", "quantity": 100}]),
+            {
+                "items.0.product_id": "must be a whole number",
+                "items.0.quantity": "must be at most 99",
+            },
+        ),
+        (changed(items=lines(*[1] * 51)), {"items": "must have at most 50 items"}),
+        (
+            changed(items=[*lines(1), *lines(1)]),
+            {"items": "a product may appear once only; add up its quantity"},
+        ),
+        (changed(coupon="x"), {"coupon": "is not a known field"}),
+        (
+            changed(customer={"name": 1, "address": ""}),
+            {
+                "customer.name": "must be a string",
+                "customer.email": "is missing",
+                "customer.address": "must not be empty",
+            },
+        ),
+        (
+            changed(customer={**ORDER["customer"], "name": "\u200b"}),
+            {"customer.name": "must not be empty"},
+        ),
+        (
+            changed(customer={**ORDER["customer"], "name": "x" * 101}),
+            {"customer.name": "must have at most 100 characters"},
+        ),
+    ],
+    ids=range(13),
+)
+async def test_each_fault_is_told_once_and_in_the_words_of_json(
+    order: object, errors: dict[str, str]
+) -> None:
+    problem = await refusal(text(order))
+    assert [(one["field"], one["message"]) for one in problem.errors] == list(errors.items())
+
+
 async def test_fifty_lines_of_ninety_nine_are_an_order() -> None:
     incoming = await read(text(changed(items=lines(*[99] * 50), expected_total_idr=0)))
     assert len(incoming.request.items) == 50

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from contracts.products import MAX_QUERY_LENGTH, ProductSort
 from database.words import words_of
+from servicekit.faults import faults_of
 from services.service_http.query import ProductQuery
 
 
@@ -57,3 +58,19 @@ def test_any_text_is_searched_for_or_has_too_many_words(q: str) -> None:
 def test_no_word_that_is_kept_begins_another_one(words: set[str]) -> None:
     kept = ProductQuery(q=" ".join(words)).words
     assert not [(a, b) for a in kept for b in kept if a != b and b.startswith(a)]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"sort": "rating"}, "must be 'name', 'price', '-price' or 'newest'"),
+        ({"page": "1.5"}, "must be a whole number"),
+        ({"page_size": "101"}, "must be at most 100"),
+        ({"min_price": "5", "max_price": "4"}, "must not be below min_price"),
+        ({"q": "x" * 101}, "must have at most 100 characters"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(query: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ProductQuery.model_validate(query)
+    assert [one["message"] for one in faults_of(caught.value)] == [message]
