@@ -4,16 +4,15 @@ The queue is asked first: an order leaves it only after its row is committed, so
 moment in which neither has it. Nothing here is cached.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from contracts.orders import OrderList, OrderView
+from contracts.orders import MAX_LISTED, OrderList, OrderView
 from servicekit.problems import NotFound
 from services.service_http.database import Database, DatabaseAway
 from services.service_http.orders import find_order, list_orders
 from services.service_http.pending import PendingOrders, QueueAway
-
-MAX_LISTED = 100
 
 
 class OrderNotFound(NotFound):
@@ -21,6 +20,12 @@ class OrderNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no such order of this guest.")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    orders: OrderList
+    has_older: bool = False
 
 
 class OrderBook:
@@ -50,13 +55,14 @@ class OrderBook:
             return found
         raise queue_away or OrderNotFound()
 
-    async def list(self, guest_id: UUID) -> OrderList:
+    async def list(self, guest_id: UUID) -> Listed:
         """The newest `MAX_LISTED`, newest first, each once. A list that could lack an accepted
         order is no list: `ServiceUnavailable` if either side is away."""
-        waiting = await self._pending.list(guest_id)
-        stored = await self._database.ask(partial(list_orders, guest_id=guest_id, limit=MAX_LISTED))
+        limit = MAX_LISTED + 1  # one more tells that there are more
+        waiting = await self._pending.list(guest_id, limit)
+        stored = await self._database.ask(partial(list_orders, guest_id=guest_id, limit=limit))
         orders = {order.order_id: order for order in [*waiting, *stored]}
         newest = sorted(
             orders.values(), key=lambda order: (order.created_at, str(order.order_id)), reverse=True
         )
-        return OrderList(items=tuple(newest[:MAX_LISTED]))
+        return Listed(OrderList(items=tuple(newest[:MAX_LISTED])), len(newest) > MAX_LISTED)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from contracts.headers import GUEST
+from contracts.headers import GUEST, OLDER_ORDERS
 from contracts.orders import MAX_PRODUCT_ID, OrderList, OrderView
 from contracts.products import BrandList, Product, ProductPage
 from servicekit.problems import NotFound, Unprocessable
@@ -51,7 +51,11 @@ async def get_orders(request: Request, guest: GuestText = None) -> Response:
     guest_id = _uuid(guest)
     if guest_id is None:
         return _private(OrderList(items=()))
-    return _private(await _order_book(request).list(guest_id))
+    listed = await _order_book(request).list(guest_id)
+    answer = _private(listed.orders)
+    if listed.has_older:
+        answer.headers[OLDER_ORDERS] = "true"
+    return answer
 
 
 @router.get("/orders/{order_id}", summary="One order", responses=describe(OrderView, NotFound))

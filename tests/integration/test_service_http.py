@@ -216,9 +216,20 @@ async def test_the_list_is_bounded_and_costs_two_statements(
     # Its row is among those that are too old to be listed.
     await put_pending(queue, guest, accepted_at=NOW, order_id=ids[0])
     with statements_counted("SELECT") as asked:
-        listed = (await fetch("/api/orders")).json()["items"]
-    assert [order["order_id"] for order in listed] == [late, *ids[:3:-1]]
+        answer = await fetch("/api/orders")
+    assert [order["order_id"] for order in answer.json()["items"]] == [late, *ids[:3:-1]]
+    assert answer.headers["older-orders"] == "true"
     assert len(asked) == 2
+
+
+async def test_a_list_that_is_whole_says_nothing_of_older_orders(
+    fetch: Fetch, engine: Engine, guest: UUID
+) -> None:
+    for _ in range(100):
+        store_order(engine, guest)
+    answer = await fetch("/api/orders")
+    assert len(answer.json()["items"]) == 100
+    assert "older-orders" not in answer.headers
 
 
 async def test_guests_see_their_own_orders_only(

@@ -1,0 +1,134 @@
+"""A guest's waiting orders: however many they are, reading them is bounded work."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis.exceptions import ConnectionError, TimeoutError
+
+from contracts.orders import OrderLine, PendingOrder
+from services.service_http.pending import PendingOrders, QueueAway
+
+GUEST, OTHER = UUID(int=1), UUID(int=2)
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+class Queue:
+    """Of a Redis client what is used. Answers HGETALL when it is told to."""
+
+    def __init__(self) -> None:
+        self.orders: dict[bytes, bytes] = {}
+        self.may_answer = asyncio.Event()
+        self.lists = 0
+        self.error: Exception | None = None
+
+    def accept(self, number: int) -> bytes:
+        order = PendingOrder(
+            items=(OrderLine(product_id=1, quantity=1),),
+            accepted_at=NOW + timedelta(seconds=number),
+        )
+        name = str(UUID(int=number)).encode()
+        self.orders[name] = order.model_dump_json().encode()
+        return name
+
+    async def hgetall(self, _key: str) -> dict[bytes, bytes]:
+        self.lists += 1
+        if self.error:
+            raise self.error
+        found = dict(self.orders)
+        await self.may_answer.wait()
+        return found
+
+    async def hget(self, _key: str, name: str) -> bytes | None:
+        return self.orders.get(name.encode())
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def pending(queue: Queue) -> PendingOrders:
+    client: Any = queue
+    return PendingOrders(client)
+
+
+async def test_of_thousands_only_the_newest_are_read_in_full(
+    pending: PendingOrders, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3000):
+        queue.accept(number)
+    queue.may_answer.set()
+    read: list[bytes] = []
+    in_full: Callable[..., PendingOrder] = PendingOrder.model_validate_json
+    monkeypatch.setattr(
+        PendingOrder, "model_validate_json", lambda value: read.append(value) or in_full(value)
+    )
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    listed = await pending.list(GUEST, 101)
+    other.cancel()
+    assert [order.order_id.int for order in listed] == list(range(2999, 2898, -1))
+    assert len(read) == 101
+    assert turns > 5, "nobody else had a turn"
+
+
+async def test_many_lists_of_one_guest_are_one_at_a_time_and_none_lacks_what_was_accepted(
+    pending: PendingOrders, queue: Queue
+) -> None:
+    first = asyncio.create_task(pending.list(GUEST, 101))
+    while not queue.lists:
+        await asyncio.sleep(0)
+    queue.accept(7)  # after the first list was asked for
+    later = [asyncio.create_task(pending.list(GUEST, 101)) for _ in range(20)]
+    await asyncio.sleep(0)
+    later.pop().cancel()  # who leaves takes nothing from the others
+    queue.may_answer.set()
+    assert await first == []
+    for found in await asyncio.gather(*later):
+        assert [order.order_id.int for order in found] == [7]
+    assert queue.lists == 2
+
+
+async def test_another_guests_list_waits_for_nobody(pending: PendingOrders, queue: Queue) -> None:
+    lists = [asyncio.create_task(pending.list(guest, 101)) for guest in (GUEST, OTHER)]
+    while queue.lists < 2:
+        await asyncio.sleep(0)
+    queue.may_answer.set()
+    assert await asyncio.gather(*lists) == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("error", "spoils"),
+    [(TimeoutError("a long list"), False), (ConnectionError("refused"), True)],
+    ids=["too long", "away"],
+)
+async def test_a_list_that_takes_too_long_is_not_taken_for_a_lost_queue(
+    pending: PendingOrders,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    spoils: bool,
+) -> None:
+    # Failures that come together would count as one.
+    monkeypatch.setattr(pending._breaker, "_together_seconds", 0)
+    queue.error, name = error, queue.accept(7).decode()
+    for _ in range(5):
+        with pytest.raises(QueueAway):
+            await pending.list(GUEST, 101)
+    if spoils:
+        with pytest.raises(QueueAway):
+            await pending.find(OTHER, UUID(name))
+    else:
+        assert await pending.find(OTHER, UUID(name)) is not None
