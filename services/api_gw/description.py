@@ -3,30 +3,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
-from contracts.api import EXAMPLES, ORDER_ID, PRODUCT
-from contracts.orders import MAX_PRODUCT_ID, OrderAccepted, OrderList, OrderRequest, OrderView
+from contracts.api import EXAMPLES
+from contracts.headers import OLDER_ORDERS
+from contracts.orders import (
+    MAX_LISTED,
+    OrderAccepted,
+    OrderList,
+    OrderRequest,
+    OrderView,
+)
 from contracts.products import (
-    DEFAULT_PAGE_SIZE,
-    MAX_IDS,
-    MAX_PAGE,
-    MAX_PAGE_SIZE,
-    MAX_PRICE_IDR,
-    MAX_QUERY_LENGTH,
     BrandList,
     Product,
     ProductPage,
-    ProductSort,
 )
 from servicekit import __version__, problems
 from servicekit.openapi import ProblemDetails, problem_responses, reference_to, schemas_of
 from servicekit.problems import Problem
+from services.api_gw.parameters import KEY_HEADER, PATH_PARAMETERS, QUERY_PARAMETERS, Schema
 from services.api_gw.table import TABLE, Route
-
-Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "listBrands", "All brands with their number of watches", 200, BrandList
     ),
     ("GET", "/api/orders"): Operation(
-        "listOrders", "This guest's orders, newest first", 200, OrderList
+        "listOrders",
+        f"This guest's orders, newest first: the newest {MAX_LISTED}. Without a guest it is empty",
+        200,
+        OrderList,
     ),
     ("GET", "/api/orders/{order_id}"): Operation(
         "getOrder", "One of this guest's orders", 200, OrderView, (problems.NotFound,)
@@ -88,41 +89,6 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 _WITH_RETRY_AFTER = (problems.TooManyRequests, problems.ServiceUnavailable)
 
 
-def _integer(low: int, high: int, **more: object) -> Schema:
-    return {"type": "integer", "minimum": low, "maximum": high, **more}
-
-
-_PARAMETERS: Mapping[str, Schema] = {
-    "product_id": {"schema": _integer(1, MAX_PRODUCT_ID), "example": PRODUCT["product_id"]},
-    "order_id": {"schema": {"type": "string", "format": "uuid"}, "example": ORDER_ID},
-}
-_QUERY: Mapping[str, tuple[str, Schema]] = {
-    "q": (
-        "Words; each must begin a word of brand, collection or name",
-        {"type": "string", "maxLength": MAX_QUERY_LENGTH},
-    ),
-    "brand": ("Exactly this brand", {"type": "string"}),
-    "min_price": ("Rupiah", _integer(0, MAX_PRICE_IDR)),
-    "max_price": ("Rupiah", _integer(0, MAX_PRICE_IDR)),
-    "ids": (f"At most {MAX_IDS} product ids, by commas", {"type": "string"}),
-    "sort": (
-        "Ties by product_id",
-        {"type": "string", "enum": [sort.value for sort in ProductSort]},
-    ),
-    "page": ("From 1; past the end it has no items", _integer(1, MAX_PAGE, default=1)),
-    "page_size": (
-        "Items on a page",
-        _integer(1, MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE),
-    ),
-}
-_KEY: Schema = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "Names the order: the same guest and key are the same order, at any age",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-    "example": "0b8d3c1e-order-1",
-}
 _GUEST_COOKIE: Schema = {
     "type": "apiKey",
     "in": "cookie",
@@ -169,28 +135,32 @@ def _describe(route: Route) -> Schema:
     if operation.takes_order:
         described["requestBody"] = {"required": True, "content": _json(OrderRequest)}
     if route.path.startswith("/api/orders"):
-        described["security"] = [{"guest": []}]
+        # Who only reads may come without: nobody has no orders.
+        described["security"] = [{"guest": []}] if operation.takes_order else [{"guest": []}, {}]
     return described
 
 
 def _parameters(route: Route, operation: Operation) -> list[Schema]:
     parameters: list[Schema] = [
         {"name": name, "in": "path", "required": True, **parameter}
-        for name, parameter in _PARAMETERS.items()
+        for name, parameter in PATH_PARAMETERS.items()
         if f"{{{name}}}" in route.path
     ]
     if route.takes_query:
         parameters += [
             {"name": name, "in": "query", "description": text, "schema": schema}
-            for name, (text, schema) in _QUERY.items()
+            for name, (text, schema) in QUERY_PARAMETERS.items()
         ]
-    return [*parameters, _KEY] if operation.takes_order else parameters
+    return [*parameters, KEY_HEADER] if operation.takes_order else parameters
 
 
 def _answer(operation: Operation) -> Schema:
     answer: Schema = {"description": operation.summary, "content": _json(operation.answer)}
     if operation.takes_order:
         answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+    if operation.answer is OrderList:
+        text = "`true` if the guest has more orders than are listed; else absent"
+        answer["headers"] = {OLDER_ORDERS: {"description": text, "schema": {"type": "boolean"}}}
     return answer
 
 

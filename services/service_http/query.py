@@ -21,6 +21,7 @@ from pydantic import (
 from contracts.orders import MAX_PRODUCT_ID
 from contracts.products import (
     DEFAULT_PAGE_SIZE,
+    MAX_BRAND_LENGTH,
     MAX_IDS,
     MAX_PAGE,
     MAX_PAGE_SIZE,
@@ -31,8 +32,6 @@ from contracts.products import (
 )
 from contracts.text import remove_invisible
 from database.words import words_of
-
-MAX_BRAND_LENGTH = 100
 
 
 def _digits(value: object) -> object:

@@ -1,18 +1,21 @@
 """The API's description agrees with the route table, the contracts and the problems."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 import contracts.orders
 import contracts.products
 from contracts.api import EXAMPLES
+from contracts.products import MAX_PAGE, MAX_PRICE_IDR
 from servicekit.openapi import ProblemDetails
 from services.api_gw.description import OPERATIONS, describe_api
 from services.api_gw.table import TABLE
+from services.service_http.query import ProductQuery
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(describe_api()))
 
@@ -102,3 +105,59 @@ def test_every_not_now_tells_when() -> None:
     for _, _, operation in operations():
         for status in ("429", "503"):
             assert "Retry-After" in operation["responses"][status]["headers"]
+
+
+QUERY = {
+    one["name"]: one["schema"] for one in DOCUMENT["paths"]["/api/products"]["get"]["parameters"]
+}
+TRIED: tuple[str, ...] = (
+    *("", "0", "1", "50", "-1", "+1", "1.0", "1_0", "x", "null", "101", "100"),
+    *(str(MAX_PRICE_IDR), str(MAX_PRICE_IDR + 1), str(MAX_PAGE), str(MAX_PAGE + 1)),
+    *("name", "price", "-price", "newest", "rating", "NAME"),
+    *("1,2", "1,,2", ",1", "1, 2", ",".join(["1"] * 50), ",".join(["1"] * 51)),
+    *("b" * 100, "b" * 101),
+)
+
+
+def fits(schema: dict[str, Any], text: str) -> bool:
+    """By the few words of JSON Schema that the description uses."""
+    if "anyOf" in schema:
+        return any(fits(one, text) for one in schema["anyOf"])
+    if schema["type"] == "integer":
+        is_whole = re.fullmatch("-?[0-9]+", text) is not None
+        return is_whole and schema["minimum"] <= int(text) <= schema["maximum"]
+    return (
+        len(text) <= schema.get("maxLength", len(text))
+        and text in schema.get("enum", [text])
+        and re.search(schema.get("pattern", ""), text) is not None
+    )
+
+
+def is_taken(name: str, text: str) -> bool:
+    try:
+        ProductQuery.model_validate({name: text})
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ProductQuery.model_fields)
+def test_a_query_value_is_taken_if_and_only_if_the_description_says_so(name: str) -> None:
+    # That a product id is at least 1 no pattern of this length could say.
+    tried = [text for text in TRIED if (name, text) != ("ids", "0")]
+    described = {text for text in tried if fits(QUERY[name], text)}
+    assert described == {text for text in tried if is_taken(name, text)}
+
+
+def test_only_an_order_needs_a_guest() -> None:
+    for method, path, operation in operations():
+        expected = {"POST /api/orders": [{"guest": []}]}.get(
+            f"{method} {path}", [{"guest": []}, {}] if path.startswith("/api/orders") else None
+        )
+        assert operation.get("security") == expected
+
+
+def test_a_list_says_how_much_of_it_is_shown() -> None:
+    orders = DOCUMENT["paths"]["/api/orders"]["get"]
+    assert f"the newest {contracts.orders.MAX_LISTED}" in orders["summary"]
+    assert "Older-Orders" in orders["responses"]["200"]["headers"]
