@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import Engine, insert, update
 
 from contracts.orders import OrderMessage
+from contracts.products import MAX_PRICE_IDR
 from database.tables import order_items, orders, products, purged_orders, stock_ledger
 from servicekit.database import transaction
 from servicekit.stream import Entry
@@ -38,8 +39,6 @@ from tests.servers import RedisServer, free_port
 
 CONFIRMED = ("confirmed", None)
 IN_TWO_WAYS = pytest.mark.parametrize("company", [0, 2], ids=["alone", "in a batch"])
-# More than the largest total that a row may hold, for a few pieces.
-ABSURD_PRICE = 999_999_999_999
 
 
 @pytest.fixture(autouse=True)
@@ -81,17 +80,33 @@ def set_product(
 
 
 @pytest.fixture
-def absurd_price(engine: Engine) -> Iterable[int]:
-    """A product of which two pieces cost more than any row may say."""
-    with engine.connect() as connection:
-        (price,) = connection.execute(
-            products.select()
-            .with_only_columns(products.c.price_idr)
-            .where(products.c.product_id == 9)
-        ).one()
-    set_product(engine, 9, price_idr=ABSURD_PRICE)
+def dearest_product(engine: Engine) -> Iterable[int]:
+    (price,) = (r["price_idr"] for r in rows_of(engine, products) if r["product_id"] == 9)
+    set_product(engine, 9, price_idr=MAX_PRICE_IDR)
     yield 9
     set_product(engine, 9, price_idr=price)
+
+
+@pytest.fixture
+def refused_product(engine: Engine) -> Iterable[int]:
+    """The database refuses every line of it, as a violated CHECK would."""
+    refuse = (
+        "SELECT RAISE(ABORT, 'refused')"
+        if engine.dialect.name == "sqlite"
+        else "SIGNAL SQLSTATE '45000'"
+    )
+    condition = (
+        f"WHEN NEW.product_id = 9 BEGIN {refuse}; END"
+        if engine.dialect.name == "sqlite"
+        else f"BEGIN IF NEW.product_id = 9 THEN {refuse}; END IF; END"
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER refusing BEFORE INSERT ON order_items FOR EACH ROW {condition}"
+        )
+    yield 9
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER refusing")
 
 
 async def put_among_others(queue: Redis, company: int, subject: OrderMessage | str) -> set[str]:
@@ -369,10 +384,10 @@ async def test_an_unknown_product_rejects_its_order_and_no_other(
 
 
 @IN_TWO_WAYS
-async def test_a_violated_check_is_the_fault_of_its_message_alone(
-    first: Consumer, queue: Redis, engine: Engine, company: int, absurd_price: int
+async def test_what_the_database_refuses_is_the_fault_of_its_message_alone(
+    first: Consumer, queue: Redis, engine: Engine, company: int, refused_product: int
 ) -> None:
-    order = make_order({absurd_price: 2})
+    order = make_order({refused_product: 2})
     innocent = await put_among_others(queue, company, order)
     await first.handle()
     assert_confirmed(engine, innocent)
@@ -387,6 +402,16 @@ async def test_a_violated_check_is_the_fault_of_its_message_alone(
     }
     assert await queue.xlen("orders") == 0
     assert str(order.order_id) not in ends(engine)
+    assert_books_balance(engine)
+
+
+async def test_the_dearest_total_is_a_row(
+    first: Consumer, queue: Redis, engine: Engine, dearest_product: int
+) -> None:
+    order = make_order({dearest_product: 2}, expected_total_idr=2 * MAX_PRICE_IDR)
+    await publish(queue, order)
+    await first.handle()
+    assert_confirmed(engine, {str(order.order_id)})
     assert_books_balance(engine)
 
 

@@ -1,13 +1,23 @@
 """Migrations and the seed on every database."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
+from contracts.orders import MAX_TOTAL_IDR
 from database.catalogue import CATALOGUE
-from database.schema import newest_revision, upgrade
+from database.schema import _config, newest_revision, upgrade
 from database.seed import seed
-from database.tables import metadata, products, stock_ledger
+from database.tables import metadata, orders, products, stock_ledger
+from servicekit.database import create_database_engine, transaction
+from tests.servers import MySqlServer
 
 
 def test_the_migrations_make_what_the_code_declares(engine: Engine) -> None:
@@ -35,3 +45,44 @@ def test_the_seed_is_the_catalogue_and_every_stock_is_the_sum_of_its_ledger(
         )
         ledger = {product_id: int(change) for product_id, change in sums}
     assert stocks == ledger == {item.product_id: item.stock for item in CATALOGUE}
+
+
+def test_an_older_database_keeps_its_orders_and_takes_totals_that_the_contract_allows(
+    tmp_path: Path, request: pytest.FixtureRequest, migrated_url: str
+) -> None:
+    """A total above the table's own maximum was accepted and could then not be stored."""
+    url = f"sqlite:///{tmp_path}/older.db"
+    if not migrated_url.startswith("sqlite"):
+        server: MySqlServer = request.getfixturevalue("mysql_server")
+        server.execute("DROP DATABASE IF EXISTS older", "CREATE DATABASE older")
+        url = server.url("older")
+    engine = create_database_engine(url, read_only=False, connections=1, statement_seconds=10)
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0001")
+        connection.commit()
+        with pytest.raises(DBAPIError), connection.begin():
+            connection.execute(insert(orders), order_row("too dear", 2 * 10**12))
+    with transaction(engine) as connection:
+        connection.execute(insert(orders), order_row("before", 5_000))
+    assert upgrade(engine) == newest_revision()
+    engine.dispose()
+    with transaction(engine) as connection:
+        connection.execute(insert(orders), order_row("dear", MAX_TOTAL_IDR))
+    with pytest.raises(DBAPIError), transaction(engine) as connection:
+        connection.execute(insert(orders), order_row("negative", -1))
+    with engine.connect() as connection:
+        totals = connection.execute(select(orders.c.order_id, orders.c.total_idr))
+        assert dict(totals.tuples().all()) == {"before": 5_000, "dear": MAX_TOTAL_IDR}
+        if url.startswith("sqlite"):
+            assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+    engine.dispose()
+
+
+def order_row(order_id: str, total_idr: int) -> dict[str, Any]:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return {
+        **{"order_id": order_id, "guest_id": "guest", "fingerprint": "0" * 64},
+        **{"status": "confirmed", "reason": None, "total_idr": total_idr},
+        **{"customer_name": "a", "customer_email": "a@b.c", "customer_address": "a"},
+        **{"accepted_at": moment, "stored_at": moment},
+    }

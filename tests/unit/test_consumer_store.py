@@ -140,7 +140,7 @@ async def test_a_database_file_that_cannot_be_opened_is_an_outage(store: OrderSt
     assert str(error.value) == "OperationalError SQLITE_CANTOPEN"
 
 
-@pytest.mark.parametrize(("revision", "suits"), [("0000", False), ("0001", True), ("9999", True)])
+@pytest.mark.parametrize(("revision", "suits"), [("0001", False), ("0002", True), ("9999", True)])
 async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
     tmp_path: Any, revision: str, suits: bool
 ) -> None:
