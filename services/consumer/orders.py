@@ -17,7 +17,8 @@ from servicekit.database import is_unavailable, transaction
 from services.consumer.decisions import Decision, Offer, decide, quantities_of, reject
 
 LEDGER_REASON = "order"
-# Well under the claim idle time: nobody else should begin with an order still under way.
+# With all repetitions, and well under the claim idle time: nobody else should begin with an order
+# still under way.
 TRANSACTION_SECONDS = 10
 
 _guarded_decrement = (
@@ -51,8 +52,8 @@ class Outcome:
     reason: OrderReason | None
 
 
-def store_order(engine: Engine, message: OrderMessage) -> Outcome:
-    """Store one order and commit.
+def store_order(engine: Engine, message: OrderMessage, *, deadline: float | None = None) -> Outcome:
+    """Store one order and commit, by the deadline on the monotonic clock.
 
     An error of the database about this message is raised, unless the row it met is, read back,
     this very order or another one under its key. After an error that `is_unavailable` it is
@@ -60,9 +61,10 @@ def store_order(engine: Engine, message: OrderMessage) -> Outcome:
     """
     try:
         try:
-            return store_orders(engine, [message])[0]
+            return store_orders(engine, [message], deadline=deadline)[0]
         except StockTaken:
-            return store_orders(engine, [message], refused_for=OrderReason.OUT_OF_STOCK)[0]
+            refused_for = OrderReason.OUT_OF_STOCK
+            return store_orders(engine, [message], refused_for=refused_for, deadline=deadline)[0]
     except DBAPIError as error:
         if is_unavailable(error):
             raise
@@ -74,14 +76,20 @@ def store_order(engine: Engine, message: OrderMessage) -> Outcome:
 
 
 def store_orders(
-    engine: Engine, messages: Sequence[OrderMessage], *, refused_for: OrderReason | None = None
+    engine: Engine,
+    messages: Sequence[OrderMessage],
+    *,
+    refused_for: OrderReason | None = None,
+    deadline: float | None = None,
 ) -> list[Outcome]:
     """Store all of them in one transaction and commit, or store none. Their ids must differ.
 
-    Raises `StockTaken`, or the database's error that one of them caused: then try each alone.
-    With `refused_for` those that are new are rejected without a look at prices and stock.
+    Raises `TransactionTooSlow`, `StockTaken`, or the database's error that one of them caused:
+    then try each alone. With `refused_for` those that are new are rejected without a look at
+    prices and stock.
     """
-    deadline = time.monotonic() + TRANSACTION_SECONDS
+    if deadline is None:
+        deadline = time.monotonic() + TRANSACTION_SECONDS
     with transaction(engine) as connection:
         known = _find_known(connection, messages)
         new = [message for message in messages if str(message.order_id) not in known]
@@ -93,6 +101,7 @@ def store_orders(
             _insert_orders(connection, decisions)
             _take_stock(connection, decisions, deadline)
             _insert_lines(connection, decisions)
+            _require_time(deadline)
     stored = {
         str(one.message.order_id): Outcome(one.message, Known.NEW, one.status, one.reason)
         for one in decisions
@@ -159,11 +168,15 @@ def _order_row(decision: Decision, now: datetime) -> dict[str, Any]:
 def _take_stock(connection: Connection, decisions: Sequence[Decision], deadline: float) -> None:
     """The stock read before may be gone by now; the guard decides."""
     for product_id, taken in quantities_of(decisions).items():
-        if time.monotonic() > deadline:
-            raise TransactionTooSlow(f"not done after {TRANSACTION_SECONDS} s")
+        _require_time(deadline)
         found = connection.execute(_guarded_decrement, {"product": product_id, "taken": taken})
         if found.rowcount != 1:
             raise StockTaken(f"product {product_id}")
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TransactionTooSlow(f"not done after {TRANSACTION_SECONDS} s")
 
 
 def _insert_lines(connection: Connection, decisions: Sequence[Decision]) -> None:

@@ -55,35 +55,40 @@ class OrderStore:
         self._engine, self._reading, self._threads = engine, reading, threads
 
     async def store_together(self, messages: Sequence[OrderMessage]) -> list[Outcome]:
-        return await self._run(lambda: store_orders(self._engine, messages))
+        return await self._run(
+            lambda deadline: store_orders(self._engine, messages, deadline=deadline)
+        )
 
     async def store_alone(self, message: OrderMessage) -> Outcome:
-        return await self._run(lambda: store_order(self._engine, message))
+        return await self._run(
+            lambda deadline: store_order(self._engine, message, deadline=deadline)
+        )
 
     async def store_dropped(self, message: OrderMessage) -> Outcome:
         """Reject without a look at the stock; an order that has its row keeps it."""
         (outcome,) = await self._run(
-            lambda: store_orders(self._engine, [message], refused_for=OrderReason.DROPPED)
+            lambda deadline: store_orders(
+                self._engine, [message], refused_for=OrderReason.DROPPED, deadline=deadline
+            )
         )
         return outcome
 
     async def has_row(self, order_id: str) -> bool:
-        return await self._run(lambda: has_row(self._engine, order_id))
+        return await self._run(lambda _deadline: has_row(self._engine, order_id))
 
     async def check(self) -> str:
         """The revision of the schema. Raises unless the database can be asked and has at least
         the one that this version needs: the next one is made to suit it too."""
         return await self._threads.run(_require_schema, self._reading)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        """Nothing is begun again after the time of one transaction: two of them end well before
-        others may take over what is in hand."""
-        attempt, last_begin = 1, time.monotonic() + TRANSACTION_SECONDS
+    async def _run(self, work: Callable[[float], T]) -> T:
+        """All attempts together have the time that one may take."""
+        attempt, deadline = 1, time.monotonic() + TRANSACTION_SECONDS
         while True:
             try:
-                return await self._threads.run(work)
+                return await self._threads.run(work, deadline)
             except (SQLAlchemyError, TransactionTooSlow) as error:
-                may_repeat = attempt < _ATTEMPTS and time.monotonic() < last_begin
+                may_repeat = attempt < _ATTEMPTS and time.monotonic() < deadline
                 if not (is_contention(error) and may_repeat):
                     if is_unavailable(error) or isinstance(error, TransactionTooSlow):
                         raise DatabaseUnavailable(describe(error)) from error
