@@ -216,6 +216,6 @@ class DatabaseThreads:
             self._executor, lambda: context.run(function, *args, **kwargs)
         )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for what is running; nothing new is taken."""
-        self._executor.shutdown(wait=True)
+        await asyncio.to_thread(self._executor.shutdown)

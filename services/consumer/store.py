@@ -118,7 +118,7 @@ async def open_store(database_url: str) -> AsyncIterator[OrderStore]:
     try:
         yield OrderStore(engine, reading, threads)
     finally:
-        await asyncio.to_thread(threads.close)
+        await threads.close()
         engine.dispose()
         reading.dispose()
 

@@ -75,7 +75,7 @@ def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     )
     stack.callback(engine.dispose)
     threads = DatabaseThreads(settings.database_connections)
-    stack.callback(threads.close)
+    stack.push_async_callback(threads.close)
     return Database(engine, threads)
 
 
