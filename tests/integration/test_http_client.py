@@ -166,6 +166,8 @@ async def test_a_connection_that_went_stale_is_replaced_once(
         ("POST", {}, True, closes()),
         ("GET", {}, True, closes(b"H")),
         ("POST", KEY, True, resets(b"HTTP/1.1 200 OK\r\n")),
+        *(("POST", KEY, True, ok(b"", status=f"{status} Sorry")) for status in (500, 502)),
+        *(("GET", {}, True, ok(b"", status=f"{status} Sorry")) for status in (500, 502)),
     ],
 )
 async def test_everything_else_is_sent_once(

@@ -241,6 +241,62 @@ async def test_an_answer_that_has_begun_is_never_asked_for_again(
     assert len(reads.received) == 1
 
 
+@pytest.mark.parametrize("status", [408, 421, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("used_before", [False, True])
+async def test_an_answer_is_never_asked_for_again_whatever_it_says(
+    client: httpx.AsyncClient,
+    reads: ScriptedServer,
+    orders: ScriptedServer,
+    status: int,
+    used_before: bool,
+) -> None:
+    """Whoever answers has had the request; with a key, too, a second one may be a second order."""
+    if used_before:
+        await client.get(PRODUCTS)
+        await client.post("/api/orders", headers=KEY)
+    for upstream in (reads, orders):
+        upstream.received.clear()
+        upstream.otherwise = ok(b"", status=f"{status} Sorry")
+    for answer in (await client.get(PRODUCTS), await client.post("/api/orders", headers=KEY)):
+        assert answer.status_code == (502 if status == 500 else status)
+    assert (len(reads.received), len(orders.received)) == (1, 1)
+
+
+@pytest.mark.parametrize("milliseconds", ["0", "1"])
+async def test_without_time_nothing_is_sent_at_all(
+    client: httpx.AsyncClient, reads: ScriptedServer, orders: ScriptedServer, milliseconds: str
+) -> None:
+    headers = {"X-Arloji-Timeout-Ms": milliseconds}
+    # Connections that are there already need no time.
+    await client.get(PRODUCTS)
+    await client.post("/api/orders", headers=KEY)
+    for upstream in (reads, orders):
+        upstream.received.clear()
+        upstream.otherwise = SILENCE
+    for answer in (
+        await client.get(PRODUCTS, headers=headers),
+        await client.post("/api/orders", headers=KEY | headers),
+    ):
+        assert_problem(answer, 504, "deadline-passed")
+    if milliseconds == "0":
+        assert reads.received == orders.received == []
+
+
+async def test_a_second_try_needs_time_as_well(
+    client: httpx.AsyncClient, orders: ScriptedServer
+) -> None:
+    """The first one breaks as the time is up."""
+    orders.otherwise = SILENCE
+    sent = asyncio.create_task(
+        client.post("/api/orders", headers=KEY | {"X-Arloji-Timeout-Ms": "200"})
+    )
+    assert_problem(await sent, 504, "deadline-passed")
+    orders.drop_connections()
+    orders.otherwise = ok()
+    assert (await client.post("/api/orders", headers={"Idempotency-Key": "k-2"})).is_success
+    assert [one.values("idempotency-key") for one in orders.received] == [["k-1"], ["k-2"]]
+
+
 async def test_second_tries_have_a_budget(client: httpx.AsyncClient, reads: ScriptedServer) -> None:
     """An upstream that always breaks sees some second tries and then first ones only."""
     reads.otherwise = closes()
