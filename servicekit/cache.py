@@ -18,6 +18,8 @@ from servicekit.problems import DeadlinePassed, ServiceUnavailable
 # Asks the origin: the bytes, or None for what does not exist. It raises `ServiceUnavailable`
 # if the origin is away, and `DeadlinePassed` if the caller's time is over.
 Load = Callable[[], Awaitable[bytes | None]]
+# What is known without cache and origin, with the time at which it was read.
+Remembered = Callable[[], Entry]
 
 # Results of a look-up.
 HIT = "hit"
@@ -29,6 +31,8 @@ FAILED = "failed"  # nothing to show
 
 # How long to wait for the process that holds the lock, look by look, before asking oneself.
 _LOOK_AGAIN_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.075)
+# An entry in the cache gives way to what is remembered if it was read so much later.
+_MUCH_LATER_SECONDS = 600.0
 # Clocks of two machines; what comes from further ahead has no age that could be trusted.
 _MAX_CLOCK_SKEW_SECONDS = 0.2
 
@@ -70,10 +74,11 @@ class Cache:
         self._store, self._lifetimes, self._count = store, lifetimes, count
         self._flights: dict[str, asyncio.Task[tuple[Found, str]]] = {}
 
-    async def fetch(self, key: str, load: Load) -> Found:
-        """The entry, fresh if at all possible. Raises what `load` raises when there is none."""
+    async def fetch(self, key: str, load: Load, remembered: Remembered | None = None) -> Found:
+        """The entry, fresh if at all possible, else what is remembered. Raises what `load` raises
+        when there is neither."""
         try:
-            found, result = await self._join(key, load)
+            found, result = await self._join(key, load, remembered)
         except Exception:
             self._count(FAILED)
             raise
@@ -87,12 +92,13 @@ class Cache:
         """Wait for the look-ups under way; their callers may have gone long ago."""
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
 
-    async def _join(self, key: str, load: Load) -> tuple[Found, str]:
+    async def _join(self, key: str, load: Load, remembered: Remembered | None) -> tuple[Found, str]:
         while True:
             flight = self._flights.get(key)
             is_own = flight is None
             if flight is None:
-                flight = self._flights[key] = asyncio.create_task(self._look_up(key, load))
+                flight = asyncio.create_task(self._look_up(key, load, remembered))
+                self._flights[key] = flight
                 flight.add_done_callback(lambda done: self._land(key, done))
             try:
                 # A caller that leaves must not take the answer away from the others.
@@ -108,7 +114,9 @@ class Cache:
         if not flight.cancelled():
             flight.exception()  # seen, even if every caller has left
 
-    async def _look_up(self, key: str, load: Load) -> tuple[Found, str]:
+    async def _look_up(
+        self, key: str, load: Load, remembered: Remembered | None
+    ) -> tuple[Found, str]:
         result = MISS
         try:
             entry = await self._store.get(key)
@@ -116,14 +124,15 @@ class Cache:
             entry, result = None, BYPASS
         if entry is not None and self._is_fresh(entry):
             return Found(entry, is_stale=False), NEGATIVE if entry.body is None else HIT
-        has_old = entry is not None and entry.body is not None
+        old = entry if entry is not None and entry.body is not None else None
+        has_old = old is not None or remembered is not None
         try:
             async with asyncio.timeout(self._lifetimes.patience if has_old else None):
                 fresh = await self._refresh(key, load, with_cache=result is MISS)
         except (ServiceUnavailable, TimeoutError):
-            if entry is None or not has_old:
+            if (best := _best_of(old, remembered)) is None:
                 raise
-            return Found(entry, is_stale=True), STALE
+            return Found(best, is_stale=True), STALE
         return Found(fresh, is_stale=False), result
 
     def _is_fresh(self, entry: Entry) -> bool:
@@ -154,6 +163,14 @@ class Cache:
             if entry is not None and self._is_fresh(entry):
                 return entry
         return None
+
+
+def _best_of(old: Entry | None, remembered: Remembered | None) -> Entry | None:
+    if remembered is None:
+        return old
+    other = remembered()
+    is_better = old is None or other.read_at - old.read_at > _MUCH_LATER_SECONDS
+    return other if is_better else old
 
 
 async def _ask_origin(load: Load) -> Entry:

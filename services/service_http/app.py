@@ -20,6 +20,7 @@ from services.service_http.order_status import OrderBook
 from services.service_http.pending import PendingOrders
 from services.service_http.routes import router
 from services.service_http.settings import Settings
+from services.service_http.snapshot import Snapshot
 
 _STATEMENT_SECONDS = 2.0
 _QUEUE_SECONDS = 1.0
@@ -62,7 +63,9 @@ async def _open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitS
     app.health.add("database", ask_database)
     app.health.add("queue", partial(_ping, queue))
     app.health.add("cache", partial(_ping, client), required=False)
-    app.state.catalogue = Catalogue(cache, database)
+    snapshot = Snapshot(database)
+    await stack.enter_async_context(snapshot.kept_fresh())
+    app.state.catalogue = Catalogue(cache, database, snapshot)
     app.state.order_book = OrderBook(PendingOrders(queue), database)
 
 

@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from contracts.products import Product, ProductPage
-from servicekit.cache import Cache, Lifetimes
+from servicekit.cache import Cache, Lifetimes, Remembered
 from servicekit.problems import NotFound
 from services.service_http.database import Database
 from services.service_http.products import find_product, list_brands, list_products
 from services.service_http.query import ProductQuery
+from services.service_http.snapshot import Snapshot
 
 # A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
 # reader takes must fit in as well.
@@ -43,14 +44,15 @@ class Document:
 class Catalogue:
     """What of it is stale, since the database cannot be asked, leaves the stock out."""
 
-    def __init__(self, cache: Cache, database: Database) -> None:
-        self._cache, self._database = cache, database
+    def __init__(self, cache: Cache, database: Database, snapshot: Snapshot) -> None:
+        self._cache, self._database, self._snapshot = cache, database, snapshot
 
     async def product(self, product_id: int) -> Document:
         """Raises `ProductNotFound`."""
         return await self._fetch(
             f"product:{product_id}",
             lambda connection: find_product(connection, product_id),
+            remembered=self._snapshot.product(product_id),
             without_stock=_product_without_stock,
         )
 
@@ -58,17 +60,24 @@ class Catalogue:
         return await self._fetch(
             query.cache_key(),
             lambda connection: list_products(connection, query),
+            remembered=self._snapshot.page(query),
             without_stock=_page_without_stock,
         )
 
     async def brands(self) -> Document:
-        return await self._fetch("brands", list_brands, without_stock=lambda body: body)
+        return await self._fetch(
+            "brands",
+            list_brands,
+            remembered=self._snapshot.brands(),
+            without_stock=lambda body: body,
+        )
 
     async def _fetch(
         self,
         key: str,
         question: Callable[[Connection], BaseModel | None],
         *,
+        remembered: Remembered | None,
         without_stock: Callable[[bytes], bytes],
     ) -> Document:
         def ask(connection: Connection) -> bytes | None:
@@ -76,7 +85,7 @@ class Catalogue:
             answer = question(connection)
             return None if answer is None else answer.model_dump_json().encode()
 
-        found = await self._cache.fetch(key, lambda: self._database.ask(ask))
+        found = await self._cache.fetch(key, lambda: self._database.ask(ask), remembered)
         body = found.entry.body
         if body is None:
             raise ProductNotFound

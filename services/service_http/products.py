@@ -35,6 +35,17 @@ def list_products(connection: Connection, query: ProductQuery) -> ProductPage:
     )
 
 
+def list_products_after(connection: Connection, product_id: int, limit: int) -> list[Product]:
+    """The next ones by id."""
+    rows = connection.execute(
+        select(products)
+        .where(products.c.product_id > product_id)
+        .order_by(products.c.product_id)
+        .limit(limit)
+    )
+    return [Product(**row._mapping) for row in rows]
+
+
 def list_brands(connection: Connection) -> BrandList:
     rows = connection.execute(
         select(products.c.brand, func.count().label("products"))

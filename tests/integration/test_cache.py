@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from sqlalchemy import Engine, delete, event, insert, select, update
 
 import servicekit.cache
+import services.service_http.snapshot as snapshot_module
 from contracts.products import Product
 from database.tables import products
 from servicekit.cache import Cache
@@ -36,6 +37,12 @@ from tests.waiting import eventually_async as eventually
 
 PRODUCT, LIST = "/api/products/1", "/api/products?ids=1,2,3"
 NEW_ID = 900_001
+
+
+@pytest.fixture(autouse=True)
+def _no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is what the cache alone knows."""
+    monkeypatch.setattr(snapshot_module, "FIRST_AFTER_SECONDS", 600)
 
 
 @pytest.fixture

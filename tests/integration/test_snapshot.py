@@ -1,0 +1,144 @@
+"""What service-http shows while its database cannot be asked: all that can be known, looked at
+before or not."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import Engine
+
+import services.service_http.snapshot as snapshot_module
+from contracts.products import ProductPage
+from database.catalogue import CATALOGUE
+from servicekit.cache_store import Entry, encode
+from servicekit.database import DatabaseThreads
+from servicekit.problems import ServiceUnavailable
+from services.service_http.catalogue import SHAPE
+from services.service_http.database import Database, DatabaseAway
+from services.service_http.products import find_product, list_brands, list_products
+from services.service_http.query import ProductQuery
+from services.service_http.snapshot import Snapshot
+from tests.reading import eventually, on_a_server, on_any_database, service_http
+from tests.servers import MySqlServer, RedisServer
+
+QUERIES = (
+    *("", "page=2", "page=99", "page_size=100", "page_size=100&page=3", "page_size=1&page=7"),
+    *("sort=name", "sort=price", "sort=-price", "sort=newest", "sort=newest&page_size=100"),
+    *("q=sam", "q=samudra", "q=biru sam", "q=BIRU", "q=zzz", "q=!!!", "q=a b c d e f g h"),
+    *("brand=Samudra", "brand=samudra", "brand=Nobody", "brand=Samudra&q=biru&sort=-price"),
+    *("min_price=5000000", "max_price=1000000", "min_price=2000000&max_price=3000000"),
+    *("ids=3,1,2", "ids=900001", "ids=1,900001&sort=price"),
+)
+
+
+def query_of(text: str) -> ProductQuery:
+    return ProductQuery.model_validate(dict(httpx.QueryParams(text)))
+
+
+@pytest.fixture
+async def database(engine: Engine) -> AsyncIterator[Database]:
+    threads = DatabaseThreads(1)
+    yield Database(engine, threads)
+    await threads.close()
+
+
+async def test_it_answers_as_the_database_would(database: Database, engine: Engine) -> None:
+    snapshot = Snapshot(database)
+    assert snapshot.product(1) is snapshot.brands() is snapshot.page(query_of("")) is None
+    await snapshot.read()
+    with engine.connect() as connection:
+        for text in QUERIES:
+            remembered = snapshot.page(query_of(text))
+            assert remembered is not None
+            expected = list_products(connection, query_of(text))
+            assert remembered().body == expected.model_dump_json().encode(), text
+        brands, product = snapshot.brands(), snapshot.product(1)
+        assert brands is not None
+        assert product is not None
+        assert brands().body == list_brands(connection).model_dump_json().encode()
+        stored = find_product(connection, 1)
+        assert stored is not None
+        assert product().body == stored.model_dump_json().encode()
+        assert 0 <= product().age_seconds() < 60
+    assert snapshot.product(900_001) is None, "it may be there since"
+
+
+@on_any_database
+async def test_what_it_knows_stays_when_it_cannot_be_read_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = Snapshot(database)
+    await snapshot.read()
+
+    async def away(_question: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(database, "ask", away)
+    with pytest.raises(ServiceUnavailable):
+        await snapshot.read()
+    assert snapshot.product(1) is not None
+
+
+@on_any_database
+async def test_a_catalogue_that_is_too_large_is_not_kept_in_part(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its lists would have wrong totals."""
+    monkeypatch.setattr(snapshot_module, "_MAX_PRODUCTS", len(CATALOGUE) - 1)
+    snapshot = Snapshot(database)
+    await snapshot.read()
+    assert snapshot.product(1) is None
+    assert snapshot.page(query_of("")) is None
+    assert "not all are kept" in caplog.text
+
+
+@on_a_server
+async def test_of_a_frozen_database_everything_is_shown_stale_looked_at_before_or_not(
+    mysql_server: MySqlServer,
+    engine: Engine,
+    queue_server: RedisServer,
+    cache_server: RedisServer,
+    cache: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshot_module, "FIRST_AFTER_SECONDS", 0)
+    read = asyncio.Event()
+    read_all = Snapshot.read
+
+    async def read_and_tell(snapshot: Snapshot) -> None:
+        await read_all(snapshot)
+        read.set()
+
+    monkeypatch.setattr(Snapshot, "read", read_and_tell)
+    async with service_http(mysql_server.url("shop"), queue_server.url, cache_server.url) as api:
+        await asyncio.wait_for(read.wait(), 30)
+        body = (await api.get("/api/products/1")).content.replace(b'"name":"', b'"name":"old ')
+        mysql_server.send(signal.SIGSTOP)
+        try:
+            long_ago = encode(Entry(body, time.time() - 3600), SHAPE)
+            await cache.set("c:product:1", long_ago)
+            for item in CATALOGUE:
+                answer = await api.get(f"/api/products/{item.product_id}")
+                assert answer.status_code == 200, answer.text
+                shown = answer.json()
+                assert (shown["slug"], shown["stock"]) == (item.slug, None)
+                assert int(answer.headers["age"]) < 600
+            first, *_ = CATALOGUE
+            assert (await api.get(f"/api/products/{first.product_id}")).json()["name"] == first.name
+            for text in QUERIES:
+                answer = await api.get(f"/api/products?{text}")
+                assert answer.status_code == 200, text
+                page = ProductPage.model_validate_json(answer.content)
+                assert {product.stock for product in page.items} <= {None}
+            assert (await api.get("/api/brands")).status_code == 200
+            # What nobody can know is not called missing.
+            assert (await api.get("/api/products/900001")).status_code == 503
+        finally:
+            mysql_server.send(signal.SIGCONT)
+        await eventually(
+            lambda: api.get("/api/products/2"), lambda answer: "age" not in answer.headers
+        )
