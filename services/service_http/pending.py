@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, TimeoutError
 from contracts.orders import OrderView, PendingOrder
 from contracts.queue import pending_key
 from servicekit.breaker import Breaker
+from servicekit.deadline import require_time
 from servicekit.problems import ServiceUnavailable
 
 T = TypeVar("T")
@@ -37,7 +38,8 @@ class QueueAway(ServiceUnavailable):
 
 
 class PendingOrders:
-    """Every method raises `QueueAway` rather than to say that there is no order."""
+    """Every method raises `QueueAway` rather than to say that there is no order, and
+    `DeadlinePassed` before it asks for somebody who has left."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -46,6 +48,7 @@ class PendingOrders:
         self._next: dict[UUID, asyncio.Task[Views]] = {}
 
     async def find(self, guest_id: UUID, order_id: UUID) -> OrderView | None:
+        require_time()
         key = pending_key(str(guest_id))
         value = await self._call(lambda: self._client.hget(key, str(order_id)))
         return None if value is None else _read(str(order_id), value)
@@ -53,6 +56,7 @@ class PendingOrders:
     async def list(self, guest_id: UUID, newest: int) -> list[OrderView]:
         """The newest of them. A guest has one list read at a time: who comes meanwhile waits for
         the next one, since the one under way may lack what was accepted just now."""
+        require_time()
         flight = self._next.get(guest_id)
         if flight is None:
             before = self._running.get(guest_id)

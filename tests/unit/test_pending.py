@@ -10,6 +10,8 @@ import pytest
 from redis.exceptions import ConnectionError, TimeoutError
 
 from contracts.orders import OrderLine, PendingOrder
+from servicekit.deadline import within
+from servicekit.problems import DeadlinePassed
 from services.service_http.pending import PendingOrders, QueueAway
 
 GUEST, OTHER = UUID(int=1), UUID(int=2)
@@ -22,7 +24,7 @@ class Queue:
     def __init__(self) -> None:
         self.orders: dict[bytes, bytes] = {}
         self.may_answer = asyncio.Event()
-        self.lists = 0
+        self.lists = self.looks = 0
         self.error: Exception | None = None
 
     def accept(self, number: int) -> bytes:
@@ -43,6 +45,7 @@ class Queue:
         return found
 
     async def hget(self, _key: str, name: str) -> bytes | None:
+        self.looks += 1
         return self.orders.get(name.encode())
 
 
@@ -132,3 +135,11 @@ async def test_a_list_that_takes_too_long_is_not_taken_for_a_lost_queue(
             await pending.find(OTHER, UUID(name))
     else:
         assert await pending.find(OTHER, UUID(name)) is not None
+
+
+async def test_nothing_is_asked_when_no_time_is_left(pending: PendingOrders, queue: Queue) -> None:
+    for ask in (lambda: pending.list(GUEST, 101), lambda: pending.find(GUEST, OTHER)):
+        with pytest.raises(DeadlinePassed):
+            async with within(0):
+                await ask()
+    assert (queue.lists, queue.looks) == (0, 0)
