@@ -124,6 +124,8 @@ class Plan:
         if name == "frontend":
             environment |= {
                 "SESSION_SECRET_FILE": str(folder.session_secret),
+                # A browser sends the cookies of one run to the other, too.
+                "COOKIE_SUFFIX": f"_{ports['frontend']}" if ports.offset else "",
                 "TRACE_URL_TEMPLATE": self._page("traces/{trace_id}"),
                 "ORDER_TRACE_URL_TEMPLATE": self._page("orders/{order_id}"),
             }

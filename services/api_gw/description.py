@@ -93,8 +93,9 @@ _GUEST_COOKIE: Schema = {
     "type": "apiKey",
     "in": "cookie",
     "name": "arloji_guest",
-    "description": "Set by the first answer to anyone who comes without; behind TLS its name is "
-    "`__Host-arloji_guest`",
+    "description": "Set by the first answer to anyone who comes without; send back whatever is "
+    "set. Behind TLS the name begins with `__Host-`, and where several shops share a host name it "
+    "has an ending",
 }
 
 

@@ -13,12 +13,12 @@ from servicekit.forwarding import ForwardingApp, Upstream, open_upstream
 from servicekit.http_client import check_alive, open_http_client
 from services.frontend.assets import Assets
 from services.frontend.boundary import TrustBoundary
-from services.frontend.cart import CartCookie
+from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
 from services.frontend.errors import create_problem_renderer
 from services.frontend.gate import RequestGate
 from services.frontend.gateway import Gateway
-from services.frontend.guest import GuestCookie, guest_of
+from services.frontend.guest import guest_of
 from services.frontend.pages import Pages
 from services.frontend.routes import page_routes
 from services.frontend.settings import Settings
@@ -29,14 +29,9 @@ API = "/api"
 
 def create_app(settings: Settings) -> TrustBoundary:
     """The whole app, boundary included; nothing is opened before its lifespan starts."""
-    secrets, secure = settings.session_secrets, settings.cookie_secure
-    shop = Shop(
-        assets=(assets := Assets()),
-        cart_cookie=(cart_cookie := CartCookie(secrets, secure=secure)),
-        pages=(pages := Pages(settings, assets, cart_cookie)),
-        form_tokens=FormTokens(secrets),
-        secure=secure,
-    )
+    cookies = ShopCookies(settings.session_secrets, settings.cookie_style)
+    assets = Assets()
+    pages = Pages(settings, assets, cookies)
     app = create_service_app(
         settings,
         title="Arloji",
@@ -46,19 +41,13 @@ def create_app(settings: Settings) -> TrustBoundary:
         # The gateway describes the API; pages describe themselves.
         openapi_url=None,
     )
-    app.state.shop = shop
+    app.state.shop = Shop(assets, cookies, pages, FormTokens(settings.session_secrets))
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestGate))
     app.router.redirect_slashes = False
     app.mount(API, _create_passage(app))
     app.include_router(page_routes())
-    return TrustBoundary(
-        app,
-        health=app.health,
-        guest_cookie=GuestCookie(secrets, secure=secure),
-        trusted_ingress=settings.trusted_ingress,
-        secure=secure,
-    )
+    return TrustBoundary(app, health=app.health, cookies=cookies, secure=settings.cookie_secure)
 
 
 async def _open_gateway(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:

@@ -1,23 +1,30 @@
 """The trust boundary: what a client claims is dropped here, before any instrumentation sees
 it, and what the shop itself says about guest and safety is added here, to every answer."""
 
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.headers import GUEST, INTERNAL_PREFIX
+from contracts.headers import INTERNAL_PREFIX
 from servicekit.health import Health
-from services.frontend.guest import SCOPE_KEY, Guest, GuestCookie
+from services.frontend import csrf, guest
+from services.frontend.cookies import ShopCookies
+from services.frontend.csrf import Sender, find_sender
+from services.frontend.guest import Guest
 
-Networks = Sequence[IPv4Network | IPv6Network]
 Headers = list[tuple[bytes, bytes]]
 
 # W3C Trace Context §3.4: a front gate restarts the trace instead of trusting a stranger's.
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate", b"baggage", b"traceresponse"})
-_FORWARDED_HEADERS = frozenset({b"forwarded", b"x-real-ip"})
-_GUEST_HEADER = GUEST.lower().encode()
-_INTERNAL_PREFIX = INTERNAL_PREFIX.encode()
+# Nobody behind asks where a client is: the edge limits by it, and logs it.
+_ORIGIN_HEADERS = frozenset(
+    (
+        *(b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
+        *(b"cf-connecting-ip", b"fastly-client-ip"),
+    )
+)
+_DROPPED_PREFIXES = (
+    INTERNAL_PREFIX.encode(),
+    *(b"x-forwarded", b"x-original-", b"x-rewrite-"),
+)
 
 # These are the same for everybody, and asked for by programs that keep no cookies.
 _WITHOUT_GUEST = ("/static/", "/healthz", "/readyz", "/favicon.svg", "/robots.txt")
@@ -40,6 +47,7 @@ _SECURITY_HEADERS = {
     b"referrer-policy": b"strict-origin-when-cross-origin",
     b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
 }
 _HSTS = {b"strict-transport-security": b"max-age=31536000; includeSubDomains"}
 
@@ -47,68 +55,68 @@ _HSTS = {b"strict-transport-security": b"max-age=31536000; includeSubDomains"}
 class TrustBoundary:
     """Wraps the whole app, instrumentation included. `health` is the app's, for the server."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        health: Health,
-        guest_cookie: GuestCookie,
-        trusted_ingress: Networks,
-        secure: bool,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, health: Health, cookies: ShopCookies, secure: bool) -> None:
         self.health = health
         self._app = app
-        self._guest_cookie = guest_cookie
-        self._trusted_ingress = trusted_ingress
+        self._cookies = cookies
+        self._secure = secure
         self._own_headers = _SECURITY_HEADERS | (_HSTS if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        guest = self._guest_cookie.find_guest(scope["headers"])
-        greet = not guest.known and not scope["path"].startswith(_WITHOUT_GUEST)
+        visitor = self._cookies.guest.find_guest(scope["headers"])
+        sender = find_sender(scope, secure=self._secure)
+        own_cookies = self._cookies_for(scope, visitor, sender)
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": self._mark(message["headers"], guest, greet)}
+                headers = self._mark(message["headers"], own_cookies, sender)
+                message = {**message, "headers": headers}
             await send(message)
 
-        headers = self._clean(scope, guest)
-        await self._app({**scope, "headers": headers, SCOPE_KEY: guest}, receive, send_marked)
+        inner = {**scope, guest.SCOPE_KEY: visitor, csrf.SCOPE_KEY: sender}
+        inner["headers"] = [pair for pair in scope["headers"] if not _is_claim(pair[0])]
+        await self._app(inner, receive, send_marked)
 
-    def _clean(self, scope: Scope, guest: Guest) -> Headers:
-        trusted = self._is_ingress(scope)
-        headers = [
-            (name, value)
-            for name, value in scope["headers"]
-            if name not in _TRACE_HEADERS
-            and not name.startswith(_INTERNAL_PREFIX)
-            and (trusted or not _is_forwarded(name))
-        ]
-        if guest.known:
-            headers.append((_GUEST_HEADER, str(guest.guest_id).encode()))
-        return headers
+    def _cookies_for(self, scope: Scope, visitor: Guest, sender: Sender) -> list[str]:
+        """What the boundary itself adds to the answer."""
+        if scope["path"].startswith(_WITHOUT_GUEST) or sender is Sender.STRANGER:
+            return []
+        if sender is Sender.LINK:
+            # Whoever follows a link with a cookie that cannot be read keeps it until they go
+            # on from here: no other site takes anything from anybody.
+            unknown = not self._cookies.guest.is_in(scope["headers"])
+            return [self._cookies.guest.write(visitor)] if unknown else []
+        if not visitor.known:
+            return [self._cookies.guest.write(visitor)]
+        return self._cookies.renew(scope["headers"], visitor) if visitor.renew else []
 
-    def _is_ingress(self, scope: Scope) -> bool:
-        if not self._trusted_ingress or not scope.get("client"):
-            return False
-        try:
-            address = ip_address(scope["client"][0])
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted_ingress)
-
-    def _mark(self, headers: Headers, guest: Guest, greet: bool) -> Headers:
-        marked = [(name, value) for name, value in headers if name not in self._own_headers]
-        marked.extend(self._own_headers.items())
-        if greet:
+    def _mark(self, headers: Headers, own_cookies: list[str], sender: Sender) -> Headers:
+        replaced = set(self._own_headers)
+        if sender is not Sender.SHOP:
+            # A browser takes them from whatever answer, and forgets those that it had.
+            replaced.add(b"set-cookie")
+        if own_cookies:
             # A cache in between must not hand one guest's cookie to the next.
-            marked = [(name, value) for name, value in marked if name != b"cache-control"]
+            replaced.add(b"cache-control")
+        marked = [(name, value) for name, value in headers if name not in replaced]
+        marked.extend(self._own_headers.items())
+        if own_cookies:
             marked.append((b"cache-control", b"no-store"))
-            marked.append((b"set-cookie", self._guest_cookie.set_cookie(guest)))
+            written = {_cookie_name(value) for name, value in marked if name == b"set-cookie"}
+            added = (cookie.encode("ascii") for cookie in own_cookies)
+            marked.extend(
+                (b"set-cookie", cookie) for cookie in added if _cookie_name(cookie) not in written
+            )
         return marked
 
 
-def _is_forwarded(name: bytes) -> bool:
-    return name.startswith(b"x-forwarded-") or name in _FORWARDED_HEADERS
+def _is_claim(name: bytes) -> bool:
+    """True for what only the shop may say: about trace, origin, guest and time."""
+    return name in _TRACE_HEADERS or name in _ORIGIN_HEADERS or name.startswith(_DROPPED_PREFIXES)
+
+
+def _cookie_name(set_cookie: bytes) -> bytes:
+    return set_cookie.partition(b"=")[0]

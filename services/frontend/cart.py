@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
-from itsdangerous import BadSignature
 from pydantic import ValidationError
 
 from contracts.orders import MAX_LINES, MAX_QUANTITY, OrderLine
-from services.frontend.guest import create_signer
+from services.frontend.cookie import Cookie, CookieStyle, Headers
+from services.frontend.signing import GuestSigner
 
-COOKIE_NAME = "arloji_cart"
-_MAX_AGE_SECONDS = 30 * 24 * 3600
 # Fifty lines with the largest possible ids, and a signature.
 _MAX_COOKIE_LENGTH = 1400
 _LINE = re.compile(r"([0-9]{1,19})x([0-9]{1,2})", re.ASCII)
@@ -89,24 +88,31 @@ class Cart:
 
 
 class CartCookie:
-    """Reads and writes the cart's cookie."""
+    """Reads and writes the cart's cookie. It is signed for its guest: a cart that somebody else
+    has planted is nobody's."""
 
-    def __init__(self, secrets: Sequence[str], *, secure: bool) -> None:
-        self._signer = create_signer(secrets, "cart")
-        self._secure = secure
+    def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
+        self._signer = GuestSigner(secrets, "cart")
+        self._cookie = Cookie("arloji_cart", style, days=30)
 
-    def read(self, token: str | None) -> Cart:
-        """The cart in a cookie; an empty one if there is none or it is not ours."""
-        if not token or len(token) > _MAX_COOKIE_LENGTH:
-            return Cart()
-        try:
-            return Cart(read_lines(self._signer.unsign(token.encode("latin-1")).decode()))
-        except (BadSignature, ValueError):
-            return Cart()
+    def read(self, headers: Headers, guest_id: UUID) -> Cart:
+        """The cart that a request brings; an empty one if there is none of this guest."""
+        for token in self._cookie.read(headers):
+            if len(token) > _MAX_COOKIE_LENGTH:
+                continue
+            text = self._signer.read(guest_id, token)
+            if text is not None:
+                try:
+                    return Cart(read_lines(text))
+                except LinesNotReadable:
+                    continue
+        return Cart()
 
-    def set_cookie(self, cart: Cart) -> str:
+    def write(self, cart: Cart, guest_id: UUID) -> str:
         """Value of the `Set-Cookie` header; an empty cart takes the cookie away."""
-        token = self._signer.sign(write_lines(cart.lines)).decode() if cart.lines else ""
-        age = _MAX_AGE_SECONDS if cart.lines else 0
-        secure = "; Secure" if self._secure else ""
-        return f"{COOKIE_NAME}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+        if not cart.lines:
+            return self.remove()
+        return self._cookie.write(self._signer.sign(guest_id, write_lines(cart.lines)))
+
+    def remove(self) -> str:
+        return self._cookie.remove()

@@ -1,7 +1,7 @@
 """The order form: what it carries, what is wrong in it, and the key that makes it one order."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from contracts.orders import MAX_TOTAL_IDR, Customer, OrderLine, OrderRequest
 from servicekit.problems import BadRequest
 from services.frontend.cart import LinesNotReadable, read_lines, write_lines
+from services.frontend.cookie import Cookie, CookieStyle, Headers
+from services.frontend.signing import GuestSigner
 
-COOKIE_NAME = "arloji_checkout"
 FIELDS = ("name", "email", "address")
-_MAX_AGE_SECONDS = 30 * 24 * 3600
+# A UUID, a dot and a signature are 80 characters.
+_MAX_COOKIE_LENGTH = 128
 _KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]{1,16}", re.ASCII)
 # Kinds of pydantic's errors → the ending of the text that explains them.
@@ -86,14 +88,6 @@ def read_customer(typed: Mapping[str, str]) -> tuple[Customer | None, dict[str, 
         return None, {name: errors[name] for name in FIELDS if name in errors}
 
 
-def read_checkout(cookie: str | None) -> UUID | None:
-    """The checkout under way, or None. It needs no signature: a key counts per guest."""
-    try:
-        return UUID(cookie) if cookie and len(cookie) == 36 else None
-    except ValueError:
-        return None
-
-
 def start_checkout() -> UUID:
     return uuid4()
 
@@ -104,10 +98,23 @@ def key_for(checkout: UUID, lines: Iterable[OrderLine]) -> str:
     return str(uuid5(checkout, write_lines(lines)))
 
 
-def checkout_cookie(checkout: UUID | None, *, secure: bool) -> str:
-    """Value of the `Set-Cookie` header; None ends the checkout, so that the same watches can
-    be ordered again."""
-    value, age = (checkout, _MAX_AGE_SECONDS) if checkout else ("", 0)
-    return f"{COOKIE_NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax" + (
-        "; Secure" if secure else ""
-    )
+class CheckoutCookie:
+    """Reads and writes the cookie of the checkout under way, which is signed for its guest."""
+
+    def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
+        self._signer = GuestSigner(secrets, "checkout")
+        self._cookie = Cookie("arloji_checkout", style, days=30)
+
+    def read(self, headers: Headers, guest_id: UUID) -> UUID | None:
+        for token in self._cookie.read(headers):
+            if len(token) <= _MAX_COOKIE_LENGTH and (text := self._signer.read(guest_id, token)):
+                return UUID(text)
+        return None
+
+    def write(self, checkout: UUID, guest_id: UUID) -> str:
+        """Value of the `Set-Cookie` header."""
+        return self._cookie.write(self._signer.sign(guest_id, str(checkout)))
+
+    def remove(self) -> str:
+        """Ends the checkout, so that the same watches can be ordered again."""
+        return self._cookie.remove()

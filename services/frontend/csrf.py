@@ -2,15 +2,20 @@
 about the sender, and a token in the order form that only this guest's pages contain."""
 
 import hmac
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from uuid import UUID
 
 from itsdangerous import BadSignature
 from starlette.types import Scope
 
 from servicekit.problems import Problem
-from services.frontend.guest import create_signer
+from services.frontend.signing import create_signer
 
+logger = logging.getLogger(__name__)
+
+SCOPE_KEY = "arloji.sender"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -19,36 +24,61 @@ class CrossOriginRequest(Problem):
     status, slug, title = 403, "cross-origin-request", "Request from another site"
 
 
-def require_same_origin(scope: Scope) -> None:
-    """Raise `CrossOriginRequest` for an unsafe method that another origin has caused.
+class Sender(Enum):
+    """Who made the browser send a request."""
 
-    Fetch Metadata decides (https://www.w3.org/TR/fetch-metadata/); a browser without it still
-    sends `Origin`, which must name our host. Neither means a program, which has no ambient
-    cookies to abuse.
-    """
-    if scope["method"] in _SAFE_METHODS:
+    SHOP = "a page of the shop, the person themselves, or a program"
+    LINK = "another site's plain link, which somebody followed to here"
+    STRANGER = "another site"
+
+
+def find_sender(scope: Scope, *, secure: bool) -> Sender:
+    """Fetch Metadata decides (https://www.w3.org/TR/fetch-metadata/); a browser without it still
+    names an `Origin` with what it posts, which must be our host, by https if the shop is
+    `secure`. Neither means a program, which has no ambient cookies to abuse."""
+    sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
+    if not sites:
+        return Sender.SHOP if _are_own(scope, origins, secure=secure) else Sender.STRANGER
+    if len(sites) == 1 and sites[0] in {"same-origin", "none"}:
+        return Sender.SHOP
+    is_link = (
+        scope["method"] == "GET"
+        and not origins
+        and _values(scope, b"sec-fetch-mode") == ["navigate"]
+        # In a frame, the browser keeps the cookies of a guest back.
+        and _values(scope, b"sec-fetch-dest") == ["document"]
+    )
+    return Sender.LINK if is_link else Sender.STRANGER
+
+
+def require_own_sender(scope: Scope) -> None:
+    """Raise `CrossOriginRequest` for an unsafe method that another site has caused."""
+    if scope["method"] in _SAFE_METHODS or scope[SCOPE_KEY] is Sender.SHOP:
         return
-    sites = _values(scope, b"sec-fetch-site")
-    origins = _values(scope, b"origin")
-    if sites:
-        allowed = len(sites) == 1 and sites[0] in {"same-origin", "none"}
-    else:
-        allowed = not origins or (len(origins) == 1 and _is_own_origin(scope, origins[0]))
-    if not allowed:
-        raise CrossOriginRequest("Only pages of this shop may send this request.")
+    if not _values(scope, b"sec-fetch-site"):
+        logger.info(
+            "refused: Origin does not name the Host that was asked; a proxy in front must pass"
+            " Host on as it came (docs/operations.md, behind TLS or another proxy)"
+        )
+    raise CrossOriginRequest("Only pages of this shop may send this request.")
 
 
-def _is_own_origin(scope: Scope, origin: str) -> bool:
-    scheme, separator, origin_host = origin.lower().partition("://")
-    port = _DEFAULT_PORTS.get(scheme)
+def _are_own(scope: Scope, origins: Sequence[str], *, secure: bool) -> bool:
+    if not origins:
+        return True
     hosts = [host.lower() for host in _values(scope, b"host")]
-    if not separator or port is None or len(hosts) != 1:
+    scheme, separator, origin_host = origins[0].lower().partition("://")
+    port = _DEFAULT_PORTS.get(scheme)
+    if len(origins) != 1 or len(hosts) != 1 or not separator or port is None:
+        return False
+    if secure and scheme != "https":
         return False
     return origin_host.removesuffix(port) == hosts[0].removesuffix(port)
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return [value.decode("latin-1") for key, value in headers if key == name]
 
 
 class FormTokens:

@@ -4,7 +4,7 @@ without a guest, bodies that are too large."""
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.problems import BodyTooLarge, GuestRequired
-from services.frontend.csrf import require_same_origin
+from services.frontend.csrf import require_own_sender
 from services.frontend.guest import guest_of
 
 MAX_BODY_BYTES = 64 * 1024
@@ -20,7 +20,7 @@ class RequestGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        require_same_origin(scope)
+        require_own_sender(scope)
         _require_guest_for_orders(scope)
         if _has_body(scope):
             body = await _read_body(scope, receive)

@@ -1,47 +1,37 @@
 """Who comes: a guest is a random UUID in a signed cookie, nothing more."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from itsdangerous import BadSignature, Signer
-from itsdangerous.encoding import base64_decode, base64_encode
+from itsdangerous import BadSignature
 from starlette.types import Scope
 
+from services.frontend.cookie import Cookie, CookieStyle, Headers
+from services.frontend.signing import create_signer
+
 SCOPE_KEY = "arloji.guest"
-MAX_AGE_SECONDS = 365 * 24 * 3600
-# A UUID, a dot and a signature are 80 characters; what is longer is not worth a look.
-_MAX_COOKIE_LENGTH = 128
+NAME = "arloji_guest"
+_DAYS = 365
+MAX_AGE_SECONDS = _DAYS * 24 * 3600
+RENEW_AFTER_SECONDS = 24 * 3600
+# A UUID, a time and a signature, with dots, are 91 characters; more is not worth a look.
+_MAX_LENGTH = 128
+# The time is absent in what was signed before decision 24.
+_SIGNED = re.compile(r"([0-9a-f-]{36})(?:\.([0-9]{1,12}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
     """`known` if the request brought a valid cookie. Otherwise the answer brings one, and
-    until it comes back nothing may be stored under this id."""
+    until it comes back nothing may be stored under this id. `renew` if it is to be written
+    anew: a day old, signed with an older secret, or of an older form or name."""
 
     guest_id: UUID
     known: bool
-
-
-class StrictSigner(Signer):
-    """Knows one spelling of each signature. Base64 as the library reads it has several: other
-    characters for the same value, and bits of the last one that mean nothing."""
-
-    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        if not super().verify_signature(value, sig):
-            return False
-        given = sig.encode() if isinstance(sig, str) else sig
-        return base64_encode(base64_decode(given)) == given
-
-
-def create_signer(secrets: Sequence[str], purpose: str) -> Signer:
-    """The first secret signs and all verify, so that a new one can be put in front. Signatures
-    of one purpose are worth nothing for another."""
-    # itsdangerous signs with the last of its keys.
-    return StrictSigner(
-        list(reversed(secrets)), salt=f"arloji.{purpose}", digest_method=hashlib.sha256
-    )
+    renew: bool = False
 
 
 def guest_of(scope: Scope) -> Guest:
@@ -51,35 +41,61 @@ def guest_of(scope: Scope) -> Guest:
 
 
 class GuestCookie:
-    """Reads and writes the guest's cookie."""
+    """Reads and writes the guest's cookie: id, time of signing and signature."""
 
-    def __init__(self, secrets: Sequence[str], *, secure: bool) -> None:
+    def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
         self._signer = create_signer(secrets, "guest")
-        # The prefix makes browsers refuse a cookie that a neighbouring host has planted.
-        self.name = "__Host-arloji_guest" if secure else "arloji_guest"
-        self._attributes = f"; Path=/; Max-Age={MAX_AGE_SECONDS}; HttpOnly; SameSite=Lax" + (
-            "; Secure" if secure else ""
-        )
+        self._newest = create_signer(secrets[:1], "guest")
+        self._cookie = Cookie(NAME, style, days=_DAYS)
+        plain = Cookie(NAME, CookieStyle(secure=style.secure), days=_DAYS)
+        # What was written before names had a suffix (decision 24).
+        self._older = [plain] if plain.name != self._cookie.name else []
 
-    def find_guest(self, headers: Iterable[tuple[bytes, bytes]]) -> Guest:
-        """The guest that a request belongs to; a new one without a valid cookie."""
-        for name, value in headers:
-            if name == b"cookie":
-                for pair in value.split(b";"):
-                    key, _, token = pair.strip().partition(b"=")
-                    if key == self.name.encode() and (guest_id := self._verify(token)):
-                        return Guest(guest_id, known=True)
+    @property
+    def name(self) -> str:
+        return self._cookie.name
+
+    def find_guest(self, headers: Headers) -> Guest:
+        """The guest that a request belongs to. A new one without a valid cookie, and when two
+        guests are named: one of them was planted, and nobody can tell which."""
+        for cookie in (self._cookie, *self._older):
+            found = [one for value in cookie.read(headers) if (one := self._read(value))]
+            named = {guest_id for guest_id, _ in found}
+            if len(named) == 1:
+                renew = cookie is not self._cookie or any(stale for _, stale in found)
+                return Guest(named.pop(), known=True, renew=renew)
+            if named:
+                break
         return Guest(uuid4(), known=False)
 
-    def _verify(self, token: bytes) -> UUID | None:
-        if len(token) > _MAX_COOKIE_LENGTH:
+    def is_in(self, headers: Headers) -> bool:
+        """True if a cookie of this name came, whatever it holds."""
+        return any(cookie.read(headers) for cookie in (self._cookie, *self._older))
+
+    def write(self, guest: Guest) -> str:
+        """Value of the `Set-Cookie` header."""
+        signed = self._newest.sign(f"{guest.guest_id}.{int(time.time())}")
+        return self._cookie.write(signed.decode())
+
+    def remove(self) -> list[str]:
+        return [cookie.remove() for cookie in (self._cookie, *self._older)]
+
+    def _read(self, value: str) -> tuple[UUID, bool] | None:
+        """The guest of a valid token, and whether it is to be renewed."""
+        if len(value) > _MAX_LENGTH:
             return None
+        token = value.encode("latin-1")
         try:
-            return UUID(self._signer.unsign(token).decode())
+            match = _SIGNED.fullmatch(self._signer.unsign(token).decode())
+            guest_id = UUID(match[1]) if match else None
         except (BadSignature, ValueError):
             return None
-
-    def set_cookie(self, guest: Guest) -> bytes:
-        """Value of the `Set-Cookie` header."""
-        token = self._signer.sign(str(guest.guest_id)).decode()
-        return f"{self.name}={token}{self._attributes}".encode("ascii")
+        if match is None or guest_id is None:
+            return None
+        if match[2] is None:
+            return guest_id, True
+        # Below zero where the clock of another replica is ahead.
+        age_seconds = time.time() - int(match[2])
+        if age_seconds > MAX_AGE_SECONDS:
+            return None
+        return guest_id, age_seconds > RENEW_AFTER_SECONDS or not self._newest.validate(token)

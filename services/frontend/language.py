@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-COOKIE_NAME = "arloji_language"
+from services.frontend.cookie import Cookie, CookieStyle, Headers
+
 PARAMETER = "lang"
-_MAX_AGE_SECONDS = 365 * 24 * 3600
 
 
 class Language(StrEnum):
@@ -58,9 +58,16 @@ def _read_weight(parameter: str) -> float:
     return float(match[1]) if match else 0.0
 
 
-def language_cookie(language: Language, *, secure: bool) -> str:
-    """Value of the `Set-Cookie` header."""
-    return (
-        f"{COOKIE_NAME}={language}; Path=/; Max-Age={_MAX_AGE_SECONDS}; HttpOnly; SameSite=Lax"
-        + ("; Secure" if secure else "")
-    )
+class LanguageCookie:
+    """Remembers the language that was chosen. It is not signed: whoever plants one changes the
+    language of a page."""
+
+    def __init__(self, style: CookieStyle) -> None:
+        self._cookie = Cookie("arloji_language", style, days=365)
+
+    def read(self, headers: Headers) -> str | None:
+        return next(iter(self._cookie.read(headers)), None)
+
+    def write(self, language: Language) -> str:
+        """Value of the `Set-Cookie` header."""
+        return self._cookie.write(language)

@@ -14,13 +14,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from contracts.orders import MAX_QUANTITY
-from services.frontend import cart as carts
 from services.frontend import language as languages
 from services.frontend.assets import Assets
-from services.frontend.cart import Cart, CartCookie
+from services.frontend.cart import Cart
+from services.frontend.cookies import ShopCookies
 from services.frontend.faces import draw_face
 from services.frontend.formats import format_date, format_moment, format_number, format_rupiah
-from services.frontend.language import Language, choose_language, find_language, language_cookie
+from services.frontend.guest import guest_of
+from services.frontend.language import Language, choose_language, find_language
 from services.frontend.settings import Settings
 from services.frontend.texts import Texts, read_texts
 
@@ -59,10 +60,9 @@ class Visit:
 class Pages:
     """Built once; holds no connection."""
 
-    def __init__(self, settings: Settings, assets: Assets, cart_cookie: CartCookie) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, assets: Assets, cookies: ShopCookies) -> None:
         self._texts = read_texts()
-        self._cart_cookie = cart_cookie
+        self._cookies = cookies
         self._environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
@@ -86,10 +86,10 @@ class Pages:
         request = Request(scope)
         language = choose_language(
             request.query_params.get(languages.PARAMETER),
-            request.cookies.get(languages.COOKIE_NAME),
+            self._cookies.language.read(scope["headers"]),
             request.headers.get("accept-language"),
         )
-        cart = self._cart_cookie.read(request.cookies.get(carts.COOKIE_NAME))
+        cart = self._cookies.cart.read(scope["headers"], guest_of(scope).guest_id)
         return Visit(request, self._texts[language], cart)
 
     def render(
@@ -125,8 +125,7 @@ class Pages:
             },
         )
         if find_language(visit.request.query_params.get(languages.PARAMETER)):
-            secure = self._settings.cookie_secure
-            response.headers.append("Set-Cookie", language_cookie(visit.language, secure=secure))
+            response.headers.append("Set-Cookie", self._cookies.language.write(visit.language))
         return response
 
 

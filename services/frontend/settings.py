@@ -1,13 +1,13 @@
 """What the frontend reads from its environment."""
 
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import Port, ServiceSettings
+from services.frontend.cookie import CookieStyle
 
 MIN_SECRET_LENGTH = 32
 
@@ -23,21 +23,15 @@ class Settings(ServiceSettings):
     api_gw_url: str = "http://127.0.0.1:8081"
     # One secret per line: the first signs, all of them verify. There is no default.
     session_secret: SecretStr
-    # True behind TLS: cookies are then `Secure`, the guest's has the `__Host-` prefix, and
-    # browsers are told to stay with https.
+    # True behind TLS: cookies are then `Secure` with the `__Host-` prefix, forms must come from
+    # https, and browsers are told to stay with it.
     cookie_secure: bool = False
-    # Networks whose `Forwarded`, `X-Forwarded-*` and `X-Real-IP` are kept, by commas.
-    trusted_ingress: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # Ends the name of every cookie: browsers send a host's cookies to all its ports, where two
+    # shops would replace each other's.
+    cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
     # Where a person finds the trace of an error or of an order; `off` shows no link.
     trace_url_template: str = "http://127.0.0.1:4318/traces/{trace_id}"
     order_trace_url_template: str = "http://127.0.0.1:4318/orders/{order_id}"
-
-    @field_validator("trusted_ingress", mode="before")
-    @classmethod
-    def _split_networks(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
     @field_validator("trace_url_template", "order_trace_url_template")
     @classmethod
@@ -55,6 +49,10 @@ class Settings(ServiceSettings):
                 f"{MIN_SECRET_LENGTH} characters without spaces"
             )
         return value
+
+    @property
+    def cookie_style(self) -> CookieStyle:
+        return CookieStyle(secure=self.cookie_secure, suffix=self.cookie_suffix)
 
     @cached_property
     def session_secrets(self) -> tuple[str, ...]:

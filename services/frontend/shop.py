@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from services.frontend.assets import Assets
-from services.frontend.cart import CartCookie
+from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
 from services.frontend.gateway import Gateway
 from services.frontend.pages import Pages
@@ -13,13 +13,10 @@ from services.frontend.pages import Pages
 
 @dataclass(frozen=True)
 class Shop:
-    """`secure`: cookies go over https only."""
-
     assets: Assets
-    cart_cookie: CartCookie
+    cookies: ShopCookies
     pages: Pages
     form_tokens: FormTokens
-    secure: bool
 
 
 def shop_of(request: Request) -> Shop:

@@ -105,7 +105,7 @@ class Customers:
                         with self._lock:
                             self.accepted.append(answer.json()["order_id"])
                         break
-                    if "arloji_guest" not in client.cookies:
+                    if not any("arloji_guest" in name for name in client.cookies):
                         self._send(client, "browse", "GET", "/api/products?page_size=1")
                     time.sleep(_RETRY_SECONDS)
                 else:

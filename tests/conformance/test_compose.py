@@ -259,6 +259,11 @@ def test_the_rate_limits_are_those_of_the_contract() -> None:
     assert environment("api-gw")["GUEST_ORDER_RATE"] == "${GUEST_ORDER_RATE:-20}"
 
 
+def test_its_cookies_are_those_of_no_other_project_nor_of_the_embedded_run() -> None:
+    assert settings_of("frontend").model_fields["cookie_suffix"].default == ""
+    assert environment("frontend")["COOKIE_SUFFIX"] == "_${COMPOSE_PROJECT_NAME}"
+
+
 def test_the_default_of_the_env_file_is_the_whole_stack_and_no_secret() -> None:
     lines = [line for line in (ROOT / ".env").read_text().splitlines() if line and line[0] != "#"]
     assert lines == ["COMPOSE_PROFILES=telemetry"]

@@ -39,6 +39,12 @@ class Guest:
         self.http = httpx.Client(base_url=shop_url, timeout=15, verify=False, transport=transport)
         self.http.get("/api/products?page_size=1")
 
+    @property
+    def guest_cookie(self) -> tuple[str, str]:
+        """Its name, which is the run's own, and its value."""
+        (pair,) = [pair for pair in self.http.cookies.items() if "arloji_guest" in pair[0]]
+        return pair
+
     def product(self, **filters: Any) -> dict[str, Any]:
         """A product with plenty in stock."""
         page = self.http.get("/api/products", params={"page_size": 100, **filters}).json()

@@ -319,7 +319,7 @@ def test_nothing_personal_is_in_any_telemetry(quiet: RunningStack) -> None:
         for answer in (answers[0], answers[3]):
             guest.wait_for_end(answer.json()["order_id"])
             fetch_spans(quiet, trace_id_of(answer), until={"consumer"})
-        cookie = guest.http.cookies["arloji_guest"]
+        cookie = guest.guest_cookie[1]
     told = everything_told(quiet)
     for secret in (*canary.values(), "Canaria", "aviary", "Kenari", "canary-phone", cookie, key):
         assert secret not in told, secret

@@ -2,20 +2,22 @@
 
 import json
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 
 from servicekit.problems import BodyTooLarge, Problem, TooManyRequests
 from services.frontend.assets import Assets
-from services.frontend.cart import CartCookie
+from services.frontend.cookies import ShopCookies
 from services.frontend.errors import create_problem_renderer
+from services.frontend.guest import SCOPE_KEY, Guest
 from services.frontend.pages import Pages
 from services.frontend.settings import Settings
 
 SETTINGS = Settings(session_secret=SecretStr("s" * 40))
 RENDER = create_problem_renderer(
-    Pages(SETTINGS, Assets(), CartCookie(SETTINGS.session_secrets, secure=False))
+    Pages(SETTINGS, Assets(), ShopCookies(SETTINGS.session_secrets, SETTINGS.cookie_style))
 )
 STATUSES = (400, 401, 403, 404, 405, 413, 415, 422, 429, 431, 500, 502, 503, 504)
 
@@ -27,6 +29,7 @@ def scope(path: str, *, language: str = "id", method: str = "GET") -> dict[str, 
         "path": path,
         "query_string": b"a=1&lang=" + language.encode(),
         "headers": [],
+        SCOPE_KEY: Guest(uuid4(), known=False),
     }
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.frontend.cookie import CookieStyle
 from services.frontend.formats import format_date, format_moment, format_rupiah
-from services.frontend.language import Language, choose_language, language_cookie
+from services.frontend.language import Language, LanguageCookie, choose_language
 from services.frontend.routes.language import read_next
 from services.frontend.texts import read_texts
 
@@ -47,9 +48,10 @@ def test_no_header_makes_it_fail(header: str) -> None:
 
 
 def test_the_choice_is_remembered_for_a_year() -> None:
-    expected = "arloji_language=en; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-    assert language_cookie(EN, secure=False) == expected
-    assert language_cookie(EN, secure=True) == f"{expected}; Secure"
+    cookie = LanguageCookie(CookieStyle())
+    written = cookie.write(EN)
+    assert written == "arloji_language=en; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    assert cookie.read([(b"cookie", written.split(";")[0].encode())]) == EN
 
 
 @pytest.mark.parametrize(

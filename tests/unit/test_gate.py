@@ -8,7 +8,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.problems import BodyTooLarge, GuestRequired
-from services.frontend.csrf import CrossOriginRequest
+from services.frontend import csrf
+from services.frontend.csrf import CrossOriginRequest, Sender
 from services.frontend.gate import MAX_BODY_BYTES, RequestGate
 from services.frontend.guest import SCOPE_KEY, Guest
 
@@ -40,6 +41,7 @@ async def pass_gate(
     method: str = "POST",
     path: str = "/cart",
     known: bool = True,
+    sender: Sender = Sender.SHOP,
 ) -> Echo:
     app, arriving = Echo(), iter(messages)
 
@@ -51,6 +53,7 @@ async def pass_gate(
 
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path}
     scope |= {"headers": list(headers), SCOPE_KEY: Guest(uuid4(), known=known)}
+    scope[csrf.SCOPE_KEY] = sender
     await RequestGate(app)(scope, receive, send)
     return app
 
@@ -110,4 +113,4 @@ async def test_nothing_else_does(method: str, path: str) -> None:
 
 async def test_a_request_of_another_site_is_refused_before_its_body() -> None:
     with pytest.raises(CrossOriginRequest):
-        await pass_gate([], length(10**9), (b"sec-fetch-site", b"cross-site"))
+        await pass_gate([], length(10**9), sender=Sender.STRANGER)

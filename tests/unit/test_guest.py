@@ -1,20 +1,31 @@
-"""The guest's cookie: signed, rotated, and never mistaken for somebody else's."""
+"""The guest's cookie: signed, renewed while it is used, and never mistaken for somebody else's."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.frontend.guest import Guest, GuestCookie, create_signer
+from services.frontend.cookie import CookieStyle
+from services.frontend.guest import (
+    MAX_AGE_SECONDS,
+    RENEW_AFTER_SECONDS,
+    Guest,
+    GuestCookie,
+)
+from services.frontend.signing import create_signer
 
 OLD, NEW = "o" * 40, "n" * 40
-COOKIE = GuestCookie((NEW,), secure=False)
+PLAIN, SECURE = CookieStyle(), CookieStyle(secure=True)
+COOKIE = GuestCookie((NEW,), PLAIN)
 GUEST = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c11"), known=False)
+OTHER = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c12"), known=False)
+# As it was written before times were part of it.
+OLDER_FORM = b"arloji_guest=" + create_signer((NEW,), "guest").sign(str(GUEST.guest_id))
 
 
 def pair_of(cookie: GuestCookie, guest: Guest = GUEST) -> bytes:
-    return cookie.set_cookie(guest).split(b";")[0]
+    return cookie.write(guest).split(";")[0].encode()
 
 
 def find(cookie: GuestCookie, *values: bytes) -> Guest:
@@ -36,8 +47,19 @@ def test_everyone_else_is_a_new_guest_each_time() -> None:
     assert first.guest_id != second.guest_id
 
 
-def test_the_first_valid_cookie_wins_over_planted_ones() -> None:
-    assert find(COOKIE, b"arloji_guest=planted; " + pair_of(COOKIE)).guest_id == GUEST.guest_id
+def test_what_is_not_valid_does_not_hide_what_is() -> None:
+    planted = b"arloji_guest=planted; "
+    assert find(COOKIE, planted + pair_of(COOKIE)).guest_id == GUEST.guest_id
+    assert find(COOKIE, pair_of(COOKIE) + b"; " + planted).guest_id == GUEST.guest_id
+
+
+def test_two_valid_guests_are_none_and_the_same_one_twice_is_one() -> None:
+    both = [pair_of(COOKIE), pair_of(COOKIE, OTHER)]
+    for values in (both, both[::-1], [b"; ".join(both)], [both[1], OLDER_FORM]):
+        found = find(COOKIE, *values)
+        assert not found.known
+        assert found.guest_id not in (GUEST.guest_id, OTHER.guest_id)
+    assert find(COOKIE, pair_of(COOKIE), OLDER_FORM).guest_id == GUEST.guest_id
 
 
 @given(st.binary(max_size=200))
@@ -65,33 +87,72 @@ def test_a_signature_has_one_spelling() -> None:
         assert find(COOKIE, b"arloji_guest=" + body + b"." + respelled).known == same
 
 
-def test_signatures_of_another_purpose_are_worth_nothing() -> None:
-    token = create_signer((NEW,), "cart").sign(str(uuid4()))
-    assert not find(COOKIE, b"arloji_guest=" + token).known
-
-
-def test_two_secrets_are_accepted_while_they_are_rotated() -> None:
-    before, rotated = GuestCookie((OLD,), secure=False), GuestCookie((NEW, OLD), secure=False)
-    assert find(rotated, pair_of(before)).guest_id == GUEST.guest_id
-    assert pair_of(rotated) == pair_of(COOKIE)
+def test_two_secrets_are_accepted_and_the_older_one_is_replaced() -> None:
+    before, rotated = GuestCookie((OLD,), PLAIN), GuestCookie((NEW, OLD), PLAIN)
+    found = find(rotated, pair_of(before))
+    assert found == Guest(GUEST.guest_id, known=True, renew=True)
+    again = pair_of(rotated, found)
+    assert find(rotated, again) == Guest(GUEST.guest_id, known=True)
+    assert find(COOKIE, again).known, "once the older secret is gone"
     assert not find(COOKIE, pair_of(before)).known
 
 
 @pytest.mark.parametrize(
-    ("secure", "name", "end"),
+    ("age_seconds", "known", "renew"),
     [
-        (False, b"arloji_guest=", b"; HttpOnly; SameSite=Lax"),
-        (True, b"__Host-arloji_guest=", b"; HttpOnly; SameSite=Lax; Secure"),
+        (-5, True, False),  # written by a replica whose clock is ahead
+        (RENEW_AFTER_SECONDS - 5, True, False),
+        (RENEW_AFTER_SECONDS + 5, True, True),
+        (MAX_AGE_SECONDS - 5, True, True),
+        (MAX_AGE_SECONDS + 5, False, False),
     ],
 )
-def test_attributes_follow_the_setting(secure: bool, name: bytes, end: bytes) -> None:
-    cookie = GuestCookie((NEW,), secure=secure)
-    value = cookie.set_cookie(GUEST)
+def test_a_guest_is_renewed_once_a_day_and_ends_a_year_after_the_last_visit(
+    monkeypatch: pytest.MonkeyPatch, age_seconds: int, known: bool, renew: bool
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    token = pair_of(COOKIE)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0 + age_seconds)
+    found = find(COOKIE, token)
+    assert (found.known, found.renew) == (known, renew)
+    assert (found.guest_id == GUEST.guest_id) is known
+
+
+@pytest.mark.parametrize("style", [PLAIN, CookieStyle(suffix="_other")], ids=repr)
+def test_what_was_written_before_is_kept_and_written_anew(style: CookieStyle) -> None:
+    cookie = GuestCookie((NEW,), style)
+    assert find(cookie, OLDER_FORM) == Guest(GUEST.guest_id, known=True, renew=True)
+
+
+def test_the_cookie_of_today_counts_before_that_of_an_older_name() -> None:
+    cookie = GuestCookie((NEW,), CookieStyle(suffix="_other"))
+    older = b"arloji_guest=" + create_signer((NEW,), "guest").sign(str(OTHER.guest_id))
+    assert find(cookie, older, pair_of(cookie)) == Guest(GUEST.guest_id, known=True)
+
+
+def test_the_cookie_of_another_shop_at_this_address_is_left_alone() -> None:
+    ours = GuestCookie((NEW,), CookieStyle(suffix="_12080"))
+    theirs = GuestCookie((OLD,), PLAIN)
+    assert find(ours, pair_of(theirs), pair_of(ours)).guest_id == GUEST.guest_id
+    assert find(theirs, pair_of(ours), pair_of(theirs)).guest_id == GUEST.guest_id
+    assert ours.name != theirs.name
+
+
+@pytest.mark.parametrize(
+    ("style", "name", "end"),
+    [
+        (PLAIN, "arloji_guest=", "; HttpOnly; SameSite=Lax"),
+        (SECURE, "__Host-arloji_guest=", "; HttpOnly; SameSite=Lax; Secure"),
+    ],
+)
+def test_attributes_follow_the_setting(style: CookieStyle, name: str, end: str) -> None:
+    cookie = GuestCookie((NEW,), style)
+    value = cookie.write(GUEST)
     assert value.startswith(name)
     assert value.endswith(end)
-    assert b"; Path=/; Max-Age=31536000;" in value
+    assert "; Path=/; Max-Age=31536000;" in value
     assert find(cookie, pair_of(cookie)).known
 
 
 def test_with_tls_the_plain_cookie_is_not_taken() -> None:
-    assert not find(GuestCookie((NEW,), secure=True), pair_of(COOKIE)).known
+    assert not find(GuestCookie((NEW,), SECURE), pair_of(COOKIE)).known

@@ -36,6 +36,12 @@ def test_the_secret_is_given_to_the_frontend_only() -> None:
     assert with_secret == ["frontend"]
 
 
+def test_runs_on_other_ports_have_cookies_of_other_names() -> None:
+    runs = [replace(PLAN, ports=Ports(offset)) for offset in (0, 100, 4000)]
+    suffixes = [environment_of(run, "frontend")["COOKIE_SUFFIX"] for run in runs]
+    assert suffixes == ["", "_8180", "_12080"]
+
+
 def test_without_telemetry_nothing_is_exported_and_no_receiver_starts() -> None:
     plan = replace(PLAN, telemetry=False)
     assert [spec.name for spec in plan.backing()] == ["queue-redis", "cache-redis"]

@@ -8,8 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from contracts.orders import MAX_LINES, MAX_PRODUCT_ID, MAX_QUANTITY
 from services.frontend.cart import Cart, CartFull, QuantityOutOfBounds
-from services.frontend.checkout import COOKIE_NAME, checkout_cookie, read_checkout, start_checkout
+from services.frontend.checkout import start_checkout
 from services.frontend.forms import read_form
+from services.frontend.guest import guest_of
 from services.frontend.order_pages import new_order_form, summarise
 from services.frontend.pages import PRIVATE
 from services.frontend.shop import gateway_of, shop_of
@@ -45,7 +46,11 @@ async def change_cart(request: Request) -> Response:
         return await _render_cart(request, error="error_unreadable")
     added = form.get("action") == "add"
     response = RedirectResponse(f"/cart?added={form['product_id']}" if added else "/cart", 303)
-    response.headers.append("Set-Cookie", shop.cart_cookie.set_cookie(cart))
+    guest_id = guest_of(request.scope).guest_id
+    response.headers.append("Set-Cookie", shop.cookies.cart.write(cart, guest_id))
+    if cart.lines and not shop.cookies.checkout.read(request.scope["headers"], guest_id):
+        checkout = shop.cookies.checkout.write(start_checkout(), guest_id)
+        response.headers.append("Set-Cookie", checkout)
     return response
 
 
@@ -79,7 +84,8 @@ async def _render_cart(request: Request, *, error: str = "", limit: int = 0) -> 
     shop = shop_of(request)
     visit = shop.pages.visit(request.scope)
     summary = await summarise(gateway_of(request), visit.cart.lines)
-    known_checkout = read_checkout(request.cookies.get(COOKIE_NAME))
+    guest_id = guest_of(request.scope).guest_id
+    known_checkout = shop.cookies.checkout.read(request.scope["headers"], guest_id)
     checkout = known_checkout or start_checkout()
     response = shop.pages.render(
         visit,
@@ -95,5 +101,5 @@ async def _render_cart(request: Request, *, error: str = "", limit: int = 0) -> 
         problem="",
     )
     if summary.lines and not known_checkout:
-        response.headers.append("Set-Cookie", checkout_cookie(checkout, secure=shop.secure))
+        response.headers.append("Set-Cookie", shop.cookies.checkout.write(checkout, guest_id))
     return response

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from servicekit.problems import Unprocessable
 from services.frontend.forms import read_form
-from services.frontend.language import find_language, language_cookie
+from services.frontend.language import find_language
 from services.frontend.shop import shop_of
 
 router = APIRouter()
@@ -25,8 +25,7 @@ async def set_language(request: Request) -> Response:
     if language is None:
         raise Unprocessable("`language` is `id` or `en`.")
     response = RedirectResponse(read_next(form.get("next", "/")), 303)
-    secure = shop_of(request).secure
-    response.headers.append("Set-Cookie", language_cookie(language, secure=secure))
+    response.headers.append("Set-Cookie", shop_of(request).cookies.language.write(language))
     return response
 
 

@@ -19,7 +19,6 @@ from servicekit.problems import (
 )
 from services.frontend.checkout import (
     OrderForm,
-    checkout_cookie,
     read_customer,
     read_order_form,
     start_checkout,
@@ -73,8 +72,14 @@ async def _post_order(request: Request, form: OrderForm, customer: Customer) -> 
         return await _render_failure(request, form, problem)
     response = RedirectResponse(f"/orders/{order_id}", 303)
     left = shop.pages.visit(request.scope).cart.without(form.lines)
-    response.headers.append("Set-Cookie", shop.cart_cookie.set_cookie(left))
-    response.headers.append("Set-Cookie", checkout_cookie(None, secure=shop.secure))
+    cookies = shop.cookies
+    response.headers.append("Set-Cookie", cookies.cart.write(left, guest_id))
+    next_checkout = (
+        cookies.checkout.write(start_checkout(), guest_id)
+        if left.lines
+        else cookies.checkout.remove()
+    )
+    response.headers.append("Set-Cookie", next_checkout)
     return response
 
 
@@ -95,7 +100,8 @@ async def _render_failure(request: Request, form: OrderForm, problem: Problem) -
     )
     if isinstance(problem, IdempotencyKeyReused):
         # The cart is to offer a new order, not the one that this key stands for.
-        fresh = checkout_cookie(start_checkout(), secure=shop_of(request).secure)
+        guest_id = guest_of(request.scope).guest_id
+        fresh = shop_of(request).cookies.checkout.write(start_checkout(), guest_id)
         response.headers.append("Set-Cookie", fresh)
     return response
 

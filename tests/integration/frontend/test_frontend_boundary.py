@@ -30,6 +30,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "strict-origin-when-cross-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
 }
 # Every route, and every kind of error. (method, path, status)
 ANSWERS = [
@@ -106,6 +107,62 @@ async def test_claims_about_trace_origin_guest_and_time_do_not_get_in(
             {"baggage", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cookie"}
         )
         assert "x-arloji-admin" not in names
+
+
+STRANGERS = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+]
+FORMS = {
+    "/cart": {"action": "remove", "product_id": "5"},
+    "/language": {"language": "en"},
+    "/orders": {"lines": "5x1", "key": "k", "expected_total_idr": "1", **CUSTOMER},
+    "/forget": {},
+    "/nothing": {},
+    "/api/orders": {},
+}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS, ids=str)
+async def test_no_page_of_another_site_gives_or_takes_a_cookie(
+    browser: Browser, stranger: dict[str, str]
+) -> None:
+    await browser.put_in_cart(5)
+    held = dict(browser.http.cookies)
+    assert {"arloji_guest", "arloji_cart", "arloji_checkout"} <= held.keys()
+    # As a browser sends them: without the cookies, since they are `SameSite=Lax`; with those of
+    # somebody else; or, where a browser knows no such attribute, with its own.
+    own = "; ".join(f"{name}={value}" for name, value in held.items())
+    for cookies in ("", "arloji_guest=x; arloji_cart=x; arloji_language=x", own):
+        headers = {**stranger, "Cookie": cookies}
+        for path in ("/?lang=en", "/cart", "/orders", "/products/17", "/forget"):
+            answer = await browser.http.get(path, headers=headers)
+            assert "set-cookie" not in answer.headers, path
+        for method, path, _ in ANSWERS:
+            answer = await browser.http.request(method, path, headers=headers)
+            assert "set-cookie" not in answer.headers, (method, path)
+        for path, fields in FORMS.items():
+            answer = await browser.http.post(path, data=fields, headers=headers)
+            assert answer.status_code == 403, path
+            assert "set-cookie" not in answer.headers, path
+    large = {**stranger, "Content-Type": "application/x-www-form-urlencoded"}
+    answer = await browser.http.post("/cart", headers=large, content=b"x" * 70_000)
+    assert "set-cookie" not in answer.headers
+    assert dict(browser.http.cookies) == held
+
+
+async def test_the_cart_and_checkout_of_another_guest_are_nobodys(
+    browser: Browser, stranger: Browser
+) -> None:
+    await browser.put_in_cart(5)
+    await stranger.get("/")
+    for name in ("arloji_cart", "arloji_checkout"):
+        stranger.http.cookies.set(name, browser.http.cookies[name], domain="test.local")
+    assert "masih kosong" in (await stranger.get("/cart")).text
+    await stranger.put_in_cart(5)
+    assert stranger.http.cookies["arloji_checkout"] != browser.http.cookies["arloji_checkout"]
 
 
 async def test_a_host_of_ones_own_choosing_appears_nowhere(browser: Browser) -> None:
@@ -247,19 +304,35 @@ async def secure_shop() -> AsyncIterator[httpx.AsyncClient]:
             yield http
 
 
-async def test_behind_tls_cookies_are_secure_and_browsers_stay(
+@pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
+async def test_behind_tls_every_answer_keeps_browsers_with_it(
+    secure_shop: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await secure_shop.request(method, path)
+    assert answer.status_code == status
+    hsts = answer.headers.get_list("strict-transport-security")
+    assert hsts == ["max-age=31536000; includeSubDomains"]
+    for cookie in answer.headers.get_list("set-cookie"):
+        assert cookie.startswith("__Host-arloji_")
+        assert cookie.endswith("; Secure")
+
+
+async def test_behind_tls_every_cookie_is_secure_and_this_hosts_own(
     secure_shop: httpx.AsyncClient,
 ) -> None:
-    answer = await secure_shop.get("/?lang=en")
-    cookies = answer.headers.get_list("set-cookie")
-    assert any(cookie.startswith("__Host-arloji_guest=") for cookie in cookies)
-    assert all(cookie.endswith("; Secure") for cookie in cookies)
-    assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
-    fields = {"action": "add", "product_id": "5"}
-    added = await secure_shop.post("/cart", data=fields)
-    assert added.headers.get_list("set-cookie")[0].endswith("; Secure")
-    cart = await secure_shop.get("/cart")
-    assert all(cookie.endswith("; Secure") for cookie in cart.headers.get_list("set-cookie"))
+    browser = Browser(secure_shop)
+    await browser.get("/?lang=en")
+    form = (await browser.put_in_cart(5)).form("/orders")
+    await browser.put_in_cart(9)
+    assert {cookie.name for cookie in secure_shop.cookies.jar} == {
+        f"__Host-arloji_{name}" for name in ("guest", "language", "cart", "checkout")
+    }
+    assert all(cookie.secure for cookie in secure_shop.cookies.jar)
+    answer = await browser.submit(form, **CUSTOMER)
+    assert answer.status == 303
+    for cookie in answer.headers.get_list("set-cookie"):
+        assert cookie.startswith("__Host-arloji_")
+        assert cookie.endswith("; Secure")
 
 
 async def test_without_a_place_for_traces_no_link_is_shown(secure_shop: httpx.AsyncClient) -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from contracts.orders import MAX_LINES
-from services.frontend.cart import COOKIE_NAME
 from tests.integration.frontend.browsing import Browser
 from tests.scripted_gateway import ScriptedGateway, problem
 
@@ -51,7 +50,7 @@ async def test_quantities_change_and_lines_go(browser: Browser) -> None:
         await browser.submit(page.form("/cart", action="remove", product_id="5"))
     )
     assert "masih kosong" in page.text
-    assert COOKIE_NAME not in browser.http.cookies
+    assert "arloji_cart" not in browser.http.cookies
 
 
 async def test_reloading_the_cart_adds_nothing(browser: Browser) -> None:
@@ -151,11 +150,11 @@ async def test_a_cart_of_somebody_elses_making_is_empty(
     browser: Browser, stranger: Browser
 ) -> None:
     await browser.put_in_cart(5)
-    token = browser.http.cookies[COOKIE_NAME]
+    token = browser.http.cookies["arloji_cart"]
     forged = token.replace("5x1", "5x99", 1)
     assert forged != token
     for cookie in (forged, token[:-4], "5x1", "x" * 3000, f"{token}.{token}"):
-        page = await stranger.get("/cart", headers={"Cookie": f"{COOKIE_NAME}={cookie}"})
+        page = await stranger.get("/cart", headers={"Cookie": f"arloji_cart={cookie}"})
         assert page.status == 200
         assert "masih kosong" in page.text
 

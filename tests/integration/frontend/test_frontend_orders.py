@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest
-from services.frontend.cart import COOKIE_NAME
 from tests.integration.frontend.browsing import Browser, Form, Page
 from tests.scripted_gateway import ScriptedGateway, problem
 
@@ -382,7 +381,7 @@ async def test_personal_data_is_shown_escaped_and_goes_to_the_gateway_only(
     await browser.submit(page.form("/orders"), email="sari@example.com")
     (call,) = gateway.calls_to("POST", "/api/orders")
     assert json.loads(call.body)["customer"]["name"] == name
-    assert COOKIE_NAME not in browser.http.cookies
+    assert "arloji_cart" not in browser.http.cookies
     stored = "".join(cookie.value or "" for cookie in browser.http.cookies.jar)
     assert "Sari" not in stored
 

@@ -1,0 +1,48 @@
+"""A cookie of the shop: its name, its attributes, and what a request brings of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_DAY_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class CookieStyle:
+    """What the cookies of one shop have in common.
+
+    `secure`: over https only, under names that browsers let no neighbouring host and no plain
+    connection write (RFC 6265bis §4.1.3.2). `suffix` ends every name: browsers send a host's
+    cookies to all its ports, so that two shops on one machine would replace each other's.
+    """
+
+    secure: bool = False
+    suffix: str = ""
+
+
+class Cookie:
+    """Reads and writes one of the shop's cookies. None is for scripts, and none travels with
+    what another site's page loads or posts."""
+
+    def __init__(self, name: str, style: CookieStyle, *, days: int) -> None:
+        self.name = f"{'__Host-' if style.secure else ''}{name}{style.suffix}"
+        self._max_age_seconds = days * _DAY_SECONDS
+        self._attributes = "HttpOnly; SameSite=Lax" + ("; Secure" if style.secure else "")
+
+    def read(self, headers: Headers) -> list[str]:
+        """Every value that a request brings: one of a neighbouring host may be among them."""
+        return [
+            value.decode("latin-1")
+            for field, line in headers
+            if field == b"cookie"
+            for name, _, value in (pair.strip().partition(b"=") for pair in line.split(b";"))
+            if name == self.name.encode()
+        ]
+
+    def write(self, value: str) -> str:
+        """Value of the `Set-Cookie` header."""
+        return f"{self.name}={value}; Path=/; Max-Age={self._max_age_seconds}; {self._attributes}"
+
+    def remove(self) -> str:
+        return f"{self.name}=; Path=/; Max-Age=0; {self._attributes}"

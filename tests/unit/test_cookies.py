@@ -1,0 +1,101 @@
+"""All cookies of the shop: whose they are, what each is signed for, and how they end."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.frontend.cart import Cart
+from services.frontend.cookie import CookieStyle
+from services.frontend.cookies import ShopCookies
+from services.frontend.csrf import FormTokens
+from services.frontend.guest import Guest
+from services.frontend.language import Language
+from services.frontend.signing import GuestSigner, create_signer
+
+SECRETS = ("n" * 40,)
+GUEST = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c11"), known=True)
+CART = Cart().add(5, 2)
+CHECKOUT = uuid4()
+PURPOSES = {"guest", "cart", "checkout", "form"}
+
+
+def written(cookies: ShopCookies) -> list[str]:
+    """Every cookie that there is, as `Set-Cookie` has it."""
+    guest_id = GUEST.guest_id
+    return [
+        cookies.guest.write(GUEST),
+        cookies.cart.write(CART, guest_id),
+        cookies.checkout.write(CHECKOUT, guest_id),
+        cookies.language.write(Language.ENGLISH),
+    ]
+
+
+def header_of(*set_cookies: str) -> list[tuple[bytes, bytes]]:
+    return [(b"cookie", "; ".join(one.split(";")[0] for one in set_cookies).encode())]
+
+
+def names_of(set_cookies: list[str]) -> set[str]:
+    return {one.partition("=")[0] for one in set_cookies}
+
+
+def test_each_cookie_has_the_prefix_and_is_secure_behind_tls() -> None:
+    for secure in (False, True):
+        cookies = ShopCookies(SECRETS, CookieStyle(secure=secure, suffix="_x"))
+        for one in (*written(cookies), *cookies.forget()):
+            name, _, rest = one.partition("=")
+            assert name.startswith("__Host-arloji_" if secure else "arloji_")
+            assert rest.endswith("; HttpOnly; SameSite=Lax; Secure" if secure else "SameSite=Lax")
+            assert "; Path=/; Max-Age=" in rest
+            assert "domain" not in rest.lower()
+
+
+def test_shops_with_other_suffixes_share_no_name() -> None:
+    shops = [ShopCookies(SECRETS, CookieStyle(suffix=text)) for text in ("", "_12080", "_arloji")]
+    names = [name for shop in shops for name in names_of(written(shop))]
+    assert len(set(names)) == len(names) == 12
+
+
+@pytest.mark.parametrize("purpose", sorted(PURPOSES))
+def test_what_is_signed_for_one_purpose_is_worth_nothing_for_another(purpose: str) -> None:
+    cookies, guest_id = ShopCookies(SECRETS, CookieStyle()), GUEST.guest_id
+    plain, bound = create_signer(SECRETS, purpose), GuestSigner(SECRETS, purpose)
+    guest = plain.sign(str(guest_id)).decode()
+    headers = header_of(
+        f"arloji_guest={guest}",
+        f"arloji_cart={bound.sign(guest_id, '5x2')}",
+        f"arloji_checkout={bound.sign(guest_id, str(CHECKOUT))}",
+    )
+    taken = {
+        "guest": cookies.guest.find_guest(headers).known,
+        "cart": cookies.cart.read(headers, guest_id) == CART,
+        "checkout": cookies.checkout.read(headers, guest_id) == CHECKOUT,
+        "form": FormTokens(SECRETS).is_valid(guest.rpartition(".")[2], guest_id),
+    }
+    assert {name for name, is_taken in taken.items() if is_taken} == {purpose}
+
+
+def test_a_guest_in_use_keeps_all_that_is_signed_however_often_secrets_are_rotated() -> None:
+    secrets = ["0" * 40]
+    headers = header_of(*written(ShopCookies(secrets, CookieStyle())))
+    for rotation in range(1, 4):
+        secrets = [str(rotation) * 40, secrets[0]]
+        cookies = ShopCookies(secrets, CookieStyle())
+        found = cookies.guest.find_guest(headers)
+        assert found.renew
+        headers = header_of(*cookies.renew(headers, found))
+    assert found.guest_id == GUEST.guest_id
+    assert cookies.cart.read(headers, GUEST.guest_id) == CART
+    assert cookies.checkout.read(headers, GUEST.guest_id) == CHECKOUT
+
+
+def test_renewing_makes_nothing_that_was_not_there() -> None:
+    cookies = ShopCookies(SECRETS, CookieStyle())
+    assert names_of(cookies.renew([], GUEST)) == {"arloji_guest"}
+
+
+def test_forgetting_removes_who_somebody_is_under_every_name() -> None:
+    removed = ShopCookies(SECRETS, CookieStyle(suffix="_x")).forget()
+    assert names_of(removed) == {
+        *("arloji_guest_x", "arloji_guest", "arloji_cart_x", "arloji_checkout_x"),
+    }
+    assert all("=; Path=/; Max-Age=0; " in one for one in removed)
