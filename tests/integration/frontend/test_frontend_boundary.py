@@ -153,6 +153,24 @@ async def test_no_page_of_another_site_gives_or_takes_a_cookie(
     assert dict(browser.http.cookies) == held
 
 
+async def test_forgetting_leaves_a_stranger_without_orders_and_cart(
+    browser: Browser, gateway: ScriptedGateway
+) -> None:
+    form = (await browser.put_in_cart(5)).form("/orders")
+    address = (await browser.submit(form, **CUSTOMER)).headers["location"]
+    await browser.put_in_cart(9)
+    guest = browser.http.cookies["arloji_guest"]
+    page = await browser.get("/orders")
+    assert address in page.links
+    page = await browser.submit(page.form("/forget"))
+    assert browser.http.cookies == {}
+    await browser.follow(page)
+    assert browser.http.cookies["arloji_guest"].split(".")[0] != guest.split(".")[0]
+    assert (await browser.get(address)).status == 404
+    assert "masih kosong" in (await browser.get("/cart")).text
+    assert address not in (await browser.get("/orders")).links
+
+
 async def test_the_cart_and_checkout_of_another_guest_are_nobodys(
     browser: Browser, stranger: Browser
 ) -> None:
