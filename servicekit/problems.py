@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.faults import faults_of
@@ -19,6 +20,8 @@ from servicekit.telemetry import current_trace_id
 
 MEDIA_TYPE = "application/problem+json"
 SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +200,22 @@ def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_res
     """Let `app` answer with problems instead of Starlette's and FastAPI's own error bodies."""
 
     async def render_it(request: Request, error: Exception) -> Response:
-        return render(request.scope, problem_from(error))
+        problem = problem_from(error)
+        if isinstance(error, HTTPException) and isinstance(problem, MethodNotAllowed):
+            problem.headers["Allow"] = _allowed_methods(app, request.scope)
+        return render(request.scope, problem)
 
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, render_it)
+
+
+def _allowed_methods(app: FastAPI, scope: Scope) -> str:
+    """Of all routes of the path (RFC 9110 §15.5.6); the router names those of the first. HEAD is
+    answered wherever GET is."""
+    allowed = {
+        method
+        for method in _METHODS
+        for route in app.routes
+        if route.matches({**scope, "method": method})[0] is Match.FULL
+    }
+    return ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))

@@ -81,6 +81,25 @@ async def test_every_answer_carries_the_security_headers(
     assert ("traceresponse" in answer.headers) is (path not in probes)
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "DELETE", "PUT", "TRACE"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        *((path, "GET, HEAD") for path in ("/", "/products/17", "/orders/x", "/static/shop.js")),
+        *((path, "GET, HEAD, POST") for path in ("/cart", "/orders", "/cart?added=5")),
+        *((path, "POST") for path in ("/language", "/forget")),
+        *((path, "GET, HEAD") for path in ("/favicon.svg", "/robots.txt", "/healthz", "/readyz")),
+    ],
+)
+async def test_a_wrong_method_is_told_all_right_ones(
+    browser: Browser, method: str, path: str, allowed: str
+) -> None:
+    for wrong in {method} | ({"HEAD"} if "HEAD" not in allowed else set()):
+        answer = await browser.http.request(wrong, path)
+        assert answer.status_code == 405
+        assert answer.headers.get_list("allow") == [allowed]
+
+
 @pytest.mark.parametrize("path", [path for method, path, _ in ANSWERS if method == "GET"])
 async def test_head_is_get_without_a_body(running_shop: RunningShop, path: str) -> None:
     async with httpx.AsyncClient(base_url=running_shop.url) as http:

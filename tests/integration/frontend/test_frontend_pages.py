@@ -274,7 +274,7 @@ async def test_an_error_page_names_its_trace_and_leads_to_it(browser: Browser) -
 
 async def test_a_wrong_method_is_refused_as_a_page(browser: Browser) -> None:
     page = await browser.post("/", {})
-    assert (page.status, page.headers["allow"]) == (405, "GET")
+    assert (page.status, page.headers["allow"]) == (405, "GET, HEAD")
     assert page.headers["content-type"].startswith("text/html")
 
 
