@@ -21,7 +21,7 @@ from servicekit.connector import (
     current_attempt,
 )
 from servicekit.names import NoAddressInTime
-from servicekit.problems import SAME_KEY, BadGateway, Problem, ServiceUnavailable
+from servicekit.problems import BadGateway, Problem, ServiceUnavailable
 from servicekit.telemetry import client_trace_config
 
 logger = logging.getLogger(__name__)
@@ -63,12 +63,10 @@ def problem_for(failure: UpstreamFailure) -> Problem:
     """What the client of this service is told. Why and where is for our own log."""
     logger.warning("no answer: %s: %s", type(failure).__name__, failure)
     if isinstance(failure, NoConnectionInTime):
-        return ServiceUnavailable(
-            f"The service behind this one gives no connection now. {SAME_KEY}"
-        )
+        return ServiceUnavailable("The service behind this one gives no connection now.")
     if isinstance(failure, ConnectionFailed):
-        return BadGateway(f"The service behind this one cannot be reached. {SAME_KEY}")
-    return BadGateway(f"The service behind this one gave a broken answer. {SAME_KEY}")
+        return BadGateway("The service behind this one cannot be reached.")
+    return BadGateway("The service behind this one gave a broken answer.")
 
 
 @asynccontextmanager

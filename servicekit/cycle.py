@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from servicekit.problems import SAME_KEY, Problem, ServiceUnavailable, problem_response
+from servicekit.problems import Problem, ServiceUnavailable, problem_response
 from servicekit.telemetry import trace_response_headers, tracer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Cycle(RequestResponseCycle):
         """An exception has left even the app's own handlers; while stopping, it is the end of
         the time that was left."""
         problem: Problem = (
-            ServiceUnavailable(f"This server is stopping. {SAME_KEY}")
+            ServiceUnavailable("This server is stopping.")
             if self._connection.is_draining
             else Problem("An unexpected error; the log tells more.")
         )

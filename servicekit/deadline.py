@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.problems import SAME_KEY, DeadlinePassed
+from servicekit.problems import DeadlinePassed
 
 # What is left of the request's time as it was sent, in milliseconds.
 TIMEOUT_HEADER = "X-Arloji-Timeout-Ms"
@@ -30,7 +30,7 @@ def require_time() -> None:
     """Raise `DeadlinePassed` if nobody waits for the result any more: drop work before it
     reaches the database."""
     if remaining_seconds() == 0.0:
-        raise DeadlinePassed(f"The deadline passed before the work began. {SAME_KEY}")
+        raise DeadlinePassed("The deadline passed before the work began.")
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def within(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise DeadlinePassed(f"No answer within {budget:.1f} s. {SAME_KEY}") from error
+        raise DeadlinePassed(f"No answer within {budget:.1f} s.") from error
     finally:
         _deadline.reset(before)
 

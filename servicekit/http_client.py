@@ -21,7 +21,6 @@ from servicekit.connections import (
 from servicekit.connector import CONNECT_SECONDS
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
 from servicekit.problems import (
-    SAME_KEY,
     BadGateway,
     DeadlinePassed,
     Problem,
@@ -97,7 +96,7 @@ async def fetch(
     except UpstreamFailure as failure:
         raise problem_for(failure) from failure
     except httpx.TimeoutException as error:
-        raise DeadlinePassed(f"The deadline passed. {SAME_KEY}") from error
+        raise DeadlinePassed("The deadline passed.") from error
     except httpx.HTTPError as error:
         raise problem_for(AnswerBroken(str(error))) from error
     if answer.status_code >= 500:
@@ -114,9 +113,9 @@ def _problem_of(answer: httpx.Response) -> Problem:
     if answer.status_code == 503:
         seconds = answer.headers.get("Retry-After", "")
         return ServiceUnavailable(
-            f"The service behind this one is not able now. {SAME_KEY}",
+            "The service behind this one is not able now.",
             retry_after_seconds=int(seconds) if seconds.isdigit() else 1,
         )
     if answer.status_code == 504:
-        return DeadlinePassed(f"The service behind this one took too long. {SAME_KEY}")
-    return BadGateway(f"The service behind this one failed. {SAME_KEY}")
+        return DeadlinePassed("The service behind this one took too long.")
+    return BadGateway("The service behind this one failed.")

@@ -20,6 +20,8 @@ from servicekit.telemetry import current_trace_id
 
 MEDIA_TYPE = "application/problem+json"
 SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
+# What may have gone wrong half way, or came too fast.
+_REPEATABLE = frozenset({429, 502, 503, 504})
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
@@ -113,14 +115,17 @@ _BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
-def problem_body(problem: Problem, instance: str) -> bytes:
+def problem_body(problem: Problem, scope: Scope) -> bytes:
     """The JSON document. ASCII only: hostile input in a field name cannot break the encoding."""
+    detail = problem.detail
+    if problem.status in _REPEATABLE and _has_key(scope):
+        detail = f"{detail} {SAME_KEY}"
     document: dict[str, Any] = {
         "type": f"urn:arloji:problem:{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": problem.detail,
-        "instance": instance,
+        "detail": detail,
+        "instance": scope["path"],
         "trace_id": current_trace_id(),
     }
     if problem.errors:
@@ -128,9 +133,16 @@ def problem_body(problem: Problem, instance: str) -> bytes:
     return json.dumps(document).encode("ascii")
 
 
+def _has_key(scope: Scope) -> bool:
+    """True for what is done once however often it is sent; who only reads needs no key."""
+    return scope["method"] == "POST" and any(
+        name == b"idempotency-key" for name, _ in scope.get("headers", ())
+    )
+
+
 def problem_response(scope: Scope, problem: Problem) -> Response:
     return Response(
-        problem_body(problem, scope["path"]),
+        problem_body(problem, scope),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **problem.headers},
@@ -154,7 +166,7 @@ def problem_from(error: Exception) -> Problem:
             detail = "No such page or route." if kind is NotFound else str(error.detail)
             return kind(detail, headers=error.headers)
         case TimeoutError():
-            return DeadlinePassed(f"The deadline passed. {SAME_KEY}")
+            return DeadlinePassed("The deadline passed.")
         case _:
             return Problem("An unexpected error; the trace tells more.")
 

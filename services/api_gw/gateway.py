@@ -24,7 +24,6 @@ from servicekit.forwarding import encoded_query, read_body, relay
 from servicekit.headers import end_to_end_headers
 from servicekit.problems import (
     MEDIA_TYPE,
-    SAME_KEY,
     BadGateway,
     DeadlinePassed,
     ServiceUnavailable,
@@ -82,14 +81,14 @@ class Gateway:
                     await relay(answer, send)
         except TooManyInFlight:
             self._shed.add(1, {"reason": "in_flight", "route": route.route_class})
-            raise ServiceUnavailable(f"Too many requests are under way. {SAME_KEY}") from None
+            raise ServiceUnavailable("Too many requests are under way.") from None
 
     def _require_order_rate(self, guest_id: UUID) -> None:
         if seconds := self._order_rate.seconds_to_wait(guest_id):
             route = RouteClass.ORDER_PLACEMENT
             self._shed.add(1, {"reason": "guest_rate", "route": route})
             raise TooManyRequests(
-                f"Too many orders from one guest. {SAME_KEY}",
+                "Too many orders from one guest.",
                 headers={"Retry-After": str(math.ceil(seconds))},
             )
 
@@ -164,7 +163,7 @@ def _refuse_failure(answer: aiohttp.ClientResponse) -> None:
         return
     answer.close()
     if status == 503:
-        raise ServiceUnavailable(f"The service behind this one is not able now. {SAME_KEY}")
+        raise ServiceUnavailable("The service behind this one is not able now.")
     if status == 504:
-        raise DeadlinePassed(f"The service behind this one took too long. {SAME_KEY}")
-    raise BadGateway(f"The service behind this one failed. {SAME_KEY}")
+        raise DeadlinePassed("The service behind this one took too long.")
+    raise BadGateway("The service behind this one failed.")

@@ -26,7 +26,7 @@ from contracts.queue import (
     pending_key,
 )
 from contracts.telemetry import METRICS, ORDER_ID, ORDERS_ACCEPTED
-from servicekit.problems import SAME_KEY, IdempotencyKeyReused, ServiceUnavailable
+from servicekit.problems import IdempotencyKeyReused, ServiceUnavailable
 from servicekit.stream import current_traceparent
 from servicekit.telemetry import create_counter, tracer
 from services.publisher.audit import AuditLog
@@ -70,7 +70,7 @@ class OrderPublisher:
                 line = await self._enqueue_once(order_id, incoming)
         except RedisError as error:
             raise ServiceUnavailable(
-                f"The queue did not confirm the order; it may have arrived. {SAME_KEY}"
+                "The queue did not confirm the order; it may have arrived."
             ) from error
         await self._audit.append(line)
         if line.entry_id is not None:
@@ -106,7 +106,7 @@ class OrderPublisher:
             return AuditLine(order_id=order_id, entry_id=None, accepted_at=datetime.now(UTC))
         if refusal is not None:
             raise ServiceUnavailable(
-                f"{refusal} Nothing was ordered. {SAME_KEY}",
+                f"{refusal} Nothing was ordered.",
                 retry_after_seconds=_FULL_RETRY_SECONDS,
             )
         # Whoever wrote the record died before the order was in the queue.

@@ -6,7 +6,15 @@ import pytest
 from fastapi import FastAPI
 
 from servicekit.app import create_service_app
-from servicekit.problems import MEDIA_TYPE, NotFound, ServiceUnavailable
+from servicekit.problems import (
+    MEDIA_TYPE,
+    BadGateway,
+    BadRequest,
+    DeadlinePassed,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from servicekit.settings import ServiceSettings
 
 
@@ -31,6 +39,12 @@ def app() -> FastAPI:
     @app.get("/refuses")
     async def refuses() -> None:
         raise ServiceUnavailable("later", retry_after_seconds=7)
+
+    @app.post("/orders")
+    async def refuse_order(status: int) -> None:
+        kinds = (BadRequest, TooManyRequests, BadGateway, ServiceUnavailable, DeadlinePassed)
+        (kind,) = [kind for kind in kinds if kind.status == status]
+        raise kind("later")
 
     @app.get("/needs")
     async def needs(number: int) -> int:
@@ -100,6 +114,25 @@ async def test_the_callers_budget_shortens_the_deadline(client: httpx.AsyncClien
     answer = await client.get("/slow", headers={"X-Arloji-Timeout-Ms": "10"})
     assert answer.status_code == 504
     assert "0.0 s" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "said"),
+    [
+        *(("POST", f"/orders?status={status}", "k", True) for status in (429, 502, 503, 504)),
+        ("POST", "/orders?status=400", "k", False),
+        ("POST", "/orders?status=503", None, False),
+        ("GET", "/refuses", None, False),
+        ("GET", "/refuses", "k", False),
+        ("GET", "/slow", None, False),
+    ],
+)
+async def test_only_who_sent_a_key_is_told_that_the_same_one_is_safe(
+    client: httpx.AsyncClient, method: str, path: str, key: str | None, said: bool
+) -> None:
+    headers = {"Idempotency-Key": key} if key else {}
+    detail = (await client.request(method, path, headers=headers)).json()["detail"]
+    assert detail.count("the same Idempotency-Key is safe") == int(said)
 
 
 async def test_head_is_answered_where_get_is(client: httpx.AsyncClient) -> None:

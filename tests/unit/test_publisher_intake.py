@@ -256,4 +256,4 @@ json_values = st.recursive(
 async def test_no_body_is_anything_but_an_order_or_a_refusal(body: bytes) -> None:
     problem = await refusal(body)
     assert problem.status in {400, 422}
-    problem_body(problem, "/api/orders")
+    problem_body(problem, {"method": "POST", "path": "/api/orders"})
