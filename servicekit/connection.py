@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from servicekit.cycle import Cycle, Outlet
 from servicekit.health import Health
+from servicekit.problems import ProblemRenderer, problem_response
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.url = b""
         self._health: Health | None = getattr(config.app, "health", None)
+        # How the app shows what no request of it has become.
+        self.render_problem: ProblemRenderer = getattr(
+            config.app, "render_problem", problem_response
+        )
         self._old_at = self.loop.time() + self.limits.age_seconds * random.uniform(1, 1.5)
         self._timer: asyncio.TimerHandle | None = None
         # Whether the next byte belongs to a head or to a body, and how many came so far that

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from servicekit.problems import Problem, ServiceUnavailable, problem_response
+from servicekit.problems import Problem, ProblemRenderer, ServiceUnavailable
 from servicekit.telemetry import trace_response_headers, tracer
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Cycle(RequestResponseCycle):
             if self._connection.is_draining
             else Problem("An unexpected error; the log tells more.")
         )
-        response = problem_response(cast(Scope, self.scope), problem)
+        response = self._connection.render_problem(cast(Scope, self.scope), problem)
         self.keep_alive = False
         await self.send(
             {
@@ -81,8 +81,8 @@ class Refusal:
     """The app for a request that no app may see. It has a trace of its own, so that the id in
     the answer is also in the log."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+    def __init__(self, problem: Problem, render: ProblemRenderer) -> None:
+        self._problem, self._render = problem, render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         attributes: dict[str, str | int] = {
@@ -92,6 +92,6 @@ class Refusal:
         }
         with tracer().start_as_current_span("HTTP", kind=SpanKind.SERVER, attributes=attributes):
             logger.info("refused with %d: %s", self._problem.status, self._problem.detail)
-            response = problem_response(scope, self._problem)
+            response = self._render(scope, self._problem)
             response.headers.update(trace_response_headers())
             await response(scope, receive, send)

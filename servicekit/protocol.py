@@ -109,12 +109,15 @@ class HttpProtocol(Connection):
         """Answer after everything that was asked before, as the last on this connection."""
         self._done_reading = True
         self._stop_timer()
-        refusal = cast(ASGI3Application, Refusal(problem))
+        refusal = cast(ASGI3Application, Refusal(problem, self.render_problem))
         if self._in_head or self._takes_over(refusal):
             scope = {
                 "type": "http",
                 "method": self.parser.get_method().decode("ascii"),
                 "path": self.url.partition(b"?")[0][:200].decode("latin-1") or "/",
+                "query_string": b"",
+                # Those that were whole by then.
+                "headers": self.headers or [],
             }
             self._begin(Cycle(self, cast(HTTPScope, scope), keep_alive=False), refusal)
 

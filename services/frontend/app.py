@@ -15,7 +15,7 @@ from services.frontend.assets import Assets
 from services.frontend.boundary import TrustBoundary
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
-from services.frontend.errors import create_problem_renderer
+from services.frontend.errors import create_problem_renderer, create_refusal_renderer
 from services.frontend.gate import RequestGate
 from services.frontend.gateway import Gateway
 from services.frontend.guest import guest_of
@@ -47,7 +47,13 @@ def create_app(settings: Settings) -> TrustBoundary:
     app.router.redirect_slashes = False
     app.mount(API, _create_passage(app))
     app.include_router(page_routes())
-    return TrustBoundary(app, health=app.health, cookies=cookies, secure=settings.cookie_secure)
+    return TrustBoundary(
+        app,
+        health=app.health,
+        cookies=cookies,
+        secure=settings.cookie_secure,
+        render_refusal=create_refusal_renderer(pages),
+    )
 
 
 async def _open_gateway(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:

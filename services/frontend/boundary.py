@@ -1,10 +1,14 @@
 """The trust boundary: what a client claims is dropped here, before any instrumentation sees
 it, and what the shop itself says about guest and safety is added here, to every answer."""
 
+from uuid import uuid4
+
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.headers import INTERNAL_PREFIX
 from servicekit.health import Health
+from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import Sender, find_sender
@@ -53,13 +57,23 @@ _HSTS = {b"strict-transport-security": b"max-age=31536000; includeSubDomains"}
 
 
 class TrustBoundary:
-    """Wraps the whole app, instrumentation included. `health` is the app's, for the server."""
+    """Wraps the whole app, instrumentation included. The server uses `health`, and
+    `render_problem` for what it refuses before the app sees it."""
 
-    def __init__(self, app: ASGIApp, *, health: Health, cookies: ShopCookies, secure: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        health: Health,
+        cookies: ShopCookies,
+        secure: bool,
+        render_refusal: ProblemRenderer = problem_response,
+    ) -> None:
         self.health = health
         self._app = app
         self._cookies = cookies
         self._secure = secure
+        self._render_refusal = render_refusal
         self._own_headers = _SECURITY_HEADERS | (_HSTS if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,6 +93,13 @@ class TrustBoundary:
         inner = {**scope, guest.SCOPE_KEY: visitor, csrf.SCOPE_KEY: sender}
         inner["headers"] = [pair for pair in scope["headers"] if not _is_claim(pair[0])]
         await self._app(inner, receive, send_marked)
+
+    def render_problem(self, scope: Scope, problem: Problem) -> Response:
+        """An answer like every other, but to somebody whose cookies were not read."""
+        nobody = Guest(uuid4(), known=False)
+        response = self._render_refusal({**scope, guest.SCOPE_KEY: nobody}, problem)
+        response.raw_headers = self._mark(response.raw_headers, [], Sender.STRANGER)
+        return response
 
     def _cookies_for(self, scope: Scope, visitor: Guest, sender: Sender) -> list[str]:
         """What the boundary itself adds to the answer."""

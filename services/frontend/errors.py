@@ -1,11 +1,11 @@
-"""Refusals as pages in the guest's language, and as problem documents under `/api`."""
+"""Refusals as pages in the guest's language, and as problem documents for programs."""
 
 from starlette.responses import Response
 from starlette.types import Scope
 
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from servicekit.telemetry import current_trace_id
-from services.frontend.pages import PRIVATE, Pages
+from services.frontend.pages import PRIVATE, Pages, Visit
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
@@ -21,7 +21,7 @@ def create_problem_renderer(pages: Pages) -> ProblemRenderer:
         if _is_for_a_program(scope["path"]):
             return problem_response(scope, problem)
         visit = pages.visit(scope)
-        status = problem.status if f"error_title.{problem.status}" in visit.text.texts else 500
+        status = _shown_status(visit, problem)
         return pages.render(
             visit,
             "error.html",
@@ -38,6 +38,37 @@ def create_problem_renderer(pages: Pages) -> ProblemRenderer:
         )
 
     return render
+
+
+def create_refusal_renderer(pages: Pages) -> ProblemRenderer:
+    """For what the server refuses before it is a request: a page for whoever asks for one. It
+    stands by itself, since a browser whose headers are too large gets no style either."""
+
+    def render(scope: Scope, problem: Problem) -> Response:
+        if _is_for_a_program(scope["path"]) or not _asks_for_a_page(scope):
+            return problem_response(scope, problem)
+        visit = pages.visit(scope)
+        return pages.render(
+            visit,
+            "refusal.html",
+            status=problem.status,
+            cache_control=PRIVATE,
+            headers=problem.headers,
+            code=problem.status,
+            shown_status=_shown_status(visit, problem),
+            trace_id=current_trace_id(),
+        )
+
+    return render
+
+
+def _shown_status(visit: Visit, problem: Problem) -> int:
+    """The status whose words fit."""
+    return problem.status if f"error_title.{problem.status}" in visit.text.texts else 500
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
 def _is_for_a_program(path: str) -> bool:

@@ -1,8 +1,10 @@
 """The boundary in place: headers of every answer, claims that do not get in, `/api`."""
 
+import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -13,9 +15,10 @@ from opentelemetry.trace import SpanKind, format_trace_id
 
 from contracts.headers import GUEST
 from servicekit.deadline import TIMEOUT_HEADER
+from servicekit.protocol import HttpProtocol
 from services.frontend.app import create_app
 from tests.asgi import running, served
-from tests.integration.frontend.browsing import Browser
+from tests.integration.frontend.browsing import Browser, Page
 from tests.integration.frontend.conftest import RunningShop, settings_for
 from tests.scripted_gateway import ScriptedGateway, problem
 
@@ -376,3 +379,67 @@ async def test_without_a_place_for_traces_no_link_is_shown(secure_shop: httpx.As
     page = await secure_shop.get("/nowhere")
     assert "Nomor jejak" in page.text
     assert "Buka jejaknya" not in page.text
+
+
+@asynccontextmanager
+async def talking(url: str) -> AsyncIterator[Callable[[bytes], Awaitable[httpx.Response]]]:
+    """Sends bytes to a server as they are, and reads its one answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    async def talk(sent: bytes) -> httpx.Response:
+        writer.write(sent)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        return httpx.Response(int(first.split()[1]), headers=headers, content=body)
+
+    try:
+        yield talk
+    finally:
+        writer.close()
+
+
+# What the server refuses before it is a request of the app, by what comes after the first lines.
+REFUSED = {
+    431: b"Cookie: " + b"; ".join(b"a%d=%s" % (number, b"x" * 2000) for number in range(9)),
+    400: b"Content-Length: x",
+}
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("status", REFUSED)
+@pytest.mark.parametrize(
+    ("path", "accepted", "language"),
+    [
+        ("/", "text/html,application/xhtml+xml;q=0.9", "en"),
+        ("/cart?lang=en", "text/html", "id"),
+        ("/", "*/*", None),
+        ("/api/products", "text/html", None),
+    ],
+)
+async def test_what_the_server_refuses_is_a_page_for_people_and_a_problem_for_programs(
+    path: str, accepted: str, language: str | None, status: int, secure: bool
+) -> None:
+    head = (
+        f"GET {path} HTTP/1.1\r\nHost: shop\r\nAccept: {accepted}\r\n"
+        f"Accept-Language: {language or 'en'}\r\n"
+    )
+    app = create_app(settings_for("http://127.0.0.1:1", cookie_secure=secure))
+    async with served(app, http=HttpProtocol) as url, talking(url) as talk:
+        answer = await talk(head.encode() + REFUSED[status] + b"\r\n\r\n")
+    assert answer.status_code == status
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.headers.get_list(name) == [value]
+    assert ("strict-transport-security" in answer.headers) is secure
+    assert "set-cookie" not in answer.headers, "it had not read those that came"
+    trace_id = answer.headers["traceresponse"].split("-")[1]
+    if language is None:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["trace_id"] == trace_id
+        return
+    page = Page(answer)
+    assert page.language == language
+    assert trace_id in page.text
+    remedy = {"en": "Delete those whose names", "id": "Hapus kuki yang namanya"}[language]
+    assert (remedy in page.text) is (status == 431)
