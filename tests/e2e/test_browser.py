@@ -26,7 +26,7 @@ from tests.stack import RunningStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-_FLAGS = (
+FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update"),
 )
@@ -40,7 +40,7 @@ CONFIRMED = {"id": "Dikonfirmasi", "en": "Confirmed"}
 def chromium() -> Iterator[Browser]:
     program = find_program("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
 
