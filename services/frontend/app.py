@@ -23,13 +23,15 @@ from services.frontend.pages import Pages
 from services.frontend.routes import page_routes
 from services.frontend.settings import Settings
 from services.frontend.shop import Shop
+from services.frontend.signing import SessionSecrets
 
 API = "/api"
 
 
 def create_app(settings: Settings) -> TrustBoundary:
     """The whole app, boundary included; nothing is opened before its lifespan starts."""
-    cookies = ShopCookies(settings.session_secrets, settings.cookie_style)
+    secrets = SessionSecrets(settings.session_secrets, settings.reread_session_secrets)
+    cookies = ShopCookies(secrets, settings.cookie_style)
     assets = Assets()
     pages = Pages(settings, assets, cookies)
     app = create_service_app(
@@ -41,7 +43,7 @@ def create_app(settings: Settings) -> TrustBoundary:
         # The gateway describes the API; pages describe themselves.
         openapi_url=None,
     )
-    app.state.shop = Shop(assets, cookies, pages, FormTokens(settings.session_secrets))
+    app.state.shop = Shop(assets, cookies, pages, FormTokens(secrets))
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestGate))
     app.router.redirect_slashes = False

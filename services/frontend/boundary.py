@@ -71,7 +71,7 @@ class TrustBoundary:
     ) -> None:
         self.health = health
         self._app = app
-        self._cookies = cookies
+        self.cookies = cookies
         self._secure = secure
         self._render_refusal = render_refusal
         self._own_headers = _SECURITY_HEADERS | (_HSTS if secure else {})
@@ -80,7 +80,7 @@ class TrustBoundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visitor = self._cookies.guest.find_guest(scope["headers"])
+        visitor = self.cookies.guest.find_guest(scope["headers"])
         sender = find_sender(scope, secure=self._secure)
         own_cookies = self._cookies_for(scope, visitor, sender)
 
@@ -108,11 +108,11 @@ class TrustBoundary:
         if sender is Sender.LINK:
             # Whoever follows a link with a cookie that cannot be read keeps it until they go
             # on from here: no other site takes anything from anybody.
-            unknown = not self._cookies.guest.is_in(scope["headers"])
-            return [self._cookies.guest.write(visitor)] if unknown else []
+            unknown = not self.cookies.guest.is_in(scope["headers"])
+            return [self.cookies.guest.write(visitor)] if unknown else []
         if not visitor.known:
-            return [self._cookies.guest.write(visitor)]
-        return self._cookies.renew(scope["headers"], visitor) if visitor.renew else []
+            return [self.cookies.guest.write(visitor)]
+        return self.cookies.renew(scope["headers"], visitor) if visitor.renew else []
 
     def _mark(self, headers: Headers, own_cookies: list[str], sender: Sender) -> Headers:
         replaced = set(self._own_headers)

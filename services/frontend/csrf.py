@@ -11,7 +11,7 @@ from itsdangerous import BadSignature
 from starlette.types import Scope
 
 from servicekit.problems import Problem
-from services.frontend.signing import create_signer
+from services.frontend.signing import StrictSigner
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class FormTokens:
     over night is still this guest's."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._signer = create_signer(secrets, "form")
+        self._signer = StrictSigner(secrets, "form")
 
     def create_token(self, guest_id: UUID) -> str:
         return self._signer.sign(str(guest_id)).decode().rpartition(".")[2]

@@ -10,7 +10,7 @@ from itsdangerous import BadSignature
 from starlette.types import Scope
 
 from services.frontend.cookie import Cookie, CookieStyle, Headers
-from services.frontend.signing import create_signer
+from services.frontend.signing import SessionSecrets, StrictSigner
 
 SCOPE_KEY = "arloji.guest"
 NAME = "arloji_guest"
@@ -44,8 +44,7 @@ class GuestCookie:
     """Reads and writes the guest's cookie: id, time of signing and signature."""
 
     def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
-        self._signer = create_signer(secrets, "guest")
-        self._newest = create_signer(secrets[:1], "guest")
+        self._secrets, self._signer = secrets, StrictSigner(secrets, "guest")
         self._cookie = Cookie(NAME, style, days=_DAYS)
         plain = Cookie(NAME, CookieStyle(secure=style.secure), days=_DAYS)
         # What was written before names had a suffix (decision 24).
@@ -58,6 +57,13 @@ class GuestCookie:
     def find_guest(self, headers: Headers) -> Guest:
         """The guest that a request belongs to. A new one without a valid cookie, and when two
         guests are named: one of them was planted, and nobody can tell which."""
+        guest = self._find(headers)
+        secrets = self._secrets
+        if not guest.known and isinstance(secrets, SessionSecrets) and self.is_in(headers):
+            return self._find(headers) if secrets.refresh() else guest
+        return guest
+
+    def _find(self, headers: Headers) -> Guest:
         for cookie in (self._cookie, *self._older):
             found = [one for value in cookie.read(headers) if (one := self._read(value))]
             named = {guest_id for guest_id, _ in found}
@@ -74,7 +80,7 @@ class GuestCookie:
 
     def write(self, guest: Guest) -> str:
         """Value of the `Set-Cookie` header."""
-        signed = self._newest.sign(f"{guest.guest_id}.{int(time.time())}")
+        signed = self._signer.sign(f"{guest.guest_id}.{int(time.time())}")
         return self._cookie.write(signed.decode())
 
     def remove(self) -> list[str]:
@@ -98,4 +104,5 @@ class GuestCookie:
         age_seconds = time.time() - int(match[2])
         if age_seconds > MAX_AGE_SECONDS:
             return None
-        return guest_id, age_seconds > RENEW_AFTER_SECONDS or not self._newest.validate(token)
+        is_old = age_seconds > RENEW_AFTER_SECONDS
+        return guest_id, is_old or not self._signer.is_of_the_newest(token)

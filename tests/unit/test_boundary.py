@@ -11,7 +11,7 @@ from services.frontend.boundary import TrustBoundary
 from services.frontend.cookie import CookieStyle
 from services.frontend.cookies import ShopCookies
 from services.frontend.guest import Guest, guest_of
-from services.frontend.signing import create_signer
+from services.frontend.signing import StrictSigner
 
 SECRET = "s" * 40
 COOKIES = ShopCookies((SECRET,), CookieStyle())
@@ -29,7 +29,7 @@ TWO_GUESTS = (b"cookie", pair_of(GUEST) + b"; " + pair_of(OTHER))
 UNREADABLE = (b"cookie", b"arloji_guest=x")
 TO_BE_RENEWED = (
     b"cookie",
-    b"arloji_guest=" + create_signer((SECRET,), "guest").sign(str(GUEST.guest_id)),
+    b"arloji_guest=" + StrictSigner((SECRET,), "guest").sign(str(GUEST.guest_id)),
 )
 LINK = [
     (b"sec-fetch-site", b"cross-site"),

@@ -1,16 +1,19 @@
 """All cookies of the shop: whose they are, what each is signed for, and how they end."""
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from services.frontend.app import create_app
 from services.frontend.cart import Cart
 from services.frontend.cookie import CookieStyle
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
 from services.frontend.guest import Guest
 from services.frontend.language import Language
-from services.frontend.signing import GuestSigner, create_signer
+from services.frontend.settings import Settings
+from services.frontend.signing import GuestSigner, SessionSecrets, StrictSigner
 
 SECRETS = ("n" * 40,)
 GUEST = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c11"), known=True)
@@ -58,7 +61,7 @@ def test_shops_with_other_suffixes_share_no_name() -> None:
 @pytest.mark.parametrize("purpose", sorted(PURPOSES))
 def test_what_is_signed_for_one_purpose_is_worth_nothing_for_another(purpose: str) -> None:
     cookies, guest_id = ShopCookies(SECRETS, CookieStyle()), GUEST.guest_id
-    plain, bound = create_signer(SECRETS, purpose), GuestSigner(SECRETS, purpose)
+    plain, bound = StrictSigner(SECRETS, purpose), GuestSigner(SECRETS, purpose)
     guest = plain.sign(str(guest_id)).decode()
     headers = header_of(
         f"arloji_guest={guest}",
@@ -86,6 +89,42 @@ def test_a_guest_in_use_keeps_all_that_is_signed_however_often_secrets_are_rotat
     assert found.guest_id == GUEST.guest_id
     assert cookies.cart.read(headers, GUEST.guest_id) == CART
     assert cookies.checkout.read(headers, GUEST.guest_id) == CHECKOUT
+
+
+def test_a_replica_from_before_a_rotation_learns_what_a_later_one_signs_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, old, new = tmp_path / "session", "o" * 40, "n" * 40
+    file.write_text(old)
+    monkeypatch.setenv("SESSION_SECRET_FILE", str(file))
+    earlier = create_app(Settings())
+    headers = header_of(*written(ShopCookies((old,), CookieStyle())))
+    file.write_text(f"{new}\n{old}")
+    later = create_app(Settings())
+    again = header_of(*later.cookies.renew(headers, later.cookies.guest.find_guest(headers)))
+    found = earlier.cookies.guest.find_guest(again)
+    assert (found.guest_id, found.known, found.renew) == (GUEST.guest_id, True, False)
+    assert earlier.cookies.cart.read(again, GUEST.guest_id) == CART
+    # And a file that cannot be read for once shuts nobody out.
+    file.unlink()
+    assert not earlier.cookies.guest.find_guest(header_of("arloji_guest=x")).known
+    assert earlier.cookies.guest.find_guest(again).known
+
+
+def test_forged_cookies_do_not_make_it_read_the_secrets_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads = []
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    secrets = SessionSecrets(SECRETS, lambda: reads.append(1) or SECRETS)
+    cookies = ShopCookies(secrets, CookieStyle())
+    for _ in range(100):
+        assert not cookies.guest.find_guest(header_of("arloji_guest=x")).known
+    assert len(reads) == 1
+    cookies.guest.find_guest([])
+    monkeypatch.setattr("time.monotonic", lambda: 1001.5)
+    cookies.guest.find_guest([])
+    assert len(reads) == 1, "nothing came that could be newer"
 
 
 def test_renewing_makes_nothing_that_was_not_there() -> None:

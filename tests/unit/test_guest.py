@@ -13,7 +13,7 @@ from services.frontend.guest import (
     Guest,
     GuestCookie,
 )
-from services.frontend.signing import create_signer
+from services.frontend.signing import StrictSigner
 
 OLD, NEW = "o" * 40, "n" * 40
 PLAIN, SECURE = CookieStyle(), CookieStyle(secure=True)
@@ -21,7 +21,7 @@ COOKIE = GuestCookie((NEW,), PLAIN)
 GUEST = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c11"), known=False)
 OTHER = Guest(UUID("6f1c0c7e-8a43-4f43-9d3b-2f4f2f1b0c12"), known=False)
 # As it was written before times were part of it.
-OLDER_FORM = b"arloji_guest=" + create_signer((NEW,), "guest").sign(str(GUEST.guest_id))
+OLDER_FORM = b"arloji_guest=" + StrictSigner((NEW,), "guest").sign(str(GUEST.guest_id))
 
 
 def pair_of(cookie: GuestCookie, guest: Guest = GUEST) -> bytes:
@@ -126,7 +126,7 @@ def test_what_was_written_before_is_kept_and_written_anew(style: CookieStyle) ->
 
 def test_the_cookie_of_today_counts_before_that_of_an_older_name() -> None:
     cookie = GuestCookie((NEW,), CookieStyle(suffix="_other"))
-    older = b"arloji_guest=" + create_signer((NEW,), "guest").sign(str(OTHER.guest_id))
+    older = b"arloji_guest=" + StrictSigner((NEW,), "guest").sign(str(OTHER.guest_id))
     assert find(cookie, older, pair_of(cookie)) == Guest(GUEST.guest_id, known=True)
 
 
