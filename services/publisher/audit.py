@@ -46,8 +46,8 @@ class AuditLog:
         text = line.model_dump_json()
         try:
             await self._write(text.encode() + b"\n")
-        except OSError as error:
-            logger.error("audit line not written: %s", error, extra={"audit": text})
+        except Exception as error:
+            logger.error("audit line not written: %s", _told(error), extra={"audit": text})
 
     async def check(self) -> str | None:
         """For the health of this process: raise if lines are being lost."""
@@ -67,12 +67,12 @@ class AuditLog:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             lines = b"".join(line for line, _ in batch)
-            failure: OSError | None = None
+            failure: Exception | None = None
             try:
                 await loop.run_in_executor(self._writer, self._file.append, lines)
-            except OSError as error:
+            except Exception as error:  # of any kind: who waits must hear of it
                 failure = error
-            self._failure = None if failure is None else str(failure)
+            self._failure = None if failure is None else _told(failure)
             for _, written in batch:
                 if written.done():
                     continue  # its request was given up
@@ -94,15 +94,21 @@ class AuditLog:
             await self._write(b"")  # nothing, unless half a line has to be ended
             await loop.run_in_executor(self._syncer, self._file.sync)
             self._sync_failure = None
-        except OSError as error:
-            self._sync_failure = str(error)
-            logger.error("the audit cannot be written: %s", error)
+        except Exception as error:
+            # Once, not each second: the health check goes on to say so.
+            if self._sync_failure != _told(error):
+                logger.error("the audit cannot be written: %s", _told(error))
+            self._sync_failure = _told(error)
 
     async def _close(self) -> None:
         await self._look_after_file()
         self._writer.shutdown()
         self._syncer.shutdown()
         self._file.close()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 @asynccontextmanager

@@ -96,6 +96,25 @@ async def test_a_full_disk_is_loud_and_the_log_keeps_the_line(
     assert vars(lost[0])["audit"] == accepted.model_dump_json()
 
 
+@pytest.mark.parametrize("method", ["append", "reopen_if_moved", "sync"])
+async def test_a_fault_of_any_kind_is_loud_and_over_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Neither the writing of lines nor the look after the file may end by it."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with open_audit(tmp_path) as audit, asyncio.timeout(30):
+        with monkeypatch.context() as broken:
+            broken.setattr(AuditFile, method, fail)
+            await audit.append(line(1))
+            await until_failing(audit, True)
+        await audit.append(line(2))
+        await until_failing(audit, False)
+    assert numbers_in(audit_path(tmp_path))[-1] == 2
+
+
 async def test_a_folder_that_becomes_writable_is_used_without_a_new_start(tmp_path: Path) -> None:
     folder = tmp_path / "audit"
     folder.write_text("a file where the folder should be")
