@@ -1,5 +1,7 @@
-"""Migrations and the seed on every database."""
+"""Migrations and the seed on every database, and what repeated work costs."""
 
+import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,15 +10,21 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, event, func, insert, select, text
+from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError
 
 from contracts.orders import MAX_TOTAL_IDR
 from database.catalogue import CATALOGUE
-from database.schema import _config, newest_revision, upgrade
+from database.schema import _config, current_revision, newest_revision, upgrade
 from database.seed import seed
 from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database import create_database_engine, transaction
+from services.consumer.orders import has_row, store_orders
+from services.service_http.orders import find_order, list_orders
+from services.service_http.products import find_product, list_brands, list_products
+from services.service_http.query import ProductQuery
+from tests.integration.consuming import GUEST, make_order
 from tests.servers import MySqlServer
 
 
@@ -86,3 +94,42 @@ def order_row(order_id: str, total_idr: int) -> dict[str, Any]:
         **{"customer_name": "a", "customer_email": "a@b.c", "customer_address": "a"},
         **{"accepted_at": moment, "stored_at": moment},
     }
+
+
+def in_connection(question: Callable[[Connection], object]) -> Callable[[Engine], object]:
+    def ask(engine: Engine) -> object:
+        with engine.connect() as connection:
+            return question(connection)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        in_connection(current_revision),
+        in_connection(lambda connection: find_product(connection, 7)),
+        in_connection(lambda connection: list_products(connection, ProductQuery(q="batik"))),
+        in_connection(list_brands),
+        in_connection(lambda connection: find_order(connection, GUEST, uuid.uuid4())),
+        in_connection(lambda connection: list_orders(connection, GUEST, 10)),
+        lambda engine: has_row(engine, str(uuid.uuid4())),
+        lambda engine: store_orders(engine, [make_order({7: 1}), make_order({3: 2})]),
+    ],
+    ids=["revision", "product", "products", "brands", "order", "orders", "has row", "store"],
+)
+def test_the_same_work_again_compiles_no_statement_anew(
+    engine: Engine, work: Callable[[Engine], object]
+) -> None:
+    """What is compiled is also kept: a service would grow for as long as it runs."""
+    compiled: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_1: Any, _2: Any, statement: str, _3: Any, context: Any, _4: bool) -> None:
+        if context.cache_hit is CacheStats.CACHE_MISS:
+            compiled.append(statement)
+
+    for _ in range(3):
+        before = len(compiled)
+        work(engine)
+    assert compiled[before:] == []
