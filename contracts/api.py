@@ -1,6 +1,18 @@
-"""Examples of what goes in and out of the public API. Tests hold each against its model."""
+"""The paths of the public API, and examples of what goes in and out. Tests hold the paths against
+the gateway's table and each example against its model."""
 
 from typing import Any
+
+API = "/api"
+DESCRIPTION = f"{API}/openapi.json"
+PATHS = (
+    f"{API}/products",
+    f"{API}/products/{{product_id}}",
+    f"{API}/brands",
+    f"{API}/orders",
+    f"{API}/orders/{{order_id}}",
+    DESCRIPTION,
+)
 
 PRODUCT: dict[str, Any] = {
     "product_id": 17,

@@ -11,12 +11,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from contracts.api import DESCRIPTION
 from servicekit.problems import MethodNotAllowed
 from services.api_gw.gateway import Gateway
 from services.api_gw.table import PathTemplate, Route, routes_by_path
 
 # For everybody, and where FastAPI would describe its own routes, of which there are none.
-DESCRIPTION_PATHS = ("/api/openapi.json", "/openapi.json")
+DESCRIPTION_PATHS = (DESCRIPTION, "/openapi.json")
 
 
 class PathRoute(BaseRoute):

@@ -151,8 +151,7 @@ def test_every_hop_has_exactly_one_client_and_one_server_span(
     servers = Counter(span.service for span in spans if span.kind == SERVER)
     assert servers == {"frontend": 1, "api-gw": 1, "publisher": 1}
     names = {span.service: span.name for span in spans if span.kind == SERVER}
-    assert names["api-gw"] == "POST /api/orders"
-    assert names["publisher"] == "POST /api/orders"
+    assert set(names.values()) == {"POST /api/orders"}
 
 
 def test_each_order_has_one_trace_of_its_own(stack: RunningStack, guest: Guest) -> None:
@@ -203,11 +202,15 @@ def test_the_form_of_the_page_leads_through_the_same_hops(
 @pytest.mark.parametrize(
     ("path", "root", "routes"),
     [
-        ("/api/products", "GET /api", {"GET /api/products"}),
-        ("/api/products/{id}", "GET /api", {"GET /api/products/{product_id}"}),
+        ("/api/products", "GET /api/products", {"GET /api/products"}),
+        (
+            "/api/products/{id}",
+            "GET /api/products/{product_id}",
+            {"GET /api/products/{product_id}"},
+        ),
         ("/products/{slug}", "GET /products/{slug}", {"GET /api/products/{product_id}"}),
         ("/", "GET /", {"GET /api/products", "GET /api/brands"}),
-        ("/api/orders", "GET /api", {"GET /api/orders"}),
+        ("/api/orders", "GET /api/orders", {"GET /api/orders"}),
     ],
 )
 def test_a_reading_request_is_one_trace_to_the_database(

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.api import DESCRIPTION
+from contracts.api import PATHS as PUBLIC_PATHS
 from contracts.orders import MAX_PRODUCT_ID
 from servicekit.settings import ServiceSettings
 from services.api_gw.routes import api_routes
@@ -43,6 +45,11 @@ def test_what_is_built_from_any_bytes_is_a_path_of_the_table(path: bytes) -> Non
         parameters = template.parse(b"/api/products/" + path)
         if parameters is not None:
             assert template.parse(route.target(parameters).encode()) == parameters
+
+
+def test_the_public_paths_are_those_of_the_table() -> None:
+    """The frontend names requests by them."""
+    assert set(PUBLIC_PATHS) == {*routes_by_path(), DESCRIPTION}
 
 
 def test_no_two_templates_take_the_same_path() -> None:
