@@ -18,7 +18,7 @@ from local.receiver.queries import find_logs, find_traces, number_parameter, tex
 from local.receiver.records import LogLine
 from local.receiver.store import Store
 from local.receiver.values import text_attributes
-from local.receiver.waterfall import participants_of, rows_of
+from local.receiver.waterfall import participants_of, rows_of, ticks_of
 
 FOLDER = Path(__file__).parent
 TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -96,6 +96,7 @@ class Pages:
             section="traces",
             trace=trace,
             rows=rows_of(trace),
+            ticks=ticks_of(trace),
             participants=participants_of(trace),
             logs=self._store.logs.of_trace(trace_id),
             refresh_seconds=2 if young else 0,

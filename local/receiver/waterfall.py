@@ -1,5 +1,6 @@
 """One trace as a tree with bars drawn to scale."""
 
+import math
 from dataclasses import dataclass
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
@@ -11,6 +12,9 @@ from local.receiver.values import text_attributes
 
 TextAttributes = tuple[tuple[str, str], ...]
 DEEPEST_INDENT = 12
+_MOST_TICKS = 5
+# In percent of the scale: a label further right would be cut off.
+_LAST_TICK = 92.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,16 @@ class Row:
 class Participant:
     service: str
     attributes: TextAttributes
+
+
+def ticks_of(trace: Trace) -> list[tuple[float, float]]:
+    """Place in percent and time in ns of each mark on the scale, at round times."""
+    length = max(1, trace.summary.duration_ns)
+    power = 10 ** max(0, math.floor(math.log10(length / _MOST_TICKS)))
+    step = next(power * n for n in (1, 2, 5, 10) if power * n >= length / _MOST_TICKS)
+    times = (number * step for number in range(_MOST_TICKS + 1))
+    ticks = ((round(100 * time_ns / length, 3), time_ns) for time_ns in times)
+    return [(place, time_ns) for place, time_ns in ticks if place <= _LAST_TICK]
 
 
 def rows_of(trace: Trace) -> list[Row]:

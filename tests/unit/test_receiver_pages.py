@@ -1,8 +1,10 @@
 """The pages: nothing that was sent becomes markup, and each trace is drawn whole."""
 
+import re
 from html.parser import HTMLParser
 
 import httpx
+import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from contracts.telemetry import ORDER_ID
@@ -96,6 +98,24 @@ async def test_the_waterfall_is_a_tree_in_the_order_of_time() -> None:
             ("5", "i0"),
         ]
         assert "parent not here" in (await client.get(f"/traces/{trace_id(1)}")).text
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "labels"),
+    [
+        (119.2, ["0", "50 ms", "100 ms"]),
+        (59.6, ["0", "20 ms", "40 ms"]),
+        (1000, ["0", "200 ms", "400 ms", "600 ms", "800 ms"]),
+        (7300, ["0", "2 s", "4 s", "6 s"]),
+        (0.0123, ["0", "5 µs", "10 µs"]),
+        (0, ["0"]),
+    ],
+)
+async def test_the_scale_is_marked_at_round_times(length_ms: float, labels: list[str]) -> None:
+    async with receiver() as client:
+        await send_spans(client, "shop", span(1, 1, length_ms=length_ms))
+        text = (await client.get(f"/traces/{trace_id(1)}")).text
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", text) == labels
 
 
 async def test_circles_of_parents_are_cut_open() -> None:
