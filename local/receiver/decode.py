@@ -85,10 +85,19 @@ def _span_record(span: Span, origin: Origin) -> SpanRecord | None:
         kind=span.kind,
         started_ns=span.start_time_unix_nano,
         ended_ns=span.end_time_unix_nano,
-        failed=span.status.code == Status.STATUS_CODE_ERROR,
+        failed=span.status.code == Status.STATUS_CODE_ERROR and not _was_refused(span),
         order_id=next(order_ids, "")[:LONGEST_NAME],
         origin=origin,
         raw=span.SerializeToString(),
+    )
+
+
+def _was_refused(span: Span) -> bool:
+    """A hop that asked and was told no (4xx): by the conventions the asking span is an error,
+    the answering one is none. Of a request that its customer got wrong nobody here is to blame."""
+    return span.kind == Span.SPAN_KIND_CLIENT and any(
+        pair.key == "http.response.status_code" and 400 <= pair.value.int_value < 500
+        for pair in span.attributes
     )
 
 

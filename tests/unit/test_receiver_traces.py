@@ -138,6 +138,23 @@ async def test_traces_are_found_by_service_text_order_error_and_length() -> None
         assert await listed(client, min_ms="20") == ["POST /orders"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "found"),
+    [
+        (Span.SPAN_KIND_CLIENT, 422, []),  # an error by convention, of nobody here
+        (Span.SPAN_KIND_CLIENT, 404, []),
+        (Span.SPAN_KIND_CLIENT, 503, ["ask"]),
+        (Span.SPAN_KIND_SERVER, 422, ["ask"]),
+    ],
+)
+async def test_a_refusal_is_no_error(kind: int, status: int, found: list[str]) -> None:
+    attributes = {"http.response.status_code": status}
+    async with receiver() as client:
+        sent = span(1, name="ask", kind=kind, status=FAILED, attributes=attributes)
+        await send_spans(client, "api-gw", sent)
+        assert await listed(client, errors="1") == found
+
+
 async def test_a_summary_says_what_happened() -> None:
     async with receiver() as client:
         await send_spans(client, "consumer", span(1, 2, parent=1, start_ms=30, length_ms=5))
