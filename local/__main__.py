@@ -18,6 +18,7 @@ from local.plan import (
     wants_own_telemetry,
 )
 from local.redis_program import RedisProgram, find_redis
+from local.remains import mend_queue, require_whole_database
 
 
 def main() -> int:
@@ -62,7 +63,10 @@ def start(options: argparse.Namespace) -> int:
     lock = folder.lock(lambda: say("arloji", "waiting for what a killed run left to end"))
     ports.require_free(PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
     redis = None if options.stand_in else find_redis()
+    require_whole_database(folder)
     require_readable_queue(folder, redis)
+    if redis is not None:
+        mend_queue(folder, redis, lambda line: say("queue-redis", line, "bad"))
     introduce(redis)
     last_read, last_write = os.pipe()
     plan = Plan(folder, ports, redis, telemetry, overrides)

@@ -75,8 +75,12 @@ class DataFolder:
     path: Path
 
     @property
+    def database(self) -> Path:
+        return self.path / "arloji.db"
+
+    @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.path / 'arloji.db'}"
+        return f"sqlite:///{self.database}"
 
     @property
     def audit(self) -> Path:

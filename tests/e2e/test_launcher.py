@@ -4,9 +4,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -99,12 +101,56 @@ def test_a_service_that_cannot_start_ends_the_run_with_its_reason(tmp_path: Path
 
 
 def test_a_migration_that_fails_ends_the_run_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "arloji.db").write_bytes(b"this is no database, however long one looks at it" * 9)
+    with closing(sqlite3.connect(tmp_path / "arloji.db")) as connection:
+        connection.execute("CREATE TABLE products (colour TEXT)")
     code, said = launch(tmp_path, free_offset())
     assert code == 1
     assert "database upgrade failed" in said
-    assert "file is not a database" in said
+    assert "table products already exists" in said
     assert processes_of(tmp_path) == []
+
+
+def garbage(data: Path) -> None:
+    (data / "arloji.db").write_bytes(b"this is no database, however long one looks at it" * 9)
+
+
+def torn(data: Path) -> None:
+    with closing(sqlite3.connect(data / "arloji.db")) as connection:
+        connection.execute("CREATE TABLE orders (number INTEGER)")
+        connection.executemany("INSERT INTO orders VALUES (?)", [(n,) for n in range(9999)])
+        connection.commit()
+    os.truncate(data / "arloji.db", 20_000)
+
+
+def emptied(data: Path) -> None:
+    """SQLite would make a new one of it."""
+    (data / "arloji.db").touch()
+    (data / "audit").mkdir()
+    (data / "audit" / "accepted-here.jsonl").write_text("{}\n")
+
+
+def only_its_log(data: Path) -> None:
+    """SQLite would delete it."""
+    (data / "arloji.db-wal").write_bytes(b"rows")
+
+
+def torn_queue(data: Path) -> None:
+    (data / "redis" / "queue").mkdir(parents=True)
+    file = data / "redis" / "queue" / "appendonly.aof"
+    file.write_bytes(bytes(100) + b"*1\r\n$5\r\nMULTI\r\n")
+
+
+@pytest.mark.parametrize("damage", [garbage, torn, emptied, only_its_log, torn_queue])
+def test_a_damaged_file_is_one_clear_sentence_and_left_alone(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*") if file.is_file()}
+    code, said = launch(tmp_path, free_offset())
+    assert code == 1
+    assert said.count("\n") == 1
+    assert 'docs/operations.md, "When a file of the embedded run is damaged"' in said
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_all_that_the_contract_names_is_in_the_data_folder(stack: RunningStack) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import platform
+import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from redis.asyncio import Redis
 from loadtest.processes import free_offset
 from local import redis_program
 from local.child import Child, Household
-from local.layout import PORTS, DataFolder, Ports
+from local.layout import PORTS, DataFolder, Ports, StartRefused
 from local.plan import Plan
 from local.redis_program import RedisProgram, find_redis
+from local.remains import mend_queue
 from tests.servers import find_program
 
 ONLY_LINUX = pytest.mark.skipif(
@@ -142,6 +144,137 @@ async def test_what_the_queue_took_survives_a_kill(tmp_path: Path, program: Redi
         child.kill()
     async with running(tmp_path, program, "queue-redis") as (client, _):
         assert await client.xlen("orders") == 1
+
+
+def torn(damage: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """To the file to which Redis was appending, whichever the layout."""
+
+    def tear(queue: Path) -> None:
+        (file,) = [*queue.glob("appendonlydir/*.incr.aof"), *queue.glob("appendonly.aof")]
+        file.write_bytes(damage(file.read_bytes()))
+
+    return tear
+
+
+def cut_base(queue: Path) -> None:
+    """Of 6.2 the one file begins with it."""
+    (file,) = [*queue.glob("appendonlydir/*.base.rdb"), *queue.glob("appendonly.aof")]
+    file.write_bytes(file.read_bytes()[:60])
+
+
+BEGUN = (
+    b"*1\r\n$5\r\nMULTI\r\n*5\r\n$4\r\nXADD\r\n$6\r\norders\r\n$3\r\n9-1\r\n"
+    b"$5\r\norder\r\n$90\r\nab"
+)
+ZEROES = bytes(4096)
+WHOLE = torn(lambda content: content)
+
+
+async def accept_orders(folder: Path, program: RedisProgram) -> None:
+    """Some before a rewrite, some after it, as the publisher adds them."""
+    async with running(folder, program, "queue-redis") as (client, child):
+        for number in range(6):
+            if number == 3:
+                await client.bgrewriteaof()
+                async with asyncio.timeout(30):
+                    while (await client.info("persistence"))["aof_rewrite_in_progress"]:
+                        await asyncio.sleep(0.02)
+            async with client.pipeline(transaction=True) as pipe:
+                pipe.xadd("orders", {"order": str(number)}).set(f"idem:g:{number}", "f queued")
+                await pipe.execute()
+        child.kill()
+
+
+@pytest.mark.parametrize(
+    "tear",
+    [
+        WHOLE,
+        torn(lambda content: content + ZEROES),
+        torn(lambda content: content + b"\0"),
+        torn(lambda content: content + BEGUN),
+        torn(lambda content: content + BEGUN + ZEROES),
+        torn(lambda content: content + b"*3\r\n$4" + ZEROES),
+    ],
+    ids=["whole", "zeroes", "one zero", "begun", "begun, then zeroes", "a length, then zeroes"],
+)
+async def test_what_a_power_cut_leaves_behind_the_last_order_is_cut_off(
+    tmp_path: Path, program: RedisProgram, tear: Callable[[Path], None]
+) -> None:
+    await accept_orders(tmp_path, program)
+    data, said = DataFolder(tmp_path), list[str]()
+    tear(data.redis("queue"))
+    mend_queue(data, program, said.append)
+    assert len(said) == (tear is not WHOLE)
+    async with running(tmp_path, program, "queue-redis") as (client, _):
+        assert [fields[b"order"] for _, fields in await client.xrange("orders")] == [
+            b"%d" % number for number in range(6)
+        ]
+
+
+@pytest.mark.parametrize(
+    "tear",
+    [
+        torn(lambda content: content[:-90] + ZEROES + content[-90:]),
+        torn(lambda content: content[:-90] + bytes(30) + content[-60:]),
+        # A length that reaches over the end: Redis would start without all that follows.
+        torn(lambda content: re.sub(rb"\$1\r\n4\r\n", b"$999999\r\n4\r\n", content)),
+        torn(lambda content: os.urandom(len(content))),
+        cut_base,
+    ],
+    ids=["zeroes inside", "a hole", "a length", "garbage", "base"],
+)
+async def test_a_queue_that_has_lost_orders_is_refused_in_one_sentence_and_left_alone(
+    tmp_path: Path, program: RedisProgram, tear: Callable[[Path], None]
+) -> None:
+    await accept_orders(tmp_path, program)
+    tear(DataFolder(tmp_path).redis("queue"))
+    assert_refused_and_left_alone(DataFolder(tmp_path), program)
+
+
+def assert_refused_and_left_alone(data: DataFolder, program: RedisProgram) -> None:
+    before = contents_of(data.redis("queue"))
+    with pytest.raises(StartRefused, match=r"docs/operations\.md") as refusal:
+        mend_queue(data, program, pytest.fail)
+    assert "\n" not in str(refusal.value)
+    assert contents_of(data.redis("queue")) == before
+
+
+@pytest.mark.parametrize("lost", ["half of the manifest", "the manifest", "a file that it names"])
+async def test_a_queue_in_several_files_is_refused_without_one_of_them(
+    tmp_path: Path, lost: str
+) -> None:
+    """Without a manifest Redis would start empty."""
+    program = redis_program.probe(Path(find_program("redis-server", "valkey-server")))
+    assert program is not None
+    if program.version < (7, 0):
+        pytest.skip("Redis 6.2 keeps one file")
+    await accept_orders(tmp_path, program)
+    data = DataFolder(tmp_path)
+    (manifest,) = data.redis("queue").glob("appendonlydir/*.manifest")
+    (commands,) = data.redis("queue").glob("appendonlydir/*.incr.aof")
+    if lost == "half of the manifest":
+        os.truncate(manifest, 50)
+    else:
+        (manifest if lost == "the manifest" else commands).unlink()
+    assert_refused_and_left_alone(data, program)
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("left", ["", "file appendonly.aof.1.ba"])
+async def test_a_first_start_that_was_interrupted_is_begun_anew(
+    tmp_path: Path, program: RedisProgram, left: str
+) -> None:
+    async with running(tmp_path, program, "queue-redis") as (_, child):
+        child.kill()
+    data = DataFolder(tmp_path)
+    for manifest in data.redis("queue").glob("appendonlydir/*.manifest"):
+        manifest.write_text(left)
+    mend_queue(data, program, pytest.fail)
+    async with running(tmp_path, program, "queue-redis") as (client, _):
+        assert await client.xadd("orders", {"order": "1"})
 
 
 async def test_the_stand_in_speaks_the_commands_of_the_order_path(tmp_path: Path) -> None:
