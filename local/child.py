@@ -1,8 +1,8 @@
 """One process of the run: started, watched until it is ready, started again whenever it ends."""
 
 import asyncio
+import errno
 import os
-import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.console import printable, say
+from local.endings import describe, wait_out
 from local.layout import ROOT, DataFolder
 
 DEATHS_AT_START = 5
@@ -20,6 +21,8 @@ _LONGEST_PAUSE_SECONDS = 10.0
 # Who lived longer than this had a reason of its own to end, not a broken start.
 _LONG_LIFE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
+# The machine has no process, memory or descriptor left for a new child.
+_SCARCE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _ANSWER_SECONDS = 2.0
 _TAIL_LINES = 15
 
@@ -115,13 +118,22 @@ class Child:
 
     async def keep_running(self) -> int:
         """Until `stop`: returns the last exit code, 0 for none. Raises `ChildFailed` after
-        five ends in a row before it was ready."""
+        five ends in a row before it was ready, those apart for which it could do nothing."""
         unready_ends = quick_ends = 0
         while not self._stop.is_set():
             began = time.monotonic()
-            code, was_ready = await self._run_once()
+            try:
+                code, was_ready = await self._run_once()
+            except OSError as error:
+                if error.errno not in _SCARCE:
+                    raise
+                quick_ends += 1
+                await self._pause(f"not started ({error.strerror})", quick_ends)
+                continue
             if self._stop.is_set():
                 return code
+            if await wait_out(self._household.folder, self.spec.name, code, self._stop):
+                continue
             unready_ends = 0 if was_ready else unready_ends + 1
             quick_ends = 0 if time.monotonic() - began > _LONG_LIFE_SECONDS else quick_ends + 1
             if unready_ends == DEATHS_AT_START:
@@ -131,7 +143,7 @@ class Child:
                     f"({describe(code)})",
                     self._household.folder.log(self.spec.name),
                 )
-            await self._pause(code, quick_ends)
+            await self._pause(f"ended ({describe(code)})", quick_ends)
         return 0
 
     async def _run_once(self) -> tuple[int, bool]:
@@ -155,9 +167,9 @@ class Child:
             await asyncio.sleep(_POLL_SECONDS)
         self.ready.set()
 
-    async def _pause(self, code: int, quick_ends: int) -> None:
+    async def _pause(self, what: str, quick_ends: int) -> None:
         pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** max(0, quick_ends - 1))
-        say(self.spec.name, f"ended ({describe(code)}): starting again in {pause:g} s", "bad")
+        say(self.spec.name, f"{what}: starting again in {pause:g} s", "bad")
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), pause)
 
@@ -173,11 +185,3 @@ class Child:
     def tell(self, order: bytes) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(order)
-
-
-def describe(code: int) -> str:
-    """An exit code as a guard hands it on: 128 and a signal's number if that ended the child."""
-    try:
-        return signal.Signals(code - 128).name
-    except ValueError:
-        return f"exit {code}"

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,30 +26,45 @@ from local.console import Trickle, problem_in, say
 MAX_LOG_BYTES = 5 * 1024 * 1024
 # Far above any sensible line, far below what a runaway child could make us hold.
 _MAX_LINE_BYTES = 64 * 1024
+_TRY_AGAIN_SECONDS = 1.0
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 Child = subprocess.Popen[bytes]
 
 
 class LogFile:
-    """Appends lines; keeps one older file of the same size beside it."""
+    """Appends lines; keeps one older file of the same size beside it. On a full disk lines are
+    lost until there is room: the child, which waits for us to read on, must not stop."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
         self._path, self._max_bytes = path, max_bytes
-        self._file = path.open("ab", buffering=0)
+        self._file: FileIO | None = None
+        self._torn = False
 
     def write(self, line: bytes) -> None:
         try:
-            if self._file.tell() + len(line) > self._max_bytes:
-                self._file.close()
-                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-                self._file = self._path.open("ab", buffering=0)
-            self._file.write(line)
-        except (OSError, ValueError):
-            pass  # a full disk must not stop the child, which waits for us to read on
+            self._append(b"\n" + line if self._torn else line)
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """The next line opens it again."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    def _append(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = FileIO(self._path, "ab")
+        if self._file.tell() + len(data) > self._max_bytes:
+            self._file.close()
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            self._file = FileIO(self._path, "ab")
+        written = self._file.write(data) or 0
+        self._torn = 0 < written < len(data) or (self._torn and not written)
 
 
-def main() -> int:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.guard")
     parser.add_argument("--name", required=True)
     parser.add_argument("--log", type=Path, required=True)
@@ -57,12 +73,18 @@ def main() -> int:
     parser.add_argument("--last", type=int, help="pipe that closes once all others have ended")
     parser.add_argument("--quiet", action="store_true", help="show nothing in the terminal")
     parser.add_argument("command", nargs="+")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse_options()
     child = start(options.command)
     # Only the pipe and the child's own end end a guard.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    write_pid(options.pid, child.pid)
+    ended = threading.Event()
+    writer = threading.Thread(target=keep_pid, args=(options.pid, child.pid, ended), daemon=True)
+    writer.start()
     assert child.stdout is not None
     reader = threading.Thread(
         target=keep_log,
@@ -74,7 +96,10 @@ def main() -> int:
     code = child.wait()
     signal_group(child, signal.SIGKILL)  # whatever it started and left
     reader.join(5)
-    options.pid.unlink(missing_ok=True)
+    ended.set()
+    writer.join(5)
+    with suppress(OSError):
+        options.pid.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
 
 
@@ -94,10 +119,17 @@ def end_with_guard() -> None:
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
 
 
-def write_pid(path: Path, pid: int) -> None:
+def keep_pid(path: Path, pid: int, ended: threading.Event) -> None:
+    """Write the file now, or as soon as there is room on the disk: no reason to end the child."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(f"{pid}\n")
-    new.replace(path)
+    while not ended.is_set():
+        try:
+            new.write_text(f"{pid}\n")
+            new.replace(path)
+        except OSError:
+            ended.wait(_TRY_AGAIN_SECONDS)
+        else:
+            return
 
 
 def keep_log(output: BinaryIO, log: LogFile, name: str, quiet: bool) -> None:

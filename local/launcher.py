@@ -8,8 +8,9 @@ from asyncio import Future, Task
 from collections.abc import Sequence
 from typing import Any
 
-from local.child import Child, ChildFailed, ChildSpec, Household, describe
+from local.child import Child, ChildFailed, ChildSpec, Household
 from local.console import say
+from local.endings import describe, wait_out
 from local.plan import Plan
 
 # A cold start on a busy small machine takes some ten seconds.
@@ -76,33 +77,41 @@ class Launcher:
             self._failure.set_exception(error)
 
     async def _run_to_end(self, spec: ChildSpec) -> None:
-        """Run a command once; if the run is stopped meanwhile, so is the command."""
+        """Run a command until it succeeds once; if the run is stopped meanwhile, so is the
+        command. It fails for good only where there is room on the disk."""
         say(spec.name, spec.command[-1])
+        while code := await self._run_command(spec):
+            if await wait_out(self._household.folder, spec.name, code, asyncio.Event()):
+                continue
+            what = f"{spec.command[-1]} failed ({describe(code)})"
+            raise ChildFailed(spec.name, what, self._household.folder.log(spec.name))
+
+    async def _run_command(self, spec: ChildSpec) -> int:
         process = await self._household.spawn(spec, ends_last=False)
         assert process.stdin is not None
         try:
-            code = await process.wait()
+            return await process.wait()
         finally:
             if process.returncode is None:
                 process.stdin.write(b"t")
                 await process.wait()
-        if code != 0:
-            what = f"{spec.command[-1]} failed ({describe(code)})"
-            raise ChildFailed(spec.name, what, self._household.folder.log(spec.name))
 
     async def _wait_until_ready(self, children: Sequence[Child]) -> None:
         async def announce(child: Child) -> None:
             await child.ready.wait()
             say(child.spec.name, "ready", "good")
 
+        announcing = [asyncio.create_task(announce(child)) for child in children]
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                await asyncio.gather(*(announce(child) for child in children))
-        except TimeoutError:
-            late = next(child for child in children if not child.ready.is_set())
-            what = f"is not ready after {READY_SECONDS:.0f} s ({late.last_answer!r})"
-            log = self._household.folder.log(late.spec.name)
-            raise ChildFailed(late.spec.name, what, log) from None
+            while (await asyncio.wait(announcing, timeout=READY_SECONDS))[1]:
+                if self._household.folder.trouble() is None:
+                    late = next(child for child in children if not child.ready.is_set())
+                    what = f"is not ready after {READY_SECONDS:.0f} s ({late.last_answer!r})"
+                    log = self._household.folder.log(late.spec.name)
+                    raise ChildFailed(late.spec.name, what, log)
+        finally:
+            for task in announcing:
+                task.cancel()
 
     async def _close(self) -> None:
         """Reverse order, one after the other: who asks ends before who answers."""

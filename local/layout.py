@@ -6,7 +6,8 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ PORTS = {
 }
 # How long a new run waits for the children of one whose launcher was killed.
 _REMAINS_SECONDS = 40
+# A disk with less room is as good as full: the first migration alone takes half of it.
+_ROOM_BYTES = 4 * 1024 * 1024
+_SECRET_BYTES = 32
 
 
 class StartRefused(Exception):
@@ -101,41 +105,63 @@ class DataFolder:
 
     def prepare(self) -> None:
         """Make every folder and the secret that is not there yet."""
-        try:
+        with self._refusing():
             for name in ("run", "log", "audit", "redis/queue", "redis/cache"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
-            # Permissions say little (root, read-only mounts, full disks); writing says it.
-            with tempfile.TemporaryFile(dir=self.path / "run") as probe:
-                probe.write(b"probe")
+            self._try_to_write()
             self._create_secret()
+
+    def trouble(self) -> str | None:
+        """Why nothing can be written here now, None if it can."""
+        try:
+            self._try_to_write()
+        except OSError as error:
+            return f"{self.path} cannot be written to ({_reason(error)})"
+        return None
+
+    def _try_to_write(self) -> None:
+        # Permissions say little (root, read-only mounts, full disks, quotas); writing says it.
+        with tempfile.TemporaryFile(dir=self.path / "run", buffering=0) as probe:
+            left = _ROOM_BYTES
+            while left:
+                left -= probe.write(bytes(left))
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StartRefused(
-                f"The data folder {self.path} cannot be written to "
-                f"({(error.strerror or str(error)).lower()}): mend that, or name another one with "
-                "ARLOJI_DATA."
+                f"The data folder {self.path} cannot be written to ({_reason(error)}): mend that, "
+                "or name another one with ARLOJI_DATA."
             ) from None
 
     def _create_secret(self) -> None:
-        if self.session_secret.exists():
+        secret = self.session_secret
+        if secret.exists() and len(secret.read_bytes().strip(b"\0\n")) >= _SECRET_BYTES:
             return
-        # Complete or absent: a run that is interrupted here must not leave half a secret.
-        descriptor, name = tempfile.mkstemp(dir=self.session_secret.parent)  # mode 0600
+        # Complete or absent: a run that is interrupted here must not leave half a secret, nor
+        # may a power cut a moment later. Half of one, from wherever, signs nothing any more.
+        descriptor, name = tempfile.mkstemp(dir=secret.parent)  # mode 0600
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48) + "\n")
-        os.replace(name, self.session_secret)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(name, secret)
 
     def lock(self, say_waiting: Callable[[], None]) -> int:
         """Claim the folder; returns the descriptor that holds the claim until all that inherit
         it have closed it. What a killed run left is waited for, a living one is not."""
-        descriptor = os.open(self.path / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        with self._refusing():
+            descriptor = os.open(self.path / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         deadline, told = time.monotonic() + _REMAINS_SECONDS, False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                owner = os.pread(descriptor, 20, 0).decode().strip()
+                owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip("\0\n ")
                 if _is_running(owner) or time.monotonic() > deadline:
                     raise StartRefused(
                         f"The data folder {self.path} is in use by another run (process "
@@ -146,9 +172,17 @@ class DataFolder:
                     say_waiting()
                     told = True
                 time.sleep(0.1)
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with self._refusing():
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            # Of a machine that lost power: by now the numbers may be somebody else's.
+            for stale in (self.path / "run").glob("*.pid*"):
+                stale.unlink()
         return descriptor
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _is_running(pid: str) -> bool:

@@ -1,12 +1,13 @@
 """Children of the launcher end when they are told to, and when nobody is left to tell them."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,11 @@ from pathlib import Path
 import pytest
 
 from local.child import Child, ChildFailed, ChildSpec, Household, Probe
-from local.layout import DataFolder
+from local.guard import LogFile
+from local.launcher import Launcher
+from local.layout import DataFolder, Ports
+from local.plan import Plan
+from tests.disks import SmallDisk, small_disk
 from tests.servers import free_port
 
 # Ready at once, ends by SIGTERM, and says how it ended.
@@ -73,9 +78,9 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def pid_of(household: Household, name: str = "sleeper") -> int:
+async def pid_of(household: Household, name: str = "sleeper", said: str = "started") -> int:
     path = household.folder.pid(name)
-    await until(lambda: path.exists() and "started" in log_of(household, name))
+    await until(lambda: path.exists() and said in log_of(household, name))
     return int(path.read_text())
 
 
@@ -227,6 +232,115 @@ async def test_five_ends_in_a_row_before_it_was_ready_are_enough(
     assert "sleeper ended 5 times in a row before it was ready (exit 3)" in str(failure.value)
     assert "no such setting" in str(failure.value)
     assert log_of(household).count("no such setting") == 5
+
+
+@pytest.fixture
+def disk(household: Household) -> Iterator[SmallDisk]:
+    """The household's data folder, on a file system of its own."""
+    with small_disk(household.folder.path, 16) as disk:
+        for name in ("run", "log"):
+            (household.folder.path / name).rename(household.folder.path / f"old-{name}")
+            (disk.path / name).mkdir()
+            (household.folder.path / name).symlink_to(disk.path / name)
+        yield disk
+
+
+async def test_ends_on_a_full_disk_do_not_count(
+    household: Household,
+    disk: SmallDisk,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("local.endings._ROOM_POLL_SECONDS", 0.01)
+    disk.fill()
+    never = Probe(free_port(), b"", b"yes")
+    child = Child(sleeper(code="raise SystemExit(3)", probe=never), household)
+    running = asyncio.create_task(child.keep_running())
+    said = ""
+
+    def has_said(text: str) -> bool:
+        nonlocal said
+        said += capfd.readouterr().out
+        return text in said
+
+    await until(lambda: has_said("(no space left on device); starting again once that is over"))
+    disk.free()
+    with pytest.raises(ChildFailed, match="ended 5 times in a row"):
+        await running
+    assert has_said("there is room again: starting")
+    assert said.count("ended (exit 3)") == 1 + 4  # the fifth is the failure
+
+
+async def test_a_child_lives_through_a_full_disk_and_its_files_come_when_there_is_room(
+    household: Household, disk: SmallDisk
+) -> None:
+    code = SLEEPER.replace("time.sleep(60)", "time.sleep(0.01); print('more', flush=True)")
+    disk.fill()
+    guard = await household.spawn(sleeper(code=code), ends_last=False)
+    await until(lambda: guard.returncode is None and is_running_below(guard.pid))
+    disk.free()
+    assert is_alive(await pid_of(household, said="more"))
+    assert guard.stdin is not None
+    guard.stdin.close()
+    assert await guard.wait() == 0
+
+
+def is_running_below(guard: int) -> bool:
+    """Whether the guard has started its child."""
+    return bool(Path(f"/proc/{guard}/task/{guard}/children").read_text())
+
+
+async def test_a_log_goes_on_after_a_disk_too_full_to_turn_it_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LogFile(tmp_path / "a.log", max_bytes=10)
+    log.write(b"first\n")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", failing(errno.ENOSPC))
+        log.write(b"lost\n\n")
+    log.write(b"second\n")
+    log.close()
+    assert (tmp_path / "a.log").read_bytes() == b"second\n"
+
+
+def failing(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+async def test_a_command_that_found_the_disk_full_runs_again(
+    household: Household, disk: SmallDisk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The first migration, for one."""
+    disk.fill()
+    code = f"open({str(disk.path / 'rows')!r}, 'w').write('row' * 9999)"
+    launcher = Launcher(Plan(household.folder, Ports(), None), household, parent=None)
+    running = asyncio.create_task(launcher._run_to_end(sleeper(code=code)))
+    await until(lambda: "no space left on device" in capfd.readouterr().out)
+    disk.free()
+    await running
+    assert (disk.path / "rows").stat().st_size == 3 * 9999
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM])
+async def test_a_machine_too_busy_for_a_new_process_is_waited_out(
+    household: Household,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 0.01)
+    child = Child(sleeper(), household)
+    with monkeypatch.context() as busy:
+        busy.setattr(asyncio, "create_subprocess_exec", failing(number))
+        task = asyncio.create_task(child.keep_running())
+        await until(lambda: f"not started ({os.strerror(number)})" in capfd.readouterr().out)
+    await pid_of(household)
+    child.stop()
+    assert await task == 0
 
 
 async def test_ends_after_it_was_ready_do_not_count(

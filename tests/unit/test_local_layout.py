@@ -47,6 +47,18 @@ def test_the_secret_is_for_its_owner_only_and_stays(tmp_path: Path) -> None:
     assert folder.session_secret.read_text().strip() == secret
 
 
+@pytest.mark.parametrize("left", [b"", b"\n", bytes(65), b"half"])
+def test_a_secret_that_an_interruption_left_unusable_is_made_anew(
+    tmp_path: Path, left: bytes
+) -> None:
+    folder = DataFolder(tmp_path)
+    folder.session_secret.parent.mkdir()
+    folder.session_secret.write_bytes(left)
+    folder.prepare()
+    assert len(folder.session_secret.read_text().strip()) >= 32
+    assert stat.S_IMODE(folder.session_secret.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("place", ["a-file/var", "a-file"])
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "a-file").touch()
@@ -63,6 +75,39 @@ def test_a_folder_in_use_names_who_uses_it(tmp_path: Path) -> None:
         folder.lock(refuse_waiting)
     os.close(held)
     os.close(folder.lock(refuse_waiting))
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe garbage", b"", bytes(20)])
+def test_a_torn_lock_file_is_held_by_somebody_unknown_or_by_nobody(
+    tmp_path: Path, text: bytes
+) -> None:
+    folder = DataFolder(tmp_path)
+    folder.prepare()
+    held = folder.lock(refuse_waiting)
+    os.truncate(held, 0)
+    os.pwrite(held, text, 0)
+    with pytest.raises(StartRefused, match="in use by another run") as refusal:
+        folder.lock(refuse_waiting)
+    assert str(refusal.value).isprintable()
+    os.close(held)
+    os.close(folder.lock(refuse_waiting))
+
+
+def test_a_lock_file_that_cannot_be_opened_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.prepare()
+    (tmp_path / "run" / "lock").mkdir()
+    with pytest.raises(StartRefused, match="is a directory"):
+        folder.lock(refuse_waiting)
+
+
+def test_pids_of_a_machine_that_lost_power_are_forgotten(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.prepare()
+    for name in ("frontend.pid", "consumer.pid.new"):
+        (tmp_path / "run" / name).write_text("1\n")
+    os.close(folder.lock(refuse_waiting))
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["lock"]
 
 
 def test_what_a_killed_run_left_is_waited_for(tmp_path: Path) -> None:
