@@ -19,6 +19,8 @@ from local.plan import (
 )
 from local.redis_program import RedisProgram, find_redis
 from local.remains import mend_queue, require_whole_database
+from servicekit import TAKEN_VARIABLES
+from servicekit.otel import clean_variables
 
 
 def main() -> int:
@@ -58,7 +60,10 @@ def start(options: argparse.Namespace) -> int:
     folder = DataFolder(Path(os.environ.get("ARLOJI_DATA") or "var").absolute())
     ports = Ports.from_text(os.environ.get("ARLOJI_PORT_OFFSET") or "0")
     overrides = [parse_override(text) for text in options.set]
+    telemetry_of_shell()
     telemetry = wants_own_telemetry() and not options.no_telemetry
+    if options.no_telemetry:
+        overrides.append(("all", "OTEL_SDK_DISABLED", "true"))  # whatever the shell exports
     folder.prepare()
     lock = folder.lock(lambda: say("arloji", "waiting for what a killed run left to end"))
     ports.require_free(PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
@@ -73,6 +78,14 @@ def start(options: argparse.Namespace) -> int:
     household = Household(folder, lock, last_read, last_write)
     launcher = Launcher(plan, household, parent=options.end_with_parent)
     return asyncio.run(launcher.run())
+
+
+def telemetry_of_shell() -> None:
+    """Say once, instead of in each service, which variables cannot be honoured."""
+    variables = dict(TAKEN_VARIABLES)
+    if complaints := clean_variables(variables):
+        say("telemetry", "; ".join(complaints), "bad")
+    os.environ |= variables
 
 
 def introduce(redis: RedisProgram | None) -> None:

@@ -26,9 +26,9 @@ class DemoFailed(Exception):
 def main() -> int:
     try:
         options = parse_options()
-        order_id, trace_id = order_as_a_customer(options.shop)
+        order_id, trace = order_as_a_customer(options.shop)
         show_rows(options.database, order_id)
-        show_trace(options.telemetry, trace_id)
+        show_trace(options.telemetry, trace)
     except httpx.TransportError as error:
         url = error.request.url.copy_with(path="/", query=None)
         print(f"No answer from {url}: start the shop with `make run` in another terminal.")
@@ -50,7 +50,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def order_as_a_customer(shop: str) -> tuple[str, str]:
-    """Browse, choose, order, wait for the end; returns the order's id and its trace id."""
+    """Browse, choose, order, wait for the end; returns the order's id and its `traceresponse`."""
     with httpx.Client(base_url=shop, timeout=10) as customer:
         say("opens the shop", customer.get("/"))
         product = choose(customer)
@@ -74,8 +74,7 @@ def order_as_a_customer(shop: str) -> tuple[str, str]:
         order = wait_for_end(customer, accepted["status_url"])
         waited = (time.monotonic() - began) * 1000
         print(f"  order {accepted['order_id']} is {order['status']} after {waited:.0f} ms")
-        # W3C Trace Context level 2: version, trace id, span id, flags.
-        return accepted["order_id"], answer.headers.get("traceresponse", "--").split("-")[1]
+        return accepted["order_id"], answer.headers.get("traceresponse", "---00")
 
 
 def choose(customer: httpx.Client) -> dict[str, Any]:
@@ -134,8 +133,13 @@ def show_rows(database: Path, order_id: str) -> None:
                     print(f"  {f'{table}.{name}':<28} {value}")
 
 
-def show_trace(telemetry: str, trace_id: str) -> None:
+def show_trace(telemetry: str, trace: str) -> None:
     """Spans travel in batches: wait until the consumer's and every parent have arrived."""
+    # W3C Trace Context level 2: version, trace id, span id, flags.
+    _, trace_id, _, flags = trace.split("-")
+    if not int(flags, 16) & 1:
+        print("\n(no trace was recorded: the shop runs with its traces off)")
+        return
     url, deadline = f"{telemetry}/api/traces/{trace_id}", time.monotonic() + PATIENCE_SECONDS
     spans: list[SpanNode] = []
     while not (has_consumer(spans) and is_whole(spans)):
@@ -144,7 +148,11 @@ def show_trace(telemetry: str, trace_id: str) -> None:
                 break
             raise DemoFailed(f"\nThe trace {trace_id} did not arrive at {telemetry}.")
         time.sleep(0.2)
-        answer = httpx.get(url, timeout=10)
+        try:
+            answer = httpx.get(url, timeout=10)
+        except httpx.ConnectError:
+            print(f"\n(nobody answers at {telemetry}: the shop sends trace {trace_id} elsewhere)")
+            return
         spans = spans_of(json_of(answer)) if answer.is_success else []
     print(f"\nIts trace ({telemetry}/traces/{trace_id}):\n{draw(spans)}")
 

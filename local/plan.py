@@ -14,7 +14,15 @@ SERVICES = ("consumer", "publisher", "service-http", "api-gw", "frontend")
 # Names that `--set` knows; `database` stands for the migration and the seed.
 SETTABLE = (*SERVICES, "database", "all")
 
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_SIGNALS = ("TRACES", "METRICS", "LOGS")
+_PREFIXES = tuple(f"{signal}_" for signal in _SIGNALS)
+_OTLP = "OTEL_EXPORTER_OTLP_"
+# Of another collector, should the shell have any: the page of the embedded run needs none.
+_NOT_FOR_OURS = {
+    f"{_OTLP}{signal}{name}": ""
+    for signal in ("", *_PREFIXES)
+    for name in ("HEADERS", "PROTOCOL", "TIMEOUT")
+}
 
 _QUEUE_OPTIONS = (
     # An order is answered with 202 once its entry is fsynced, and never evicted.
@@ -126,8 +134,8 @@ class Plan:
                 "SESSION_SECRET_FILE": str(folder.session_secret),
                 # A browser sends the cookies of one run to the other, too.
                 "COOKIE_SUFFIX": f"_{ports['frontend']}" if ports.offset else "",
-                "TRACE_URL_TEMPLATE": self._page("traces/{trace_id}"),
-                "ORDER_TRACE_URL_TEMPLATE": self._page("orders/{order_id}"),
+                "TRACE_URL_TEMPLATE": self._trace_page("traces/{trace_id}"),
+                "ORDER_TRACE_URL_TEMPLATE": self._trace_page("orders/{order_id}"),
             }
         chosen = {key: value for whom, key, value in self.overrides if whom in (name, "all")}
         return environment | chosen
@@ -136,17 +144,19 @@ class Plan:
         if not self.telemetry:
             return {}
         return {
-            ENDPOINT: self.ports.url("telemetry"),
+            **_NOT_FOR_OURS,
+            f"{_OTLP}ENDPOINT": self.ports.url("telemetry"),
             # Who looks at a trace does not want to wait the usual five seconds for it.
             "OTEL_BSP_SCHEDULE_DELAY": "500",
             "OTEL_BLRP_SCHEDULE_DELAY": "500",
             "OTEL_METRIC_EXPORT_INTERVAL": "5000",
             # A receiver that was killed must not keep the services from ending.
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+            f"{_OTLP}TIMEOUT": "2000",
         }
 
-    def _page(self, path: str) -> str:
-        return f"{self.ports.url('telemetry')}/{path}" if self.telemetry else "off"
+    def _trace_page(self, path: str) -> str:
+        shown = self.telemetry and not _is_off("TRACES", os.environ)
+        return f"{self.ports.url('telemetry')}/{path}" if shown else "off"
 
 
 def http_probe(port: int, path: str) -> Probe:
@@ -167,8 +177,15 @@ def parse_override(text: str) -> tuple[str, str, str]:
 
 
 def wants_own_telemetry(environment: Mapping[str, str] = os.environ) -> bool:
-    """An endpoint in the environment is somebody's choice of another collector."""
-    return not environment.get(ENDPOINT)
+    """An endpoint in the environment is somebody's choice of another collector; or it is their
+    choice that nothing is recorded at all."""
+    elsewhere = any(environment.get(f"{_OTLP}{one}ENDPOINT") for one in ("", *_PREFIXES))
+    disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return not elsewhere and not disabled and not all(_is_off(one, environment) for one in _SIGNALS)
+
+
+def _is_off(signal: str, environment: Mapping[str, str]) -> bool:
+    return environment.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() == "none"
 
 
 def require_readable_queue(folder: DataFolder, redis: RedisProgram | None) -> None:

@@ -17,7 +17,8 @@ from servicekit.health import Health
 from servicekit.logs import configure_logging
 from servicekit.protocol import HttpProtocol
 from servicekit.settings import SecretFileUnreadable, ServiceSettings
-from servicekit.telemetry import Telemetry, configure_telemetry
+from servicekit.telemetry import configure_telemetry
+from servicekit.telemetry_end import Telemetry
 
 logger = logging.getLogger(__name__)
 

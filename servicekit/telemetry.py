@@ -1,17 +1,14 @@
 """All telemetry set-up, and the only file that imports the OpenTelemetry SDK.
 
-Exporters start if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, else nothing leaves the process. Trace
-ids exist either way, so that an error answer and its log line name each other.
+A signal is exported if an endpoint is set for it (`servicekit.otel`), else nothing leaves the
+process. Trace ids exist either way, so that an error answer and its log line name each other.
 """
 
 import logging
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import aiohttp
 import httpx
@@ -46,44 +43,15 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from redis.asyncio import Redis
 
-from servicekit import __version__
+from servicekit import TAKEN_VARIABLES, __version__
+from servicekit.otel import clean_variables, take_choice
 from servicekit.process_metrics import observe_process
 from servicekit.sql_spans import name_spans_by_table
+from servicekit.telemetry_end import Telemetry, say_seldom
 
-ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
-FLUSH_SECONDS = 5.0
 # Stable HTTP and database conventions; the instrumentations still default to the old names.
 _STABILITY_VARIABLE = "OTEL_SEMCONV_STABILITY_OPT_IN"
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
-
-
-@dataclass(frozen=True)
-class Telemetry:
-    """What has to be flushed at the very end."""
-
-    shutdowns: tuple[Callable[[], None], ...] = field(default=())
-
-    def shutdown(self) -> None:
-        """Flush and close every exporter, side by side, for FLUSH_SECONDS at most: alone, each
-        would wait half a minute for a collector that does not answer."""
-        deadline = time.monotonic() + FLUSH_SECONDS
-        threads = [
-            threading.Thread(target=_flush, args=(shutdown,), daemon=True)
-            for shutdown in self.shutdowns
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in threads):
-            logging.getLogger(__name__).warning("telemetry not flushed: no answer in time")
-
-
-def _flush(shutdown: Callable[[], None]) -> None:
-    try:
-        shutdown()
-    except Exception:
-        logging.getLogger(__name__).warning("telemetry not flushed", exc_info=True)
 
 
 def configure_telemetry(
@@ -94,34 +62,55 @@ def configure_telemetry(
     `port` tells this process from others of its host. `extra_span_processors` is for tests that
     look at spans in memory; it records without an exporter too.
     """
-    os.environ.setdefault(_STABILITY_VARIABLE, "http,database")
+    variables = dict(TAKEN_VARIABLES)
+    if complaints := clean_variables(variables):
+        logging.getLogger(__name__).warning("telemetry: %s", "; ".join(complaints))
+    timeouts = take_choice(variables)
+    os.environ |= variables
+    os.environ[_STABILITY_VARIABLE] = "http,database"
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
-    exporting = bool(os.environ.get(ENDPOINT_VARIABLE))
     resource = _describe_process(service_name, port)
     traces = TracerProvider(
         resource=resource,
-        sampler=None if exporting or extra_span_processors else ALWAYS_OFF,
+        sampler=None if "traces" in timeouts or extra_span_processors else ALWAYS_OFF,
         shutdown_on_exit=False,
     )
     for processor in extra_span_processors:
         traces.add_span_processor(processor)
     trace.set_tracer_provider(traces)
-    if not exporting:
-        return Telemetry((traces.shutdown,))
-    traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    telemetry = Telemetry([traces.shutdown])
+    if timeouts:
+        say_seldom()
+    if "traces" in timeouts:
+        span_exporter = telemetry.watch(OTLPSpanExporter(timeout=timeouts["traces"]))
+        traces.add_span_processor(BatchSpanProcessor(span_exporter))
+    if "metrics" in timeouts:
+        metric_exporter = telemetry.watch(OTLPMetricExporter(timeout=timeouts["metrics"]))
+        telemetry.shutdowns.append(_export_metrics(metric_exporter, resource))
+    if "logs" in timeouts:
+        log_exporter = telemetry.watch(OTLPLogExporter(timeout=timeouts["logs"]))
+        telemetry.shutdowns.append(_export_logs(log_exporter, resource))
+    return telemetry
+
+
+def _export_metrics(exporter: OTLPMetricExporter, resource: Resource) -> Callable[[], None]:
     meters = MeterProvider(
         resource=resource,
-        metric_readers=[PeriodicExportingMetricReader(OTLPMetricExporter())],
+        metric_readers=[PeriodicExportingMetricReader(exporter)],
         shutdown_on_exit=False,
     )
     metrics.set_meter_provider(meters)
     observe_process(meters.get_meter("arloji"))
+    return meters.shutdown
+
+
+def _export_logs(exporter: OTLPLogExporter, resource: Resource) -> Callable[[], None]:
     logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
     set_logger_provider(logs)
     _export_log_records(logs)
-    return Telemetry((traces.shutdown, meters.shutdown, logs.shutdown))
+    return logs.shutdown
 
 
 def _describe_process(service_name: str, port: int) -> Resource:

@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from servicekit import TAKEN_VARIABLES
 from servicekit.telemetry import configure_telemetry
 from tests.answers import explain_missing
 
@@ -30,7 +31,7 @@ settings.load_profile("arloji")
 
 _finished = InMemorySpanExporter()
 # Tests must not send anything, whatever the shell that started them exports.
-os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+TAKEN_VARIABLES.clear()
 configure_telemetry("tests", extra_span_processors=(SimpleSpanProcessor(_finished),))
 _measured = InMemoryMetricReader()
 metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on_exit=False))

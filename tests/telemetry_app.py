@@ -1,5 +1,8 @@
 """`python -m tests.telemetry_app`: a service that uses every instrumented library once."""
 
+# First of all, as for every service.
+import servicekit  # noqa: F401  # isort: skip
+
 import asyncio
 import logging
 import sys

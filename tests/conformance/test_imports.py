@@ -27,7 +27,12 @@ MAY_IMPORT = {
 }
 SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.
-READS_ENVIRONMENT = {"servicekit/settings.py", "servicekit/telemetry.py", "servicekit/probes.py"}
+READS_ENVIRONMENT = {
+    "servicekit/__init__.py",
+    "servicekit/settings.py",
+    "servicekit/telemetry.py",
+    "servicekit/probes.py",
+}
 
 
 def source_files(*packages: str) -> list[Path]:

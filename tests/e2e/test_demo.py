@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from local.demo import show_trace
 from local.layout import ROOT
 from tests.e2e.conftest import rows
 from tests.servers import free_port
@@ -68,6 +69,20 @@ def test_without_a_shop_it_says_so_in_one_sentence() -> None:
     assert ended.returncode == 1
     assert ended.stderr == ""
     assert re.fullmatch(r"No answer from \S+: start the shop with `make run` .*\n", ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("00", "(no trace was recorded: the shop runs with its traces off)"),
+        ("01", f"the shop sends trace {'a' * 32} elsewhere)"),
+    ],
+)
+def test_a_shop_without_a_receiver_is_no_failure(
+    flags: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_trace(f"http://127.0.0.1:{free_port()}", f"00-{'a' * 32}-{'b' * 16}-{flags}")
+    assert said in capsys.readouterr().out
 
 
 def test_a_bad_port_offset_is_said_in_one_sentence() -> None:

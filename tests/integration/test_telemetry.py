@@ -293,6 +293,90 @@ def test_without_an_endpoint_nothing_leaves_and_trace_ids_exist(
     assert set(trace_id) != {"0"}
 
 
+# What shells and CI systems carry for other programs, all of it at once.
+OTHERS_TELEMETRY = {
+    "OTEL_PROPAGATORS": "tracecontext,b3,jaeger",
+    "OTEL_PYTHON_CONTEXT": "their_context",
+    "OTEL_PYTHON_TRACER_PROVIDER": "their_provider",
+    "OTEL_PYTHON_METER_PROVIDER": "their_provider",
+    "OTEL_SERVICE_NAME": "theirs",
+    "OTEL_RESOURCE_ATTRIBUTES": "team=shop,broken,,=",
+    "OTEL_TRACES_SAMPLER": "sometimes",
+    "OTEL_BSP_SCHEDULE_DELAY": "soon",
+    "OTEL_BSP_MAX_QUEUE_SIZE": "-1",
+    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "1000000",
+    "OTEL_METRIC_EXPORT_INTERVAL": "abc",
+    "OTEL_METRICS_EXPORTER": "prometheus",
+    "OTEL_LOGS_EXPORTER": "console",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many",
+    "OTEL_METRICS_EXEMPLAR_FILTER": "some",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "their_detector",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "nonsense",
+    "OTEL_EXPORTER_OTLP_HEADERS": "api-key=secret-of-theirs,broken",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "ten",
+}
+
+
+def warnings_in(log: Path) -> list[dict[str, Any]]:
+    """All lines but the ordinary ones; whatever is no JSON, a traceback for one, fails."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line for line in lines if line["level"] != "INFO"]
+
+
+def test_variables_of_other_programs_are_one_line_and_cost_nothing(
+    tmp_path: Path, queue_server: RedisServer
+) -> None:
+    with receiver_process(tmp_path) as receiver:
+        endpoint = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{receiver.url}/v1/traces"}
+        with telemetry_app(tmp_path, queue_server, OTHERS_TELEMETRY | endpoint) as app:
+            answer = httpx.get(f"{app.url}/everything/7")
+            assert app.stop() == 0
+        (line,) = warnings_in(app.log)
+        assert [name for name in OTHERS_TELEMETRY if name not in line["message"]] == []
+        assert "secret-of-theirs" not in app.log.read_text()
+        trace = httpx.get(f"{receiver.url}/api/traces/{answer.json()['trace_id']}").json()
+        (resource,) = [entry["resource"] for entry in trace["resourceSpans"]]
+        assert (
+            attributes_of(resource).items()
+            >= {
+                "service.name": "telemetry-app",
+                "team": "shop",
+            }.items()
+        )
+        held = httpx.get(f"{receiver.url}/api/telemetry").json()
+        assert (held["series"], held["logs"]) == (0, 0)  # the endpoint is for traces
+
+
+@pytest.mark.parametrize(
+    ("environment", "lines"),
+    [
+        ({"OTEL_SDK_DISABLED": "true"}, 0),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, 1),
+        (
+            dict.fromkeys(
+                [f"OTEL_{one}_EXPORTER" for one in ("TRACES", "METRICS", "LOGS")], "none"
+            ),
+            0,
+        ),
+    ],
+    ids=["disabled", "another protocol", "no exporter"],
+)
+def test_where_nothing_is_to_be_sent_nothing_is_and_trace_ids_exist(
+    environment: dict[str, str], lines: int, tmp_path: Path, queue_server: RedisServer
+) -> None:
+    with receiver_process(tmp_path) as receiver:
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
+        with telemetry_app(tmp_path, queue_server, endpoint | environment) as app:
+            problem = httpx.get(f"{app.url}/missing")
+            assert problem.json()["trace_id"] == problem.headers["traceresponse"].split("-")[1]
+            assert str(receiver.port) not in str(httpx.get(f"{app.url}/connected").json())
+            assert app.stop() == 0
+        assert len(warnings_in(app.log)) == lines
+        held = httpx.get(f"{receiver.url}/api/telemetry").json()
+        assert (held["spans"], held["series"], held["logs"]) == (0, 0, 0)
+
+
 def test_with_an_endpoint_the_exporters_do_connect(
     tmp_path: Path, queue_server: RedisServer
 ) -> None:
@@ -320,12 +404,14 @@ def test_a_dead_collector_costs_no_request_and_ends_no_process(
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "OTEL_BLRP_SCHEDULE_DELAY": "100",
             "OTEL_METRIC_EXPORT_INTERVAL": "200",
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "60000",
         }
         with telemetry_app(tmp_path, queue_server, environment) as app:
             for number in range(20):
                 assert httpx.get(f"{app.url}/everything/{number}").status_code == 200
             began = time.monotonic()
             assert app.stop() == 0
-            # Each exporter alone would try for half a minute.
+            # Each exporter alone would try for a minute.
             assert time.monotonic() - began < 20
+            # Each batch of each of them would have its line.
+            assert len(warnings_in(app.log)) <= 5

@@ -52,7 +52,28 @@ def test_without_telemetry_nothing_is_exported_and_no_receiver_starts() -> None:
 
 def test_a_collector_in_the_environment_is_used_instead_of_the_receiver() -> None:
     assert wants_own_telemetry({})
-    assert not wants_own_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"})
+    for signal in ("", "TRACES_", "METRICS_", "LOGS_"):
+        chosen = {f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT": "http://collector:4318"}
+        assert not wants_own_telemetry(chosen)
+
+
+def test_who_wants_nothing_recorded_gets_no_receiver() -> None:
+    traces_off = {"OTEL_TRACES_EXPORTER": "none"}
+    assert wants_own_telemetry(traces_off)
+    others_off = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "None"}
+    assert not wants_own_telemetry(traces_off | others_off)
+    assert not wants_own_telemetry({"OTEL_SDK_DISABLED": "true"})
+
+
+def test_the_receiver_gets_what_it_understands_whatever_the_shell_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = environment_of(PLAN, "api-gw")
+    assert environment["OTEL_EXPORTER_OTLP_PROTOCOL"] == ""
+    assert environment["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] == ""
+    assert environment_of(PLAN, "frontend")["TRACE_URL_TEMPLATE"] != "off"
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    assert environment_of(PLAN, "frontend")["TRACE_URL_TEMPLATE"] == "off"
 
 
 def test_an_override_reaches_its_service_only_or_all() -> None:
