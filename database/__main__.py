@@ -3,7 +3,7 @@ consumer's rights, in the order given, each safe to repeat."""
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +13,7 @@ from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
 from servicekit.database import create_database_engine
-from servicekit.settings import SecretFileUnreadable
+from servicekit.settings import SettingsWrong, read_settings
 
 # A migration may rebuild a table: as long as it takes, up to an hour.
 _STATEMENT_SECONDS = 3600
@@ -28,13 +28,13 @@ _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m database", description=__doc__)
     parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="|".join(_COMMANDS))
-    commands = parser.parse_args().commands
+    commands = parser.parse_args(arguments).commands
     try:
-        settings = DatabaseSettings()
-    except SecretFileUnreadable as error:
+        settings = read_settings(DatabaseSettings)
+    except SettingsWrong as error:
         print(f"not started: {error}", file=sys.stderr)
         return 2
     engine = create_database_engine(

@@ -3,13 +3,13 @@
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import EnvironmentSettings
+from servicekit.settings import DatabaseUrl, EnvironmentSettings, its_database
 
 
 class DatabaseSettings(EnvironmentSettings):
     # The URL holds a password.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    database_url: str = "sqlite:///var/arloji.db"
+    database_url: DatabaseUrl = its_database()
     # SQL that makes the accounts, for `accounts` on MySQL.
     database_accounts: SecretStr = SecretStr("")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import bootstrap, reconcile
 from housekeeping.settings import HousekeepingSettings
+from servicekit.settings import SettingsWrong, read_settings
 
 # Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
 _COMMANDS = {"reconcile": reconcile, "bootstrap": bootstrap}
@@ -27,10 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_arguments(commands.add_parser(name, help=described, description=described))
     options = parser.parse_args(arguments)
     try:
-        code: int = _COMMANDS[options.command].run(options, HousekeepingSettings())
+        code: int = _COMMANDS[options.command].run(options, read_settings(HousekeepingSettings))
     except (RedisError, SQLAlchemyError, OSError, reconcile.NothingToCompare) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         print(f"{options.command} failed: {reason}", file=sys.stderr)
+        return _COULD_NOT
+    except SettingsWrong as error:
+        print(f"{options.command} not started: {error}", file=sys.stderr)
         return _COULD_NOT
     return code
 

@@ -4,13 +4,20 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import EnvironmentSettings
+from servicekit.settings import (
+    DatabaseUrl,
+    EnvironmentSettings,
+    RedisUrl,
+    its_audit,
+    its_database,
+    redis_of,
+)
 
 
 class HousekeepingSettings(EnvironmentSettings):
     # Both URLs hold passwords.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    database_url: str = "sqlite:///var/arloji.db"
-    queue_redis_url: str = "redis://127.0.0.1:8090/0"
-    audit_directory: Path = Path("var/audit")
+    database_url: DatabaseUrl = its_database()
+    queue_redis_url: RedisUrl = redis_of("queue-redis")
+    audit_directory: Path = its_audit()

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 
 from local.guard import end_with_guard
-from local.layout import PORTS, ROOT
+from local.layout import ROOT
+from servicekit.embedded import PORTS
 
 _START_SECONDS = 120
 _STOP_SECONDS = 60

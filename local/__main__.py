@@ -4,12 +4,11 @@ import argparse
 import asyncio
 import os
 import sys
-from pathlib import Path
 
 from local.child import Household
 from local.console import say
 from local.launcher import Launcher
-from local.layout import PORTS, DataFolder, Ports, StartRefused
+from local.layout import DataFolder, StartRefused, require_free
 from local.plan import (
     SETTABLE,
     Plan,
@@ -20,6 +19,7 @@ from local.plan import (
 from local.redis_program import RedisProgram, find_redis
 from local.remains import mend_queue, require_whole_database
 from servicekit import TAKEN_VARIABLES
+from servicekit.embedded import PORTS, NoSuchRun, data_meant, ports_meant
 from servicekit.otel import clean_variables
 
 
@@ -49,7 +49,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return start(options)
-    except StartRefused as refusal:
+    except (StartRefused, NoSuchRun) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before the launcher listens to signals
@@ -57,8 +57,7 @@ def main() -> int:
 
 
 def start(options: argparse.Namespace) -> int:
-    folder = DataFolder(Path(os.environ.get("ARLOJI_DATA") or "var").absolute())
-    ports = Ports.from_text(os.environ.get("ARLOJI_PORT_OFFSET") or "0")
+    folder, ports = DataFolder(data_meant().absolute()), ports_meant()
     overrides = [parse_override(text) for text in options.set]
     telemetry_of_shell()
     telemetry = wants_own_telemetry() and not options.no_telemetry
@@ -66,7 +65,7 @@ def start(options: argparse.Namespace) -> int:
         overrides.append(("all", "OTEL_SDK_DISABLED", "true"))  # whatever the shell exports
     folder.prepare()
     lock = folder.lock(lambda: say("arloji", "waiting for what a killed run left to end"))
-    ports.require_free(PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
+    require_free(ports, PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
     redis = None if options.stand_in else find_redis()
     require_whole_database(folder)
     require_readable_queue(folder, redis)

@@ -2,7 +2,6 @@
 trace that led to it. Needs nothing but HTTP and, for the row, the embedded database file."""
 
 import argparse
-import os
 import sqlite3
 import sys
 import time
@@ -13,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from local.layout import Ports, StartRefused
 from local.trace_tree import SpanNode, draw, is_whole, spans_of
+from servicekit.embedded import NoSuchRun, data_meant, ports_meant
 
 PATIENCE_SECONDS = 30.0
 
@@ -33,15 +32,14 @@ def main() -> int:
         url = error.request.url.copy_with(path="/", query=None)
         print(f"No answer from {url}: start the shop with `make run` in another terminal.")
         return 1
-    except (DemoFailed, StartRefused) as error:
+    except (DemoFailed, NoSuchRun) as error:
         print(error)
         return 1
     return 0
 
 
 def parse_options() -> argparse.Namespace:
-    ports = Ports.from_text(os.environ.get("ARLOJI_PORT_OFFSET") or "0")
-    data = Path(os.environ.get("ARLOJI_DATA") or "var")
+    ports, data = ports_meant(), data_meant()
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--shop", default=ports.url("frontend"), metavar="URL")
     parser.add_argument("--telemetry", default=ports.url("telemetry"), metavar="URL")

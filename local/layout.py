@@ -1,4 +1,4 @@
-"""Where one embedded run keeps its data and on which ports it listens."""
+"""The data folder of one embedded run, and whether its ports can be had."""
 
 import fcntl
 import os
@@ -11,17 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from servicekit.embedded import Ports, audit_folder, database_url
+
 ROOT = Path(__file__).parents[1]
-PORTS = {
-    "frontend": 8080,
-    "api-gw": 8081,
-    "service-http": 8082,
-    "publisher": 8083,
-    "consumer": 8084,
-    "queue-redis": 8090,
-    "cache-redis": 8091,
-    "telemetry": 4318,
-}
 # How long a new run waits for the children of one whose launcher was killed.
 _REMAINS_SECONDS = 40
 # A disk with less room is as good as full: the first migration alone takes half of it.
@@ -33,45 +25,19 @@ class StartRefused(Exception):
     """The run cannot start as asked; the message is one sentence that says what to do."""
 
 
-@dataclass(frozen=True)
-class Ports:
-    """Every port moved by the same offset, so that two runs do not meet."""
-
-    offset: int = 0
-
-    @classmethod
-    def from_text(cls, text: str) -> "Ports":
-        try:
-            offset = int(text)
-        except ValueError:
-            raise StartRefused(f"ARLOJI_PORT_OFFSET must be a number, not {text!r}.") from None
-        highest, lowest = max(PORTS.values()) + offset, min(PORTS.values()) + offset
-        if lowest < 1 or highest > 65535:
-            raise StartRefused(
-                f"ARLOJI_PORT_OFFSET={offset} leads to the ports {lowest} to {highest}, "
-                "which do not all exist; take one between 0 and 57000."
-            )
-        return cls(offset)
-
-    def __getitem__(self, name: str) -> int:
-        return PORTS[name] + self.offset
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self[name]}"
-
-    def require_free(self, names: Iterable[str]) -> None:
-        for name in names:
-            with socket.socket() as probe:
-                # As the servers do: connections of a run that ended a moment ago do not matter.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", self[name]))
-                except OSError as error:
-                    raise StartRefused(
-                        f"Port {self[name]} (for {name}) cannot be used "
-                        f"({(error.strerror or str(error)).lower()}): stop what listens there, or "
-                        f"move every port with ARLOJI_PORT_OFFSET={self.offset + 1000}."
-                    ) from None
+def require_free(ports: Ports, names: Iterable[str]) -> None:
+    for name in names:
+        with socket.socket() as probe:
+            # As the servers do: connections of a run that ended a moment ago do not matter.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", ports[name]))
+            except OSError as error:
+                raise StartRefused(
+                    f"Port {ports[name]} (for {name}) cannot be used "
+                    f"({(error.strerror or str(error)).lower()}): stop what listens there, or "
+                    f"move every port with ARLOJI_PORT_OFFSET={ports.offset + 1000}."
+                ) from None
 
 
 @dataclass(frozen=True)
@@ -84,11 +50,11 @@ class DataFolder:
 
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.database}"
+        return database_url(self.path)
 
     @property
     def audit(self) -> Path:
-        return self.path / "audit"
+        return audit_folder(self.path)
 
     @property
     def session_secret(self) -> Path:

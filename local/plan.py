@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.child import ChildSpec, Probe
-from local.layout import DataFolder, Ports, StartRefused
+from local.layout import DataFolder, StartRefused
 from local.redis_program import RedisProgram
+from servicekit.embedded import Ports
 
 # Each after those that it talks to; they stop the other way round.
 SERVICES = ("consumer", "publisher", "service-http", "api-gw", "frontend")
@@ -119,8 +120,8 @@ class Plan:
             "PYTHONUNBUFFERED": "1",
             "HOST": "127.0.0.1",
             "DATABASE_URL": folder.database_url,
-            "QUEUE_REDIS_URL": f"redis://127.0.0.1:{ports['queue-redis']}/0",
-            "CACHE_REDIS_URL": f"redis://127.0.0.1:{ports['cache-redis']}/0",
+            "QUEUE_REDIS_URL": ports.redis_url("queue-redis"),
+            "CACHE_REDIS_URL": ports.redis_url("cache-redis"),
             "API_GW_URL": ports.url("api-gw"),
             "SERVICE_HTTP_URL": ports.url("service-http"),
             "PUBLISHER_URL": ports.url("publisher"),

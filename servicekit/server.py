@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol, TypeVar, cast
 
 import uvicorn
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 
@@ -16,7 +14,7 @@ from servicekit.draining import CannotListen, DrainingServer
 from servicekit.health import Health
 from servicekit.logs import configure_logging
 from servicekit.protocol import HttpProtocol
-from servicekit.settings import SecretFileUnreadable, ServiceSettings
+from servicekit.settings import ServiceSettings, SettingsWrong, read_settings
 from servicekit.telemetry import configure_telemetry
 from servicekit.telemetry_end import Telemetry
 
@@ -70,17 +68,11 @@ def serve(create_app: Callable[[S], ServedApp], settings_class: type[S]) -> NoRe
 def _read_settings(settings_class: type[S]) -> S:
     """Each wrong one is a line on stderr, with its name and never with its value."""
     try:
-        return settings_class()
-    except ValidationError as error:
-        lines = [
-            f"{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"]
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-    except (SecretFileUnreadable, SettingsError) as error:
-        lines = [str(error)]
-    for line in lines:
-        sys.stderr.write(f"{settings_class.service_name}: {line}\n")
-    sys.exit(SETTINGS_WRONG)
+        return read_settings(settings_class)
+    except SettingsWrong as error:
+        for line in error.lines:
+            sys.stderr.write(f"{settings_class.service_name}: {line}\n")
+        sys.exit(SETTINGS_WRONG)
 
 
 def _create_server(

@@ -2,18 +2,78 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
+
+from servicekit.embedded import NoSuchRun, audit_folder, data_meant, database_url, ports_meant
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _require_database(url: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        known = backend in {"mysql", "mariadb"} or (backend == "sqlite" and not parsed.host)
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise ValueError("must be like sqlite:///path or mysql+pymysql://user:password@host/name")
+    return url
+
+
+def _require_redis(url: str) -> str:
+    from redis.asyncio.connection import parse_url
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise ValueError("must be like redis://host:port/0") from None
+    return url
+
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+/?$")]
+# A wrong one is found at the start, where it can be named, and not at the first connection.
+DatabaseUrl = Annotated[str, AfterValidator(_require_database)]
+RedisUrl = Annotated[str, AfterValidator(_require_redis)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+
+
+# Defaults are those of the embedded run that the shell means.
+def port_of(name: str) -> Any:
+    return Field(default_factory=lambda: ports_meant()[name])
+
+
+def url_of(name: str, path: str = "") -> Any:
+    return Field(default_factory=lambda: ports_meant().url(name) + path)
+
+
+def redis_of(name: str) -> Any:
+    return Field(default_factory=lambda: ports_meant().redis_url(name))
+
+
+def its_database() -> Any:
+    return Field(default_factory=lambda: database_url(data_meant()))
+
+
+def its_audit() -> Any:
+    return Field(default_factory=lambda: audit_folder(data_meant()))
 
 
 class SecretFileSource(PydanticBaseSettingsSource):
@@ -50,6 +110,28 @@ class SecretFileUnreadable(ValueError):
         super().__init__(f"{field_name.upper()}_FILE: cannot read {path}: {why}")
 
 
+class SettingsWrong(Exception):
+    """Something in the environment cannot be what it is; one line for each."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def read_settings(settings_class: type[S]) -> S:
+    """Raises `SettingsWrong`, whose lines tell each wrong one's name and never its value."""
+    try:
+        return settings_class()
+    except ValidationError as error:
+        lines = [
+            f"{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"]
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise SettingsWrong(*lines) from None
+    except (SecretFileUnreadable, SettingsError, NoSuchRun) as error:
+        raise SettingsWrong(str(error)) from None
+
+
 class EnvironmentSettings(BaseSettings):
     """Base of everything that is configured by environment: commands and services alike."""
 
@@ -74,7 +156,7 @@ class ServiceSettings(EnvironmentSettings):
 
     host: str = "127.0.0.1"
     port: Port
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
     # Still accepting after SIGTERM, not ready: long enough for the load balancer to notice.
     drain_seconds: Seconds = 0
     # After that, what is in flight may take this long.

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from loadtest.processes import free_offset
-from local.layout import PORTS, ROOT
+from local.layout import ROOT
+from servicekit.embedded import PORTS
 
 _START_SECONDS = 90
 _STOP_SECONDS = 60

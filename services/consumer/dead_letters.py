@@ -8,13 +8,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.orders import DeadLetterReason
 from contracts.queue import FIELD_REASON
 from servicekit.redis import create_redis
+from servicekit.settings import SettingsWrong, read_settings
 from services.consumer.letters import DeadLetter, DeadLetters
 from services.consumer.messages import STREAM
 from services.consumer.settings import StoreSettings
@@ -145,15 +145,16 @@ def _dropping(letters: DeadLetters) -> Act:
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse_arguments(arguments)
     try:
-        return asyncio.run(run(chosen, StoreSettings()))
+        return asyncio.run(run(chosen, read_settings(StoreSettings)))
     except (RedisError, OSError) as error:
         print(f"the queue cannot be asked: {error}", file=sys.stderr)
     except DatabaseUnavailable as error:
         print(f"the database cannot be asked: {error}; nothing was dropped", file=sys.stderr)
     except SQLAlchemyError as error:
         print(f"the order cannot be rejected: {describe(error)}", file=sys.stderr)
-    except ValidationError as error:
-        print(f"the settings are not valid: {error}", file=sys.stderr)
+    except SettingsWrong as error:
+        print(f"not started: {error}", file=sys.stderr)
+        return 2
     return 1
 
 

@@ -4,19 +4,28 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from servicekit.settings import EnvironmentSettings, Port, ServiceSettings
+from servicekit.settings import (
+    DatabaseUrl,
+    EnvironmentSettings,
+    Port,
+    RedisUrl,
+    ServiceSettings,
+    its_database,
+    port_of,
+    redis_of,
+)
 
 
 class StoreSettings(EnvironmentSettings):
-    queue_redis_url: str = "redis://127.0.0.1:8090/0"
-    database_url: str = "sqlite:///var/arloji.db"
+    queue_redis_url: RedisUrl = redis_of("queue-redis")
+    database_url: DatabaseUrl = its_database()
 
 
 class Settings(ServiceSettings, StoreSettings):
     service_name: ClassVar[str] = "consumer"
 
-    port: Port = 8084
-    cache_redis_url: str = "redis://127.0.0.1:8091/0"
+    port: Port = port_of("consumer")
+    cache_redis_url: RedisUrl = redis_of("cache-redis")
     # How long a consumer may be silent before others take over what it was given. Far longer
     # than a transaction may take: an overlap is harmless, but for nothing.
     claim_idle_seconds: Annotated[float, Field(gt=0)] = 30

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import Port, ServiceSettings
+from servicekit.settings import HttpUrl, Port, ServiceSettings, port_of, url_of
 from services.frontend.cookie import CookieStyle
 
 MIN_SECRET_LENGTH = 32
@@ -18,9 +18,9 @@ class Settings(ServiceSettings):
 
     service_name: ClassVar[str] = "frontend"
 
-    port: Port = 8080
+    port: Port = port_of("frontend")
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 6
-    api_gw_url: str = "http://127.0.0.1:8081"
+    api_gw_url: HttpUrl = url_of("api-gw")
     # One secret per line: the first signs, all of them verify. There is no default.
     session_secret: SecretStr
     # True behind TLS: cookies are then `Secure` with the `__Host-` prefix, forms must come from
@@ -30,8 +30,8 @@ class Settings(ServiceSettings):
     # shops would replace each other's.
     cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
     # Where a person finds the trace of an error or of an order; `off` shows no link.
-    trace_url_template: str = "http://127.0.0.1:4318/traces/{trace_id}"
-    order_trace_url_template: str = "http://127.0.0.1:4318/orders/{order_id}"
+    trace_url_template: str = url_of("telemetry", "/traces/{trace_id}")
+    order_trace_url_template: str = url_of("telemetry", "/orders/{order_id}")
 
     @field_validator("trace_url_template", "order_trace_url_template")
     @classmethod

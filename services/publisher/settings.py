@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import Port, ServiceSettings
+from servicekit.settings import Port, RedisUrl, ServiceSettings, its_audit, port_of, redis_of
 
 
 class Settings(ServiceSettings):
@@ -15,11 +15,11 @@ class Settings(ServiceSettings):
 
     service_name: ClassVar[str] = "publisher"
 
-    port: Port = 8083
-    queue_redis_url: str = "redis://127.0.0.1:8090/0"
+    port: Port = port_of("publisher")
+    queue_redis_url: RedisUrl = redis_of("queue-redis")
     # Shorter than the request's own limit, so that a silent queue is a 503 and not a 504.
     queue_timeout_seconds: Annotated[float, Field(gt=0)] = 2
-    audit_directory: Path = Path("var/audit")
+    audit_directory: Path = its_audit()
     # As long as this, another body under a used key is refused here; later, by the consumer.
     idempotency_seconds: Annotated[int, Field(ge=1)] = 3600
     # Beyond any of these, orders are refused instead of queued; docs/queue-memory.md has the sum.

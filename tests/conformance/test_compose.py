@@ -12,6 +12,7 @@ from database.settings import DatabaseSettings
 from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from housekeeping.credentials import READERS
 from local.plan import SERVICES
+from servicekit.embedded import PORTS
 from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 
@@ -63,12 +64,10 @@ def test_every_service_is_there_and_runs_its_own_command() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_ports_are_those_of_the_settings(service: str) -> None:
     """The probe of the image reads PORT, so each has to say it."""
-    fields = settings_of(service).model_fields
-    assert environment(service)["PORT"] == str(fields["port"].default)
-    ports = {name: settings_of(name).model_fields["port"].default for name in SERVICES}
+    assert environment(service)["PORT"] == str(PORTS[service])
     for value in environment(service).values():
         for host, port in re.findall(r"http://([a-z-]+):(\d+)$", str(value)):
-            assert ports.get(host, int(port)) == int(port), value
+            assert PORTS.get(host, int(port)) == int(port), value
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -29,9 +29,7 @@ SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.
 READS_ENVIRONMENT = {
     "servicekit/__init__.py",
-    "servicekit/settings.py",
-    "servicekit/telemetry.py",
-    "servicekit/probes.py",
+    *(f"servicekit/{name}.py" for name in ("embedded", "probes", "settings", "telemetry")),
 }
 
 

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from local.layout import PORTS, ROOT, DataFolder, Ports
+from database.settings import DatabaseSettings
+from housekeeping.settings import HousekeepingSettings
+from local.layout import ROOT, DataFolder
 from local.plan import SERVICES, Plan
 from local.redis_program import RedisProgram
-from servicekit.settings import ServiceSettings
+from servicekit.embedded import PORTS, Ports
+from servicekit.settings import ServiceSettings, SettingsWrong, read_settings
+from services.consumer.settings import StoreSettings
 
-# At offset 0 in ./var, so that what the plan says must be what the settings default to.
 PLAN = Plan(DataFolder(Path("var")), Ports(0), RedisProgram(Path("redis-server"), (7, 0)))
+ELSEWHERE = replace(PLAN, folder=DataFolder(Path("/else?where/50%")), ports=Ports(1000))
+COMMANDS = (DatabaseSettings, HousekeepingSettings, StoreSettings)
 # What a default cannot know: a secret of this machine.
 WITHOUT_DEFAULT = {"SESSION_SECRET_FILE"}
 
@@ -30,20 +35,40 @@ def test_every_service_is_started() -> None:
     assert {name.replace("-", "_") for name in SERVICES} == folders
 
 
+@pytest.mark.parametrize("plan", [PLAN, ELSEWHERE], ids=["usual", "elsewhere"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_settings_default_to_the_embedded_run(service: str) -> None:
-    settings = settings_of(service)
-    assert settings.service_name == service
-    (spec,) = [spec for spec in PLAN.services() if spec.name == service]
-    defaults: dict[str, Any] = {
-        name.upper(): field.default for name, field in settings.model_fields.items()
-    }
-    said = {
-        name: (value, str(defaults[name]))
-        for name, value in spec.environment.items()
-        if name in defaults
-    }
-    assert {name: given for name, (given, default) in said.items() if given != default} == {}
+def test_the_settings_default_to_the_run_that_the_shell_means(
+    service: str, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the service, and of commands that work on the same stores."""
+    monkeypatch.setenv("ARLOJI_DATA", str(plan.folder.path))
+    monkeypatch.setenv("ARLOJI_PORT_OFFSET", str(plan.ports.offset))
+    (spec,) = [spec for spec in plan.services() if spec.name == service]
+    for settings in (settings_of(service), *COMMANDS):
+        defaults: dict[str, Any] = {
+            name.upper(): field.get_default(call_default_factory=True)
+            for name, field in settings.model_fields.items()
+        }
+        said = {
+            name: (value, str(defaults[name]))
+            for name, value in spec.environment.items()
+            if name in defaults
+        }
+        assert {name: given for name, (given, default) in said.items() if given != default} == {}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_bears_its_own_name(service: str) -> None:
+    assert settings_of(service).service_name == service
+
+
+def test_a_run_that_cannot_be_is_a_wrong_setting_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ARLOJI_PORT_OFFSET", "many")
+    with pytest.raises(SettingsWrong) as wrong:
+        read_settings(HousekeepingSettings)
+    assert wrong.value.lines == ("ARLOJI_PORT_OFFSET must be a number, not 'many'.",)
 
 
 def test_the_plan_gives_no_service_a_name_that_none_reads() -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.processes import free_offset
-from local.layout import PORTS, ROOT
+from local.layout import ROOT
 from local.redis_program import find_redis
+from servicekit.embedded import PORTS
 from tests.e2e.conftest import Guest, eventually
 from tests.stack import RunningStack, processes_of
 

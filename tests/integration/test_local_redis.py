@@ -16,10 +16,11 @@ from redis.asyncio import Redis
 from loadtest.processes import free_offset
 from local import redis_program
 from local.child import Child, Household
-from local.layout import PORTS, DataFolder, Ports, StartRefused
+from local.layout import DataFolder, StartRefused
 from local.plan import Plan
 from local.redis_program import RedisProgram, find_redis
 from local.remains import mend_queue
+from servicekit.embedded import PORTS, Ports
 from tests.servers import find_program
 
 ONLY_LINUX = pytest.mark.skipif(

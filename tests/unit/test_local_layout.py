@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local.layout import PORTS, DataFolder, Ports, StartRefused
+from local.layout import DataFolder, StartRefused, require_free
+from servicekit.embedded import PORTS, NoSuchRun, Ports
 
 
 def refuse_waiting() -> None:
@@ -20,7 +21,7 @@ def test_every_port_moves_by_the_offset() -> None:
 
 @pytest.mark.parametrize("text", ["x", "1.5", "", "57445", "-4318"])
 def test_an_offset_that_leads_nowhere_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(StartRefused, match="ARLOJI_PORT_OFFSET") as refusal:
+    with pytest.raises(NoSuchRun, match="ARLOJI_PORT_OFFSET") as refusal:
         Ports.from_text(text)
     assert "\n" not in str(refusal.value)
 
@@ -31,7 +32,7 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
         taken.listen()
         offset = taken.getsockname()[1] - PORTS["api-gw"]
         with pytest.raises(StartRefused) as refusal:
-            Ports(offset).require_free(["api-gw"])
+            require_free(Ports(offset), ["api-gw"])
     assert f"Port {PORTS['api-gw'] + offset} (for api-gw)" in str(refusal.value)
     assert "ARLOJI_PORT_OFFSET=" in str(refusal.value)
 

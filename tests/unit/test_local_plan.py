@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from local.layout import DataFolder, Ports, StartRefused
+from local.layout import DataFolder, StartRefused
 from local.plan import SERVICES, Plan, parse_override, require_readable_queue, wants_own_telemetry
 from local.redis_program import RedisProgram
+from servicekit.embedded import Ports
 
 REDIS = RedisProgram(Path("/usr/bin/redis-server"), (7, 0))
 
