@@ -16,6 +16,8 @@ from local.endings import describe, wait_out
 from local.layout import ROOT, DataFolder
 
 DEATHS_AT_START = 5
+# `servicekit.server.SETTINGS_WRONG`: what is wrong will be wrong the next time too.
+_SETTINGS_WRONG = 2
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 # Who lived longer than this had a reason of its own to end, not a broken start.
@@ -118,7 +120,8 @@ class Child:
 
     async def keep_running(self) -> int:
         """Until `stop`: returns the last exit code, 0 for none. Raises `ChildFailed` after
-        five ends in a row before it was ready, those apart for which it could do nothing."""
+        five ends in a row before it was ready, those apart for which it could do nothing, and
+        at once if its settings are wrong."""
         unready_ends = quick_ends = 0
         while not self._stop.is_set():
             began = time.monotonic()
@@ -132,19 +135,21 @@ class Child:
                 continue
             if self._stop.is_set():
                 return code
+            if code == _SETTINGS_WRONG:
+                raise self._failed("cannot run with its settings")
             if await wait_out(self._household.folder, self.spec.name, code, self._stop):
                 continue
             unready_ends = 0 if was_ready else unready_ends + 1
             quick_ends = 0 if time.monotonic() - began > _LONG_LIFE_SECONDS else quick_ends + 1
             if unready_ends == DEATHS_AT_START:
-                raise ChildFailed(
-                    self.spec.name,
-                    f"ended {DEATHS_AT_START} times in a row before it was ready "
-                    f"({describe(code)})",
-                    self._household.folder.log(self.spec.name),
+                raise self._failed(
+                    f"ended {DEATHS_AT_START} times in a row before it was ready ({describe(code)})"
                 )
             await self._pause(f"ended ({describe(code)})", quick_ends)
         return 0
+
+    def _failed(self, what: str) -> ChildFailed:
+        return ChildFailed(self.spec.name, what, self._household.folder.log(self.spec.name))
 
     async def _run_once(self) -> tuple[int, bool]:
         self._process = process = await self._household.spawn(self.spec, ends_last=self._ends_last)
