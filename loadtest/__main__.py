@@ -18,6 +18,7 @@ from loadtest.bench import Load, Rates, Result, compare, opened_pairs, spread_of
 from loadtest.cores import pin, two_cores
 from loadtest.generator import LoadFailed
 from loadtest.processes import StartFailed
+from servicekit.signals import heeded
 
 PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
@@ -29,7 +30,8 @@ UNITS: dict[str, Callable[[Rates], float | None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in heeded(signal.SIGTERM):
+        signal.signal(number, _interrupt)
     began = time.monotonic()
 
     def progress(text: str) -> None:

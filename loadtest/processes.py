@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from local.guard import end_with_guard
+from local.guard import enter_child
 from local.layout import ROOT
 from servicekit.embedded import PORTS
 
@@ -22,8 +22,6 @@ _STOP_SECONDS = 60
 _TRIES = 5
 # Below the ports that systems give to outgoing connections.
 _OFFSETS = range(1000, 24_000, 20)
-# Also if the benchmark is killed while a child is still starting.
-_END_WITH_US = end_with_guard if sys.platform == "linux" else None
 # What the shell exports must not change what is measured.
 _CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
 
@@ -50,7 +48,8 @@ def module(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=_END_WITH_US,
+            # Also if the benchmark is killed while a child is still starting.
+            preexec_fn=enter_child,
         )
     try:
         _wait(process, log, lambda: _answers(ready_url))
@@ -90,7 +89,7 @@ def shop(folder: Path, *options: str) -> Iterator[Shop]:
             if "cannot be used" not in str(failure) or attempt == _TRIES:
                 raise
         finally:
-            _stop(process, signal.SIGINT)
+            _stop(process, signal.SIGTERM)
 
 
 def _start_shop(

@@ -27,6 +27,7 @@ MAX_LOG_BYTES = 5 * 1024 * 1024
 # Far above any sensible line, far below what a runaway child could make us hold.
 _MAX_LINE_BYTES = 64 * 1024
 _TRY_AGAIN_SECONDS = 1.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 Child = subprocess.Popen[bytes]
@@ -80,7 +81,7 @@ def main() -> int:
     options = parse_options()
     child = start(options.command)
     # Only the pipe and the child's own end end a guard.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     ended = threading.Event()
     writer = threading.Thread(target=keep_pid, args=(options.pid, child.pid, ended), daemon=True)
@@ -110,13 +111,17 @@ def start(command: Sequence[str]) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=end_with_guard if sys.platform == "linux" else None,
+        preexec_fn=enter_child,
     )
 
 
-def end_with_guard() -> None:
-    """In the child: if even the guard is killed, the kernel sends SIGTERM."""
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
+def enter_child() -> None:
+    """In the child: it ends by the signals that we send, whatever the launcher was told to
+    ignore; and on Linux, if even the guard is killed, the kernel sends SIGTERM."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
 
 
 def keep_pid(path: Path, pid: int, ended: threading.Event) -> None:

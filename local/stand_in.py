@@ -9,6 +9,8 @@ from typing import Any
 from fakeredis import TcpFakeServer
 from redis.exceptions import ResponseError
 
+from servicekit.signals import heeded
+
 
 class StandIn(TcpFakeServer):
     """fakeredis behind a port; an error is an answer like any other, as it is for Redis.
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     server = StandIn(parser.parse_args().port)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded(signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stop.wait()

@@ -16,6 +16,7 @@ import uvicorn
 from servicekit.health import Health
 from servicekit.lifespan import Lifespan
 from servicekit.protocol import HttpProtocol
+from servicekit.signals import heeded
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class DrainingServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """For good: a late signal must not break off the flush of telemetry."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in heeded(signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.handle_exit)
         yield
 

@@ -38,8 +38,10 @@ metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on
 
 
 def pytest_configure() -> None:
-    """A run that is terminated ends as by Ctrl-C: fixtures stop the servers that they started."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """A run that is terminated ends as by Ctrl-C: fixtures stop the servers that they started.
+    Ctrl-C is not ignored, also in a shell's background: what tests start would inherit that."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     explain_missing()
 
 

@@ -102,11 +102,16 @@ class SampleProcess:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *ignored: signal.Signals) -> None:
         command = [sys.executable, "-W", "error", "-m", "tests.sample_service"]
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=output, stderr=errors
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=errors,
+                preexec_fn=lambda: [signal.signal(one, signal.SIG_IGN) for one in ignored],
             )
 
     def connect(self) -> Client:
@@ -147,10 +152,13 @@ class SampleProcess:
 
 
 @contextmanager
-def sample_process(folder: Path, **settings: object) -> Iterator[SampleProcess]:
-    """It takes connections from the start of the block on; at its end it is gone."""
+def sample_process(
+    folder: Path, *ignored: signal.Signals, **settings: object
+) -> Iterator[SampleProcess]:
+    """It takes connections from the start of the block on; at its end it is gone. Its starter
+    ignores some signals."""
     sample = SampleProcess(folder, **settings)
-    sample.start()
+    sample.start(*ignored)
     assert sample.process is not None
     try:
         sample.until_logged("started")

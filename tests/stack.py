@@ -32,8 +32,9 @@ class RunningStack:
         options: Sequence[str] = (),
         *,
         environment: Mapping[str, str] | None = None,
+        ignoring: Sequence[signal.Signals] = (),
     ) -> None:
-        self.data, self._options = data, list(options)
+        self.data, self._options, self._ignoring = data, list(options), ignoring
         self._extra = dict(environment or {})
         self._output = data.with_name(f"{data.name}.output")
         self._launcher: subprocess.Popen[bytes] | None = None
@@ -105,7 +106,18 @@ class RunningStack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=self._ignore if self._ignoring else None,
             )
+
+    def _ignore(self) -> None:
+        """In the launcher, before it begins: as `nohup` and shells do."""
+        for number in self._ignoring:
+            signal.signal(number, signal.SIG_IGN)
+
+    def send(self, number: signal.Signals) -> None:
+        """To the launcher, and to nobody else."""
+        assert self._launcher is not None
+        self._launcher.send_signal(number)
 
     def wait_for_line(self, text: str) -> bool:
         """True once the launcher says it, False if it ends without."""
@@ -131,8 +143,7 @@ class RunningStack:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """As Ctrl-C does; returns the launcher's exit code."""
-        assert self._launcher is not None
-        self._launcher.send_signal(number)
+        self.send(number)
         return self.wait()
 
     def wait(self) -> int:

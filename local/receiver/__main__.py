@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 import uvicorn
 
 from local.receiver.app import create_app
+from servicekit.signals import heeded
 
 
 class ReceiverServer(uvicorn.Server):
@@ -18,7 +19,7 @@ class ReceiverServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heeded(signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 

@@ -1,7 +1,6 @@
 """`python -m local` as its user meets it: what it refuses, what it repairs, what it leaves."""
 
 import os
-import re
 import signal
 import socket
 import sqlite3
@@ -200,6 +199,29 @@ def test_a_second_ctrl_c_hurries(tmp_path_factory: pytest.TempPathFactory) -> No
         assert stack.wait_for_line("stopping")
         assert stack.stop() != 0
         assert processes_of(stack.data) == []
+
+
+@pytest.mark.parametrize(
+    ("ignored", "heeded"),
+    [
+        ((signal.SIGHUP, signal.SIGINT), signal.SIGTERM),  # nohup make run &
+        ((signal.SIGHUP, signal.SIGTERM), signal.SIGINT),
+    ],
+)
+def test_what_its_starter_ignores_ends_neither_launcher_nor_shop(
+    tmp_path_factory: pytest.TempPathFactory,
+    ignored: tuple[signal.Signals, ...],
+    heeded: signal.Signals,
+) -> None:
+    data = tmp_path_factory.mktemp("ignoring")
+    with RunningStack(data, ["--no-telemetry"], ignoring=ignored) as stack:
+        for number in ignored:
+            stack.send(number)
+        order_one(stack)
+        assert "stopping" not in stack.output()
+        # The services still end in their own time.
+        assert stack.stop(heeded) == 0
+        assert processes_of(data) == []
 
 
 # Later moments: test_faults.py

@@ -62,6 +62,14 @@ def test_a_stop_finishes_the_request_under_way_and_flushes_telemetry_last(
     assert "stopped" in [line["body"] for line in _fetch(f"{receiver_url}/api/logs")["logs"]]
 
 
+def test_a_signal_that_its_starter_ignores_does_not_stop_it(tmp_path: Path) -> None:
+    with sample_process(tmp_path, signal.SIGINT) as sample:
+        sample.send(signal.SIGINT)
+        assert sample.ask("/readyz").status == 200
+        sample.send(signal.SIGTERM)
+        assert sample.exit_code() == 0
+
+
 def test_what_is_there_after_the_start_is_not_collected_again(tmp_path: Path) -> None:
     with sample_process(tmp_path) as sample:
         assert sample.ask("/echo").json["frozen_objects"] > 10_000
