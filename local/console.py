@@ -1,6 +1,9 @@
 """Lines in the terminal, each named after the part of the shop that it is about."""
 
+import codecs
+import io
 import json
+import locale
 import os
 import sys
 import time
@@ -12,6 +15,39 @@ _SHOWN_LEVELS = frozenset({"WARNING", "ERROR", "CRITICAL"})
 _STACK = (" ", "Traceback (")
 _MAX_LENGTH = 400
 
+_LOOKALIKES = {
+    **dict.fromkeys("│├", "|"),
+    **dict.fromkeys("“”", '"'),
+    **{"└": "`", "─": "-", "→": "->", "…": "..."},
+}
+
+
+def _imitate(error: UnicodeError) -> tuple[str, int]:
+    """For a terminal that does not have a character."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(_LOOKALIKES.get(char, "?") for char in lost), error.end
+
+
+codecs.register_error("imitate", _imitate)
+
+
+def terminal_encoding() -> str:
+    """As the locale says. PYTHONIOENCODING and Python's UTF-8 mode are not about the terminal."""
+    name = locale.getencoding()
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "ascii"
+
+
+def settle_terminal() -> None:
+    """Let nothing that this program prints be an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=terminal_encoding(), errors="imitate")
+
 
 def say(name: str, text: str, style: str = "") -> None:
     """Print one line, in one write: guards and launcher share the terminal."""
@@ -20,7 +56,7 @@ def say(name: str, text: str, style: str = "") -> None:
     if coloured:
         line = f"{_STYLES[style]}{line}{_RESET}"
     with suppress(OSError):  # the terminal is gone; what must be known is in the log files
-        os.write(sys.stdout.fileno(), f"{line}\n".encode(errors="replace"))
+        os.write(sys.stdout.fileno(), f"{line}\n".encode(terminal_encoding(), "imitate"))
 
 
 def problem_in(line: str) -> str | None:

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from local.console import Trickle, printable, problem_in, say
+import local.console
+from local.console import Trickle, printable, problem_in, say, settle_terminal
 
 
 def record(level: str, message: str, **more: str) -> str:
@@ -56,3 +57,23 @@ def test_a_flood_that_ended_is_forgotten() -> None:
 def test_without_a_terminal_there_is_no_colour(capfd: pytest.CaptureFixture[str]) -> None:
     say("frontend", "ready", "good")
     assert capfd.readouterr().out == "frontend      ready\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("utf-8", "├─ “é” …"), ("latin-1", '|- "é" ...'), ("ascii", '|- "?" ...')],
+)
+def test_what_a_terminal_has_no_sign_for_is_shown_by_one_like_it(
+    encoding: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.setattr(local.console, "terminal_encoding", lambda: encoding)
+    say("demo", "├─ “é” …")
+    with open(1, "w", encoding="ascii", closefd=False) as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        settle_terminal()
+        stdout.write("├─ “é” …\n")
+        stdout.flush()
+    assert capfdbinary.readouterr().out.decode(encoding) == f"demo          {shown}\n{shown}\n"
