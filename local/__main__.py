@@ -6,9 +6,9 @@ import os
 import sys
 
 from local.child import Household
-from local.console import say
+from local.console import say, settle_terminal
 from local.launcher import Launcher
-from local.layout import DataFolder, StartRefused, require_free
+from local.layout import DataFolder, StartRefused, require_free, require_open_files
 from local.plan import (
     SETTABLE,
     Plan,
@@ -57,7 +57,10 @@ def main() -> int:
 
 
 def start(options: argparse.Namespace) -> int:
+    settle_terminal()
     folder, ports = DataFolder(data_meant().absolute()), ports_meant()
+    os.umask(0o077)  # of every child too
+    require_open_files()
     overrides = [parse_override(text) for text in options.set]
     telemetry_of_shell()
     telemetry = wants_own_telemetry() and not options.no_telemetry

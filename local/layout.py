@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import resource
 import secrets
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,26 @@ _REMAINS_SECONDS = 40
 # A disk with less room is as good as full: the first migration alone takes half of it.
 _ROOM_BYTES = 4 * 1024 * 1024
 _SECRET_BYTES = 32
+# Of one process: the frontend under load, a connection for each client and each request behind.
+_OPEN_FILES = 4096
+_LEAST_OPEN_FILES = 256
 
 
 class StartRefused(Exception):
     """The run cannot start as asked; the message is one sentence that says what to do."""
+
+
+def require_open_files() -> None:
+    """Raise the limit of open files that every child inherits, as far as it may be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if wanted < _LEAST_OPEN_FILES:
+        raise StartRefused(
+            f"A process may open {hard} files here, and the shop takes {_LEAST_OPEN_FILES}: start "
+            f"it from a shell with a higher limit (`ulimit -n {_OPEN_FILES}`)."
+        )
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def require_free(ports: Ports, names: Iterable[str]) -> None:
@@ -69,9 +86,19 @@ class DataFolder:
     def pid(self, name: str) -> Path:
         return self.path / "run" / f"{name}.pid"
 
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "run" / "lock"
+
     def prepare(self) -> None:
-        """Make every folder and the secret that is not there yet."""
+        """Make every folder and the secret that is not there yet. All of it is for its owner
+        only, since there are names and addresses in it."""
         with self._refusing():
+            private = self._is_ours()
+            self.path.mkdir(parents=True, exist_ok=True)
+            if private:
+                with suppress(PermissionError):  # somebody else's, lent to us
+                    self.path.chmod(0o700)
             for name in ("run", "log", "audit", "redis/queue", "redis/cache"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
@@ -103,6 +130,11 @@ class DataFolder:
                 "or name another one with ARLOJI_DATA."
             ) from None
 
+    def _is_ours(self) -> bool:
+        """New, empty, or of an older run. A folder with other things in it keeps its mode: only
+        what the run puts there is private, by its umask."""
+        return not self.path.exists() or self.lock_file.exists() or not any(self.path.iterdir())
+
     def _create_secret(self) -> None:
         secret = self.session_secret
         if secret.exists() and len(secret.read_bytes().strip(b"\0\n")) >= _SECRET_BYTES:
@@ -120,7 +152,7 @@ class DataFolder:
         """Claim the folder; returns the descriptor that holds the claim until all that inherit
         it have closed it. What a killed run left is waited for, a living one is not."""
         with self._refusing():
-            descriptor = os.open(self.path / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
         deadline, told = time.monotonic() + _REMAINS_SECONDS, False
         while True:
             try:

@@ -60,6 +60,22 @@ def test_a_secret_that_an_interruption_left_unusable_is_made_anew(
     assert stat.S_IMODE(folder.session_secret.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("there", "mode"), [(None, 0o700), ("", 0o700), ("run/lock", 0o700), ("photos/me.jpg", 0o755)]
+)
+def test_the_folder_is_private_unless_other_things_are_in_it(
+    tmp_path: Path, there: str | None, mode: int
+) -> None:
+    folder = DataFolder(tmp_path / "var")
+    if there is not None:
+        folder.path.mkdir(mode=0o755)
+        if there:
+            (folder.path / there).parent.mkdir()
+            (folder.path / there).touch()
+    folder.prepare()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == mode
+
+
 @pytest.mark.parametrize("place", ["a-file/var", "a-file"])
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "a-file").touch()
