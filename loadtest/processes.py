@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from local import inherited
 from local.guard import enter_child
 from local.layout import ROOT
 from servicekit.embedded import PORTS
@@ -23,7 +24,9 @@ _TRIES = 5
 # Below the ports that systems give to outgoing connections.
 _OFFSETS = range(1000, 24_000, 20)
 # What the shell exports must not change what is measured.
-_CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+_CLEAN = {
+    name: value for name, value in inherited.for_shop().items() if not name.startswith("OTEL_")
+}
 
 
 class StartFailed(Exception):

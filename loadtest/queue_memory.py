@@ -6,7 +6,6 @@ then fill a real Redis, and `used_memory` tells.
 """
 
 import argparse
-import os
 import platform
 import shutil
 import socket
@@ -24,6 +23,8 @@ from typing import Any
 
 import httpx
 import redis
+
+from local import inherited
 
 _COPIES = 20_000
 _START_SECONDS = 60
@@ -167,7 +168,7 @@ def redis_server(folder: Path) -> Iterator[tuple[redis.Redis, str]]:
 def publisher(server: redis.Redis, folder: Path) -> Iterator[httpx.Client]:
     queue, port = server.connection_pool.connection_kwargs["port"], free_port()
     environment = {
-        **os.environ,
+        **inherited.for_shop(),
         "PORT": str(port),
         "QUEUE_REDIS_URL": f"redis://127.0.0.1:{queue}/0",
         "AUDIT_DIRECTORY": str(folder / "audit"),

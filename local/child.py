@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local import inherited
 from local.console import printable, say
 from local.endings import describe, wait_out
 from local.layout import ROOT, DataFolder
@@ -102,7 +103,7 @@ class Household:
             *(*guard, "--", *spec.command),
             stdin=PIPE,
             cwd=ROOT,
-            env={**os.environ, **spec.environment},
+            env={**inherited.for_shop(), **spec.environment},
             pass_fds=(self.lock, self.last_read if ends_last else self.last_write),
             start_new_session=True,
         )

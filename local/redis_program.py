@@ -15,8 +15,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import inherited
 from local.console import say
 from local.layout import ROOT
+from local.pip import PipFailed, environment_of
 
 FLOOR = (6, 2)
 REQUIREMENTS = ROOT / "requirements" / "redis.txt"
@@ -61,7 +63,12 @@ def probe(path: Path) -> RedisProgram | None:
     """None if it does not run here."""
     try:
         answer = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+            [path, "--version"],
+            env=inherited.for_shop(),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
@@ -94,6 +101,7 @@ def _fetch(path: Path) -> str | None:
         try:
             subprocess.run(
                 [*command, "--requirement", str(REQUIREMENTS), "--dest", folder],
+                env=environment_of(sys.executable, "download"),
                 check=True,
                 capture_output=True,
                 text=True,
@@ -103,7 +111,7 @@ def _fetch(path: Path) -> str | None:
             _unpack(wheel, path)
         except subprocess.CalledProcessError as error:
             return str(error.stderr).strip().rpartition("\n")[2] or "pip failed"
-        except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        except (OSError, ValueError, KeyError, PipFailed, subprocess.TimeoutExpired) as error:
             return str(error)
     return None
 

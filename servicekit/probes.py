@@ -24,8 +24,17 @@ def default_url(path: str) -> str:
     """This container's own service, by the HOST and PORT that the service reads too."""
     host = os.environ.get("HOST", "")
     host = _ANY_ADDRESS.get(host, host)
-    port = os.environ.get("PORT") or "8080"
+    port = os.environ.get("PORT") or _usual_port()
     return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
+
+
+def _usual_port() -> str:
+    """The frontend's in the embedded run that the shell means (`servicekit.embedded`)."""
+    offset = os.environ.get("ARLOJI_PORT_OFFSET") or "0"
+    try:
+        return str(8080 + int(offset))
+    except ValueError:
+        raise ProbeFailed(f"ARLOJI_PORT_OFFSET must be a number, not {offset!r}.") from None
 
 
 def probe(url: str, timeout_seconds: float) -> None:
@@ -82,8 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="ask until well")
     parser.add_argument("--timeout", type=float, default=3, metavar="SECONDS", help="of one try")
     options = parser.parse_args(arguments)
-    urls = options.urls or [default_url("/readyz" if options.ready else "/healthz")]
     try:
+        urls = options.urls or [default_url("/readyz" if options.ready else "/healthz")]
         probe_all(urls, options.timeout, options.wait)
     except ProbeFailed as error:
         print(error, file=sys.stderr)

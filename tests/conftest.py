@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from local import inherited
 from servicekit import TAKEN_VARIABLES
 from servicekit.telemetry import configure_telemetry
 from tests.answers import explain_missing
@@ -30,8 +31,10 @@ settings.register_profile("arloji", deadline=None)
 settings.load_profile("arloji")
 
 _finished = InMemorySpanExporter()
-# Tests must not send anything, whatever the shell that started them exports.
+# Nothing is sent, and what the shell exports for others does not reach services under test.
 TAKEN_VARIABLES.clear()
+for _foreign in set(os.environ) - set(inherited.for_tests()):
+    del os.environ[_foreign]
 configure_telemetry("tests", extra_span_processors=(SimpleSpanProcessor(_finished),))
 _measured = InMemoryMetricReader()
 metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on_exit=False))

@@ -32,9 +32,18 @@ class RunningStack:
         options: Sequence[str] = (),
         *,
         environment: Mapping[str, str] | None = None,
-        ignoring: Sequence[signal.Signals] = (),
+        before: Callable[[], object] | None = None,
+        command: Sequence[str] = (),
+        folder: Path = ROOT,
+        stopped_by: signal.Signals = signal.SIGINT,
     ) -> None:
-        self.data, self._options, self._ignoring = data, list(options), ignoring
+        """`before` runs in the launcher's process before it begins. `command` is another one than
+        the launcher's own, in another `folder`. Ctrl-C is what stops it usually."""
+        self._stopped_by = stopped_by
+        self.data, self.folder, self._before = data, folder, before
+        # Tests that are killed leave no shop behind.
+        own = [sys.executable, "-m", "local", "--end-with-parent", str(os.getpid()), *options]
+        self._command = command or own
         self._extra = dict(environment or {})
         self._output = data.with_name(f"{data.name}.output")
         self._launcher: subprocess.Popen[bytes] | None = None
@@ -47,9 +56,6 @@ class RunningStack:
             **os.environ,
             "ARLOJI_DATA": str(self.data),
             "ARLOJI_PORT_OFFSET": str(self.offset),
-            "DATABASE_URL": f"sqlite:///{self.data / 'arloji.db'}",
-            "QUEUE_REDIS_URL": f"redis://127.0.0.1:{self.port('queue-redis')}/0",
-            "CACHE_REDIS_URL": f"redis://127.0.0.1:{self.port('cache-redis')}/0",
             **self._extra,
         }
 
@@ -69,8 +75,8 @@ class RunningStack:
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """Read the database file as an operator would with sqlite3."""
-        path = self.data / "arloji.db"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+        url = f"{(self.data / 'arloji.db').as_uri()}?mode=ro"
+        with closing(sqlite3.connect(url, uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, parameters)]
 
@@ -95,24 +101,17 @@ class RunningStack:
             self.stop()
 
     def start(self) -> None:
-        # Tests that are killed leave no shop behind.
-        parent = ["--end-with-parent", str(os.getpid())]
         with self._output.open("wb") as output:
             self._launcher = subprocess.Popen(
-                [sys.executable, "-m", "local", *parent, *self._options],
-                cwd=ROOT,
+                self._command,
+                cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=self._ignore if self._ignoring else None,
+                preexec_fn=self._before,
             )
-
-    def _ignore(self) -> None:
-        """In the launcher, before it begins: as `nohup` and shells do."""
-        for number in self._ignoring:
-            signal.signal(number, signal.SIG_IGN)
 
     def send(self, number: signal.Signals) -> None:
         """To the launcher, and to nobody else."""
@@ -141,9 +140,9 @@ class RunningStack:
         """How many lines about this part of the shop begin with the text."""
         return len(re.findall(rf"^{re.escape(name)} +{re.escape(text)}", self.output(), re.M))
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """As Ctrl-C does; returns the launcher's exit code."""
-        self.send(number)
+    def stop(self, number: signal.Signals | None = None) -> int:
+        """Returns the launcher's exit code."""
+        self.send(number or self._stopped_by)
         return self.wait()
 
     def wait(self) -> int:

@@ -1,6 +1,8 @@
 """Entry of `make`: says in one sentence what a Python that cannot be used lacks, then prepares
-the environment. This file must parse on every Python that may be installed."""
+the environment and runs a command in it. This file must parse on every Python that may be
+installed."""
 
+import os
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - it runs before there is any minimum
@@ -9,6 +11,9 @@ if sys.version_info < (3, 11):  # noqa: UP036 - it runs before there is any mini
         "with `make run PYTHON=python3.12`." % (sys.executable, sys.version.split()[0])
     )
 
-from environment import main
+# Wherever we are started, and whatever a shell may have to say about that.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-sys.exit(main())
+from tools.environment import main
+
+sys.exit(main(sys.argv[1], sys.argv[2:]))

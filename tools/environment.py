@@ -1,4 +1,5 @@
-"""Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already.
+"""Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already; then
+runs a command in it, with what local/inherited.py lets through.
 
 `local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
 `load` is what `make load` needs, in an environment of its own beneath, `.venv/load`.
@@ -7,38 +8,61 @@
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from local import inherited
+from local.console import settle_terminal
+from local.pip import PipFailed, environment_of
+from servicekit.embedded import NoSuchRun
+
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
+_HANDED_ON = {
+    "local": inherited.for_shop,
+    "load": inherited.for_load,
+    "test": inherited.for_tests,
+}
 LOG = VENV / "install.log"
+_LOCKED = re.compile(r"(?P<name>[\w.-]+)(?:\[.*\])?==(?P<version>[^\s;]+) \\")
 
 
 class SetUpFailed(Exception):
     """The environment cannot be made; the message says what to do."""
 
 
-def main() -> int:
+def main(kinds: str, command: Sequence[str]) -> int:
+    """`kinds` by commas; the command is Python's arguments, in the environment of the first."""
+    settle_terminal()
+    first, *_ = kinds.split(",")
     try:
         require_venv()
         with alone():
-            for kind in sys.argv[1:]:
+            for kind in kinds.split(","):
                 prepare(kind)
-    except SetUpFailed as error:
+        python, handed_on = python_of(first), _HANDED_ON[first]()
+        os.execve(python, [str(python), *command], handed_on)
+    except (SetUpFailed, NoSuchRun) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the next run goes on from here.", file=sys.stderr)
         return 130
-    return 0
+
+
+def python_of(kind: str) -> Path:
+    return home_of(kind) / "bin" / "python"
+
+
+def home_of(kind: str) -> Path:
+    return VENV / "load" if kind == "load" else VENV
 
 
 def require_venv() -> None:
@@ -74,32 +98,55 @@ def prepare(kind: str) -> None:
     # What is there and complete is added to: a shop that runs from it must not lose it.
     if not is_current("local"):
         create(VENV)
-    install(kind, PYTHON)
-    stamp(kind).write_text(fingerprint(kind))
+    fill(kind)
     print(f"The environment is ready after {time.monotonic() - began:.0f} s.")
 
 
 def prepare_load() -> None:
-    if is_current("load"):
-        return
-    home = VENV / "load"
-    create(home)
-    install("load", home / "bin" / "python")
-    stamp("load").write_text(fingerprint("load"))
+    if not is_current("load"):
+        create(home_of("load"))
+        fill("load")
+
+
+def fill(kind: str) -> None:
+    """Install, look, and only then say that it is done."""
+    install(kind, python_of(kind))
+    if missing := packages_missing(kind):
+        raise SetUpFailed(
+            f"pip said that all is installed, but {', '.join(missing[:3])} (of {len(missing)}) "
+            f"cannot be found in {home_of(kind)}: see install.log there."
+        )
+    stamp(kind).write_text(fingerprint(kind))
 
 
 def is_current(kind: str) -> bool:
     """The stamp is written last: an interrupted installation has none."""
     try:
-        python = stamp(kind).parent / "bin" / "python"
-        return stamp(kind).read_text() == fingerprint(kind) and python.exists()
+        stamped = stamp(kind).read_text() == fingerprint(kind)
     except OSError:
         return False
+    return stamped and python_of(kind).exists() and not packages_missing(kind)
+
+
+def packages_missing(kind: str) -> list[str]:
+    """What is locked for every machine, and not there."""
+    lines = lock_file(kind).read_text(encoding="utf-8").splitlines()
+    locked = [found for line in lines if (found := _LOCKED.fullmatch(line))]
+    there = {
+        (normal(name), version)
+        for folder in home_of(kind).glob("lib/python*/site-packages/*.dist-info")
+        for name, _, version in [folder.name.removesuffix(".dist-info").rpartition("-")]
+    }
+    return [one["name"] for one in locked if (normal(one["name"]), one["version"]) not in there]
+
+
+def normal(name: str) -> str:
+    """As the packaging specification compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def stamp(kind: str) -> Path:
-    home = VENV / "load" if kind == "load" else VENV
-    return home / f"installed-{kind}"
+    return home_of(kind) / f"installed-{kind}"
 
 
 def lock_file(kind: str) -> Path:
@@ -115,7 +162,8 @@ def fingerprint(kind: str) -> str:
 def create(home: Path) -> None:
     name = home.relative_to(ROOT)
     print(f"Making the environment {name} with Python {sys.version.split()[0]} …", flush=True)
-    run([sys.executable, "-m", "venv", "--clear", str(home)], "The environment cannot be made")
+    command = [sys.executable, "-m", "venv", "--clear", str(home)]
+    run(command, inherited.for_pip(), "The environment cannot be made")
 
 
 def install(kind: str, python: Path) -> None:
@@ -126,15 +174,27 @@ def install(kind: str, python: Path) -> None:
         *("--require-hashes", "--no-deps", "--progress-bar", "off", "--requirement", str(lock)),
     ]
     print(f"Installing what requirements/{lock.name} locks …", flush=True)
-    run(command, "The packages cannot be installed", total)
+    complaint = "The packages cannot be installed"
+    try:
+        environment = environment_of(str(python), "install")
+    except PipFailed as failure:
+        raise SetUpFailed(f"{complaint}:\n{failure}") from None
+    run(command, environment, complaint, total)
 
 
-def run(command: list[str], complaint: str, packages: int = 0) -> None:
+def run(command: list[str], env: Mapping[str, str], complaint: str, packages: int = 0) -> None:
     """Output goes to a log file, progress to the terminal, the end of the log to whoever has
     to know why it failed."""
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=env,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -1,7 +1,9 @@
 """The embedded run agrees with the services' settings, the contracts and the lock files."""
 
 import importlib
+import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,33 @@ def test_what_the_shop_runs_on_is_part_of_what_the_tests_run_on() -> None:
     """`make run` and `make test` share an environment."""
     pins = {kind: pinned(kind) for kind in ("services", "local", "test")}
     assert pins["services"] <= pins["local"] <= pins["test"]
+
+
+NAMES = ("OPTIONS", "TESTS", "JOBS", "URL", "STEPS", "SECONDS", "USAGE", "WORKERS")
+TARGETS = re.findall(r"^([a-z-]+): .*##", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_heeds_what_stands_on_its_command_line_and_nothing_else(target: str) -> None:
+    def shown(*arguments: str) -> str:
+        """The commands that it would run in a shell where other programs have the same names."""
+        elsewhere = dict.fromkeys((*NAMES, "PYTHON", "VENV", "IN", "LIVE", "PARALLEL"), "foreign")
+        return subprocess.run(
+            ["make", "--dry-run", target, *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "MAKEFLAGS": "-e -k", **elsewhere},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    usual = shown()
+    assert "foreign" not in usual
+    named = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
+    assert named is not None
+    for name in ("PYTHON", *NAMES):
+        reads = f"$({name})" in named[1] or f"$({name})," in named[1]
+        assert ("mine" in shown(f"{name}=mine")) >= reads
 
 
 @pytest.mark.parametrize("kind", ["services", "local", "test", "redis", "lock"])

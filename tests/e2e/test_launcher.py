@@ -1,6 +1,7 @@
 """`python -m local` as its user meets it: what it refuses, what it repairs, what it leaves."""
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -82,6 +83,33 @@ def test_what_cannot_be_meant_is_one_clear_sentence(
     assert code != 0
     assert said.count("\n") == 1
     assert not (tmp_path / "var").exists()
+
+
+def test_too_few_open_files_are_one_clear_sentence(tmp_path: Path) -> None:
+    command = f"ulimit -n 64 && exec '{sys.executable}' -m local"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"A process may open 64 files here, .*`ulimit -n 4096`.*\n", done.stderr)
+
+
+def test_every_command_knows_the_run_that_its_shell_means(stack: RunningStack) -> None:
+    order_one(stack)
+    for command, answer in (
+        ("housekeeping reconcile", "no order is lost"),
+        ("services.consumer.dead_letters list", "0 dead letters"),
+        ("database upgrade", "database is at revision"),
+        ("servicekit.probes --ready", ""),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=ROOT,
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert answer in done.stdout
 
 
 def test_a_second_run_on_the_same_folder_is_refused(stack: RunningStack) -> None:
@@ -214,7 +242,13 @@ def test_what_its_starter_ignores_ends_neither_launcher_nor_shop(
     heeded: signal.Signals,
 ) -> None:
     data = tmp_path_factory.mktemp("ignoring")
-    with RunningStack(data, ["--no-telemetry"], ignoring=ignored) as stack:
+
+    def ignore() -> None:
+        """As `nohup` and shells do."""
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+    with RunningStack(data, ["--no-telemetry"], before=ignore) as stack:
         for number in ignored:
             stack.send(number)
         order_one(stack)

@@ -1,5 +1,6 @@
 """tools/environment.py makes the environment once per lock file, and never half."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,11 @@ class Installer:
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.fails = False
+        self.fails = self.lies = False
 
     def create(self, home: Path) -> None:
         self.done.append("create" if home == environment.VENV else f"create {home.name}")
-        for old in home.glob("installed-*"):
-            old.unlink()
+        shutil.rmtree(home, ignore_errors=True)
         python = home / "bin" / "python"
         python.parent.mkdir(parents=True, exist_ok=True)
         python.touch()
@@ -29,6 +29,10 @@ class Installer:
         if self.fails:
             raise KeyboardInterrupt
         self.done.append(f"install {kind}")
+        if not self.lies:
+            name, version = environment.lock_file(kind).read_text().split()[0].split("==")
+            folder = python.parents[1] / "lib" / "python3.99" / "site-packages"
+            (folder / f"{name.title()}-{version}.dist-info").mkdir(parents=True)
 
     def take(self) -> list[str]:
         done, self.done = self.done, []
@@ -39,10 +43,9 @@ class Installer:
 def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installer]:
     (tmp_path / "requirements").mkdir()
     for kind in ("local", "test", "load"):
-        (tmp_path / "requirements" / f"{kind}.txt").write_text(f"{kind}==1\n")
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(f"{kind}==1 \\\n  --hash=…\n")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(environment, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     one = Installer()
     monkeypatch.setattr(environment, "create", one.create)
     monkeypatch.setattr(environment, "install", one.install)
@@ -50,7 +53,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
 
 
 def change_lock(kind: str) -> None:
-    environment.lock_file(kind).write_text(f"{kind}==2\n")
+    environment.lock_file(kind).write_text(f"{kind}==2 \\\n  --hash=…\n")
 
 
 def test_the_load_environment_stands_apart(installer: Installer) -> None:
@@ -94,6 +97,21 @@ def test_an_interrupted_installation_is_begun_anew(installer: Installer) -> None
     assert installer.take() == ["create", "install local"]
 
 
+def test_nothing_is_stamped_that_is_not_there(installer: Installer) -> None:
+    installer.lies = True
+    with pytest.raises(SetUpFailed, match=r"local \(of 1\) cannot be found"):
+        prepare("local")
+    assert not stamp("local").exists()
+
+
+def test_what_was_removed_from_the_environment_is_installed_again(installer: Installer) -> None:
+    prepare("local")
+    installer.take()
+    shutil.rmtree(environment.VENV / "lib")
+    prepare("local")
+    assert installer.take() == ["create", "install local"]
+
+
 def test_the_tests_add_to_what_the_shop_runs_from(installer: Installer) -> None:
     prepare("local")
     installer.take()
@@ -111,7 +129,7 @@ def test_the_shop_runs_from_the_environment_of_the_tests(installer: Installer) -
 def test_an_environment_whose_python_is_gone_is_made_anew(installer: Installer) -> None:
     prepare("local")
     installer.take()
-    environment.PYTHON.unlink()
+    environment.python_of("local").unlink()
     prepare("local")
     assert installer.take() == ["create", "install local"]
 

@@ -1,0 +1,69 @@
+"""What programs that we start inherit: known names, and no proxy for loopback."""
+
+import pytest
+
+from local import inherited
+from local.pip import read_configuration
+from servicekit.embedded import NoSuchRun
+
+PROXY = {"http_proxy": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"NO_PROXY": "example.com"}, {"no_proxy": "example.com, .lan", "NO_PROXY": "x"}]
+)
+def test_loopback_is_never_asked_of_a_proxy(said: dict[str, str]) -> None:
+    let_through = inherited.for_shop(PROXY | said)
+    assert let_through["no_proxy"] == let_through["NO_PROXY"]
+    names = let_through["NO_PROXY"].split(",")
+    assert names[-4:] == ["localhost", "127.0.0.1", "127.0.0.0/8", "::1"]
+    wanted = said.get("no_proxy") or said.get("NO_PROXY") or ""
+    assert names[:-4] == [name.strip() for name in wanted.split(",") if name]
+    assert let_through.items() >= PROXY.items()
+
+
+def test_no_proxy_for_anything_is_no_proxy() -> None:
+    assert set(inherited.for_shop(PROXY | {"NO_PROXY": "*"})) == {"PYTHONUTF8"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HOST", "LOG_LEVEL_FILE", "MY_ARLOJI_DATA", "OTEL_SERVICE_NAME", "PIP_USER", "PYTHONPATH"],
+)
+def test_what_is_not_listed_stays_outside(name: str) -> None:
+    for let_through in (inherited.for_shop, inherited.for_pip, inherited.for_tests):
+        assert name not in let_through({name: "x"})
+
+
+def test_each_gets_what_it_is_told_by() -> None:
+    told = {"PIP_INDEX_URL": "a", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "b", "DOCKER_HOST": "c"}
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in inherited.for_shop(told)
+    assert "PIP_INDEX_URL" in inherited.for_pip(told)
+    assert {"PIP_INDEX_URL", "DOCKER_HOST"} <= set(inherited.for_tests(told))
+    assert not {"PIP_INDEX_URL", "DOCKER_HOST"} & set(inherited.for_shop(told))
+
+
+def test_a_load_run_is_told_which_shop_the_shell_means() -> None:
+    let_through = inherited.for_load(
+        {"ARLOJI_PORT_OFFSET": "7", "ARLOJI_DATA": "/d", "LOCUST_HOST": "x"}
+    )
+    assert let_through["LOCUST_HOST"] == "http://127.0.0.1:8087"
+    assert let_through["LOAD_RESULTS"] == "/d/load"
+    with pytest.raises(NoSuchRun):
+        inherited.for_load({"ARLOJI_PORT_OFFSET": "many"})
+
+
+def test_a_commands_own_section_of_pips_configuration_wins() -> None:
+    listed = "\n".join(
+        [
+            ":env:.index-url='of the environment'",
+            "global.index-url='of all'",
+            "global.trusted-host='a\\nb'",
+            "install.index-url=\"of 'install'\"",
+            "download.index-url='of another'",
+        ]
+    )
+    assert read_configuration(listed, "install") == {
+        "PIP_INDEX_URL": "of 'install'",
+        "PIP_TRUSTED_HOST": "a\nb",
+    }
