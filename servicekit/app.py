@@ -8,7 +8,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.deadline import DeadlineMiddleware
 from servicekit.health import Health, health_routes
+from servicekit.host_guard import HostGuard, is_loopback
 from servicekit.problems import (
+    MisdirectedRequest,
     ProblemMiddleware,
     ProblemRenderer,
     install_problem_handlers,
@@ -40,6 +42,10 @@ class HeadAsGet:
         await self._app(scope, receive, send)
 
 
+async def _refuse_host(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise MisdirectedRequest("This service is asked from its own machine only, by a loopback name.")
+
+
 def create_service_app(
     settings: ServiceSettings,
     *,
@@ -48,12 +54,17 @@ def create_service_app(
     open_resources: OpenResources,
     render_problem: ProblemRenderer = problem_response,
     openapi_url: str | None = "/openapi.json",
+    inner: bool = False,
 ) -> ServiceApp:
     """Build the app; nothing is opened before its lifespan starts.
 
     `open_resources` adds its dependencies to `app.health` and puts what handlers need on
     `app.state`. A dependency that is down must not keep it from returning: the service then
     starts, and reports that it is not ready.
+
+    An `inner` service is for the services of the shop: where it listens on loopback, it answers
+    to the names of loopback only. Elsewhere, in containers, its neighbours' networks guard it, and
+    it has whatever name they, or `kubectl port-forward`, call it by.
     """
     health = Health()
 
@@ -82,6 +93,8 @@ def create_service_app(
     # The last one added is the outermost.
     app.add_middleware(HeadAsGet)
     app.add_middleware(DeadlineMiddleware, timeout_seconds=settings.request_timeout_seconds)
+    if inner and is_loopback(settings.host):
+        app.add_middleware(HostGuard, refuse=_refuse_host)
     app.add_middleware(ProblemMiddleware, render=render_problem)
     instrument_app(app)
     return app

@@ -76,6 +76,10 @@ class UnsupportedMediaType(Problem):
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
+class MisdirectedRequest(Problem):
+    status, slug, title = 421, "misdirected-request", "Misdirected request"
+
+
 class Unprocessable(Problem):
     status, slug, title = 422, "unprocessable", "The request is not valid"
 

@@ -50,7 +50,9 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def calling(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """A client that calls `app`, whose lifespan somebody else runs."""
-    async with httpx.AsyncClient(transport=_OwnTask(app=app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=_OwnTask(app=app), base_url="http://localhost"
+    ) as client:
         yield client
 
 

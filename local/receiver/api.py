@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.receiver.formats import full_time
-from local.receiver.guard import LOOPBACK_HOSTS, host_of
 from local.receiver.histograms import average, percentile
 from local.receiver.otlp_json import trace_to_json
 from local.receiver.queries import find_logs, find_traces, text_parameter
@@ -18,6 +17,7 @@ from local.receiver.records import Distribution, LogLine, Series
 from local.receiver.store import Store
 from local.receiver.traces import TraceSummary
 from local.receiver.values import attributes_of, json_number
+from servicekit.host_guard import LOOPBACK_HOSTS, host_of
 
 
 class Api:

@@ -12,10 +12,11 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from local.receiver.api import Api
-from local.receiver.guard import Guard
+from local.receiver.guard import AnswerHeaders, refuse_host
 from local.receiver.ingest import Ingest
 from local.receiver.pages import FOLDER, Pages
 from local.receiver.store import Limits, Store
+from servicekit.host_guard import HostGuard
 
 
 def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) -> Starlette:
@@ -41,7 +42,10 @@ def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) 
             *pages.routes(),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
-        middleware=[Middleware(Guard, allowed_hosts=tuple(allowed_hosts))],
+        middleware=[
+            Middleware(AnswerHeaders),
+            Middleware(HostGuard, refuse=refuse_host, allowed=tuple(allowed_hosts)),
+        ],
         exception_handlers={HTTPException: show_error},
     )
 

@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> ServiceApp:
         title=document["info"]["title"],
         description=document["info"]["description"],
         open_resources=open_resources,
+        inner=True,
     )
     # A redirect would be built from the Host header, and to another path than was asked for.
     app.router.redirect_slashes = False

@@ -55,4 +55,5 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji consumer",
         description="Stores accepted orders. It has no API besides its probes.",
         open_resources=open_resources,
+        inner=True,
     )

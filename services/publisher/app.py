@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji publisher",
         description="Takes orders and queues them durably.",
         open_resources=open_resources,
+        inner=True,
     )
     app.include_router(router)
     describe_schemas(app, OrderRequest)

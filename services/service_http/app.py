@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji service-http",
         description="Reads products and orders. Only api-gw may reach it.",
         open_resources=partial(_open_resources, settings),
+        inner=True,
     )
     app.include_router(router)
     describe_schemas(app)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from loadtest.processes import free_offset
@@ -206,6 +207,23 @@ def test_the_secret_is_neither_shown_nor_logged_nor_handed_round(stack: RunningS
         assert secret not in log.read_text(errors="replace")
     for name in SERVICES:
         assert secret.encode() not in Path(f"/proc/{stack.pid(name)}/environ").read_bytes()
+
+
+def test_no_page_elsewhere_can_ask_an_inner_service_by_a_name_of_its_own(
+    stack: RunningStack,
+) -> None:
+    """DNS rebinding. The shop itself may be called by any name: a proxy in front passes its own."""
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]", ""):
+        for name in (*SERVICES[1:], "telemetry"):
+            for path in ("/healthz", "/api/orders", "/nothing"):
+                answer = httpx.get(f"{stack.url(name)}{path}", headers={"Host": host})
+                assert (answer.status_code, name) == (421, name)
+                assert answer.headers["content-type"] == "application/problem+json"
+    shop = httpx.get(f"{stack.shop_url}/api/products", headers={"Host": "shop.example"})
+    assert shop.status_code == 200
+    for name in ("localhost", "[::1]", "127.0.0.1"):
+        ready = httpx.get(f"{stack.url('api-gw')}/readyz", headers={"Host": f"{name}:99"})
+        assert ready.status_code == 200
 
 
 def test_every_server_listens_on_the_loopback_only(stack: RunningStack) -> None:

@@ -39,7 +39,7 @@ def gateway(
     reads: ScriptedServer, orders: ScriptedServer, more_settings: dict[str, Any]
 ) -> ServiceApp:
     urls = {"service_http_url": reads.url, "publisher_url": orders.url}
-    return create_app(Settings(**urls | more_settings))
+    return create_app(Settings(host="0.0.0.0", **urls | more_settings))
 
 
 @pytest.fixture
