@@ -32,6 +32,29 @@ def test_every_file_named_as_code_exists(path: Path) -> None:
     assert [name for name in names if not (ROOT / name).exists()] == []
 
 
+def commands_in(path: Path) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_mean_the_same_in_every_shell_that_they_are_pasted_into(path: Path) -> None:
+    """A remark is none in an interactive zsh, and a quotation mark in it begins a quotation;
+    patterns without a match, `!` and `{` are errors there; `=` begins a name."""
+    for commands in commands_in(path):
+        bare = re.sub(r"""'[^']*'|"[^"$`!\\]*"|\\\n""", "", commands)
+        assert re.findall(r"[\"'`#?*!{}\[\]()<>;&~^|$]|(?<!\S)=", bare) == [], commands
+
+
+def test_commands_are_given_in_blocks_that_are_looked_at() -> None:
+    assert len([commands for path in DOCUMENTS for commands in commands_in(path)]) > 5
+    fences = {
+        word
+        for path in DOCUMENTS
+        for word in re.findall(r"^```(\w+)", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert fences <= {"sh", "yaml", "json"}
+
+
 def test_every_test_named_as_proof_exists() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     proofs = re.findall(r"`(tests/[\w./-]+)::(\w+)`", text)

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -62,6 +64,30 @@ def test_its_tree_goes_from_the_request_to_the_consumers_sql(stack: RunningStack
     assert sorted(depths, key=lambda service: depths[service]) == list(dict.fromkeys(spans))
     assert any("consumer" in line and "INSERT" in line for line in tree)
     assert "FAILED" not in "\n".join(tree)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_what_the_readme_says_can_be_pasted_into_any_shell(
+    stack: RunningStack, shell: str, tmp_path: Path
+) -> None:
+    program = shutil.which(shell)
+    if program is None or shutil.which("curl") is None:
+        pytest.skip(f"there is no {shell}, or no curl")
+    (block,) = re.findall(r"^```sh\n(curl.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    commands = block.replace("http://127.0.0.1:8080", stack.shop_url)
+    done = subprocess.run(
+        [program, "-c", commands],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    order_id = re.search(r'"order_id":"(\S+?)","status":"accepted","status_url"', done.stdout)
+    assert order_id is not None, done.stdout
+    # The list that the last command asks for has it too.
+    assert done.stdout.count(f'"order_id":"{order_id[1]}"') == 2
 
 
 def test_without_a_shop_it_says_so_in_one_sentence() -> None:
