@@ -2,12 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.frontend.routes import cart, catalogue, guest, language, orders, products, static
+from services.frontend.routes import (
+    cart,
+    catalogue,
+    guest,
+    language,
+    moved,
+    orders,
+    products,
+    static,
+)
 
 
 def page_routes() -> APIRouter:
     """All of them; pages are for people, so the API description leaves them out."""
     router = APIRouter(include_in_schema=False)
-    for module in (catalogue, products, cart, orders, guest, language, static):
+    for module in (catalogue, products, cart, orders, guest, language, moved, static):
         router.include_router(module.router)
     return router

@@ -3,10 +3,11 @@
 import re
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from contracts.orders import MAX_PRODUCT_ID
 from servicekit.problems import NotFound
+from services.frontend.routes.moved import lead_to
 from services.frontend.shop import gateway_of, shop_of
 
 router = APIRouter()
@@ -19,9 +20,7 @@ async def show_product(request: Request, slug: str) -> Response:
     shop = shop_of(request)
     product = await gateway_of(request).fetch_product(read_product_id(slug))
     if product.slug != slug:
-        query = request.url.query
-        address = f"/products/{product.slug}"
-        return RedirectResponse(f"{address}?{query}" if query else address, 308)
+        return lead_to(f"/products/{product.slug}", request)
     visit = shop.pages.visit(request.scope)
     return shop.pages.render(
         visit,

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from uuid import UUID
 
 import pytest
 from starlette.responses import JSONResponse, Response
@@ -154,6 +155,27 @@ async def test_yesterdays_slug_leads_to_todays(browser: Browser, gateway: Script
     for old in ("17", "old-name-17", "-17", "017", "a b-17"):
         page = await browser.get(f"/products/{old}?lang=en")
         assert (page.status, page.headers["location"]) == (308, f"/products/{slug}?lang=en")
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        *(("/products", "/"), ("/products/", "/"), ("/cart/", "/cart"), ("/orders/", "/orders")),
+        ("/cart/?added=5", "/cart?added=5"),
+        (f"/orders/{UUID(int=1)}/", f"/orders/{UUID(int=1)}"),
+        ("/products/17/", "/products/17"),
+        ("/products/%2e%2e%5cevil.example/", "/products/%2e%2e%5cevil.example"),
+        ("/products/old-17", "/products/{slug}"),
+    ],
+)
+async def test_a_way_to_another_address_is_asked_for_each_time(
+    browser: Browser, gateway: ScriptedGateway, path: str, target: str
+) -> None:
+    page = await browser.get(path)
+    slug = gateway.products[17].slug
+    assert (page.status, page.headers["location"]) == (308, target.format(slug=slug))
+    # Browsers keep a 308 for good unless told otherwise, and an old one may lead back here.
+    assert page.headers["cache-control"] == "private, max-age=0"
 
 
 @pytest.mark.parametrize(
