@@ -21,6 +21,7 @@ from servicekit.problems import (
     TooManyRequests,
     Unprocessable,
 )
+from services.frontend.api_description import ApiDescription
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -54,6 +55,9 @@ class Gateway:
 
     async def fetch_brands(self) -> tuple[Brand, ...]:
         return _read(BrandList, await self._get("/api/brands")).items
+
+    async def fetch_description(self) -> ApiDescription:
+        return _read(ApiDescription, await self._get("/api/openapi.json"))
 
     async def fetch_order(self, guest_id: UUID, order_id: UUID) -> OrderView:
         return _read(OrderView, await self._get(f"/api/orders/{order_id}", guest_id=guest_id))

@@ -297,7 +297,7 @@ def visit_every_page(page: Page, language: str) -> Iterator[str]:
     ):
         page.goto(path)
         yield path
-    for path in ("/orders", "/cart", "/nowhere"):
+    for path in ("/orders", "/cart", "/nowhere", "/docs"):
         page.goto(path)
         yield f"{path}, empty"
     page.goto("/?q=mendung")

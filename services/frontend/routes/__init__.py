@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.frontend.routes import (
+    api_page,
     cart,
     catalogue,
     guest,
@@ -17,6 +18,9 @@ from services.frontend.routes import (
 def page_routes() -> APIRouter:
     """All of them; pages are for people, so the API description leaves them out."""
     router = APIRouter(include_in_schema=False)
-    for module in (catalogue, products, cart, orders, guest, language, moved, static):
+    for module in (
+        *(catalogue, products, cart, orders, guest, language),
+        *(moved, api_page, static),
+    ):
         router.include_router(module.router)
     return router

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from services.api_gw.description import describe_api
 from services.frontend.app import create_app
 from services.frontend.boundary import TrustBoundary
 from tests.asgi import calling, running
@@ -283,6 +284,22 @@ async def test_an_answer_that_cannot_be_read_is_a_502(
 ) -> None:
     gateway.answers["GET /api/products/17"] = lambda: Response(b"<html>", media_type="text/html")
     assert (await browser.get("/products/17")).status == 502
+
+
+async def test_the_api_is_described_for_people(browser: Browser, gateway: ScriptedGateway) -> None:
+    described = {"info": {"description": "Watches."}, "paths": describe_api()["paths"]}
+    gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse(described)
+    page = await browser.get("/docs")
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            assert f"{method.upper()} {path} {operation['summary']}" in page.text
+            for parameter in operation["parameters"]:
+                assert parameter["name"] in page.text
+    assert '"expected_total_idr": 4850000' in page.text
+    assert "/api/openapi.json" in page.links
+    assert "/docs" in (await browser.get("/")).links
+    gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse({"paths": [1]})
+    assert (await browser.get("/docs")).status == 502
 
 
 async def test_an_error_page_names_its_trace_and_leads_to_it(browser: Browser) -> None:
