@@ -22,6 +22,8 @@ from contracts.customers import Customer as Customer
 from contracts.customers import Recipient
 
 MAX_LINES = 50
+# The newest ones of a guest; what is older is reached by its own address.
+MAX_LISTED = 100
 MAX_QUANTITY = 99
 MAX_PRODUCT_ID = 2**63 - 1
 MAX_TOTAL_IDR = 10**15

@@ -13,37 +13,29 @@ from contracts.headers import GUEST
 from servicekit.app import ServiceApp, create_service_app
 from servicekit.forwarding import ForwardingApp, Upstream, open_upstream
 from servicekit.http_client import check_alive, open_http_client
-from services.frontend.assets import Assets
 from services.frontend.boundary import TrustBoundary
-from services.frontend.cookies import ShopCookies
-from services.frontend.csrf import FormTokens
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
 from services.frontend.gate import RequestGate
 from services.frontend.gateway import Gateway
 from services.frontend.guest import guest_of
-from services.frontend.pages import Pages
 from services.frontend.routes import page_routes
 from services.frontend.settings import Settings
-from services.frontend.shop import Shop
-from services.frontend.signing import SessionSecrets
+from services.frontend.shop import create_shop
 
 
 def create_app(settings: Settings) -> TrustBoundary:
     """The whole app, boundary included; nothing is opened before its lifespan starts."""
-    secrets = SessionSecrets(settings.session_secrets, settings.reread_session_secrets)
-    cookies = ShopCookies(secrets, settings.cookie_style)
-    assets = Assets()
-    pages = Pages(settings, assets, cookies)
+    shop = create_shop(settings)
     app = create_service_app(
         settings,
         title="Arloji",
         description="The shop's pages; the API for programs is described at /api/openapi.json.",
         open_resources=partial(_open_gateway, settings),
-        render_problem=create_problem_renderer(pages),
+        render_problem=create_problem_renderer(shop.pages),
         # The gateway describes the API; pages describe themselves.
         openapi_url=None,
     )
-    app.state.shop = Shop(assets, cookies, pages, FormTokens(secrets))
+    app.state.shop = shop
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestGate))
     app.router.redirect_slashes = False
@@ -52,9 +44,9 @@ def create_app(settings: Settings) -> TrustBoundary:
     return TrustBoundary(
         app,
         health=app.health,
-        cookies=cookies,
+        cookies=shop.cookies,
         secure=settings.cookie_secure,
-        render_refusal=create_refusal_renderer(pages),
+        render_refusal=create_refusal_renderer(shop.pages),
     )
 
 

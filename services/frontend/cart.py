@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from contracts.orders import MAX_LINES, MAX_QUANTITY, OrderLine
+from contracts.orders import MAX_LINES, MAX_QUANTITY, OrderLine, OrderLineView
 from services.frontend.cookie import Cookie, CookieStyle, Headers
 from services.frontend.signing import GuestSigner
 
@@ -28,7 +29,7 @@ class LinesNotReadable(ValueError):
     """A text is not what `write_lines` makes."""
 
 
-def write_lines(lines: Iterable[OrderLine]) -> str:
+def write_lines(lines: Iterable[OrderLine | OrderLineView]) -> str:
     """`17x2-5x1`: fit for a cookie and for a hidden field."""
     return "-".join(f"{line.product_id}x{line.quantity}" for line in lines)
 
@@ -93,7 +94,7 @@ class CartCookie:
 
     def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
         self._signer = GuestSigner(secrets, "cart")
-        self._cookie = Cookie("arloji_cart", style, days=30)
+        self._cookie = Cookie("arloji_cart", style, kept=timedelta(days=30))
 
     def read(self, headers: Headers, guest_id: UUID) -> Cart:
         """The cart that a request brings; an empty one if there is none of this guest."""

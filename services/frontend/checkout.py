@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import ValidationError
@@ -34,9 +36,11 @@ class FormNotReadable(BadRequest):
 
 @dataclass(frozen=True)
 class OrderForm:
-    """An order form as it was shown, or as it came back; the customer's part as typed."""
+    """An order form as it was shown, or as it came back; the customer's part as typed. The
+    prices are those of the lines, as far as the page knew them."""
 
     lines: tuple[OrderLine, ...]
+    prices_idr: tuple[int, ...]
     expected_total_idr: int
     key: str
     token: str
@@ -45,6 +49,24 @@ class OrderForm:
     @property
     def lines_text(self) -> str:
         return write_lines(self.lines)
+
+    @property
+    def prices_text(self) -> str:
+        return "-".join(map(str, self.prices_idr))
+
+    @property
+    def prices_by_product(self) -> dict[int, int]:
+        pairs = zip(self.lines, self.prices_idr, strict=False)
+        return {line.product_id: price for line, price in pairs}
+
+    def receipt(self, order_id: UUID) -> dict[str, Any]:
+        """What the order's page shows of it that the API does not tell."""
+        return {
+            "order_id": str(order_id),
+            "total_idr": self.expected_total_idr,
+            "prices_idr": {str(key): price for key, price in self.prices_by_product.items()},
+            "customer": dict(self.typed),
+        }
 
     def order(self, customer: Customer) -> OrderRequest:
         return OrderRequest(
@@ -65,12 +87,25 @@ def read_order_form(form: Mapping[str, str]) -> OrderForm:
         raise FormNotReadable("The total is out of bounds.")
     return OrderForm(
         lines=lines,
+        prices_idr=_read_prices(form.get("prices", ""), len(lines)),
         expected_total_idr=int(total),
         key=key,
         token=form.get("token", ""),
-        # Browsers send the lines of a text area with CR LF (HTML, form submission).
-        typed={name: form.get(name, "").replace("\r\n", "\n") for name in FIELDS},
+        typed=typed_fields(form),
     )
+
+
+def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
+    """The customer's part, as it stands in a page's fields."""
+    # Browsers send the lines of a text area with CR LF (HTML, form submission).
+    return {name: form.get(name, "").replace("\r\n", "\n") for name in FIELDS}
+
+
+def _read_prices(text: str, count: int) -> tuple[int, ...]:
+    """They only help to explain an order later; none are better than wrong ones."""
+    prices = text.split("-")
+    readable = len(prices) == count and all(map(_AMOUNT.fullmatch, prices))
+    return tuple(map(int, prices)) if readable else ()
 
 
 def read_customer(typed: Mapping[str, str]) -> tuple[Customer | None, dict[str, str]]:
@@ -103,7 +138,7 @@ class CheckoutCookie:
 
     def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
         self._signer = GuestSigner(secrets, "checkout")
-        self._cookie = Cookie("arloji_checkout", style, days=30)
+        self._cookie = Cookie("arloji_checkout", style, kept=timedelta(days=30))
 
     def read(self, headers: Headers, guest_id: UUID) -> UUID | None:
         for token in self._cookie.read(headers):

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 Headers = Iterable[tuple[bytes, bytes]]
-
-_DAY_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Cookie:
     """Reads and writes one of the shop's cookies. None is for scripts, and none travels with
     what another site's page loads or posts."""
 
-    def __init__(self, name: str, style: CookieStyle, *, days: int) -> None:
+    def __init__(self, name: str, style: CookieStyle, *, kept: timedelta) -> None:
         self.name = f"{'__Host-' if style.secure else ''}{name}{style.suffix}"
-        self._max_age_seconds = days * _DAY_SECONDS
+        self._max_age_seconds = int(kept.total_seconds())
         self._attributes = "HttpOnly; SameSite=Lax" + ("; Secure" if style.secure else "")
 
     def read(self, headers: Headers) -> list[str]:

@@ -7,6 +7,7 @@ from services.frontend.checkout import CheckoutCookie
 from services.frontend.cookie import CookieStyle, Headers
 from services.frontend.guest import Guest, GuestCookie
 from services.frontend.language import LanguageCookie
+from services.frontend.notes import DRAFT, RECEIPT, NoteCookie
 
 
 class ShopCookies:
@@ -14,6 +15,8 @@ class ShopCookies:
         self.guest = GuestCookie(secrets, style)
         self.cart = CartCookie(secrets, style)
         self.checkout = CheckoutCookie(secrets, style)
+        self.draft = NoteCookie(DRAFT, secrets, style)
+        self.receipt = NoteCookie(RECEIPT, secrets, style)
         self.language = LanguageCookie(style)
 
     def renew(self, headers: Headers, guest: Guest) -> list[str]:
@@ -27,4 +30,5 @@ class ShopCookies:
 
     def forget(self) -> list[str]:
         """Everything that says who somebody is; the language does not."""
-        return [*self.guest.remove(), self.cart.remove(), self.checkout.remove()]
+        own = (self.cart, self.checkout, self.draft, self.receipt)
+        return [*self.guest.remove(), *(cookie.remove() for cookie in own)]

@@ -5,7 +5,7 @@ from starlette.types import Scope
 
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from servicekit.telemetry import current_trace_id
-from services.frontend.pages import PRIVATE, Pages, Visit
+from services.frontend.pages import Pages, Visit
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
@@ -26,7 +26,6 @@ def create_problem_renderer(pages: Pages) -> ProblemRenderer:
             visit,
             "error.html",
             status=problem.status,
-            cache_control=PRIVATE,
             headers=problem.headers,
             code=problem.status,
             shown_status=status,
@@ -52,7 +51,6 @@ def create_refusal_renderer(pages: Pages) -> ProblemRenderer:
             visit,
             "refusal.html",
             status=problem.status,
-            cache_control=PRIVATE,
             headers=problem.headers,
             code=problem.status,
             shown_status=_shown_status(visit, problem),

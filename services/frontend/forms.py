@@ -7,7 +7,8 @@ from starlette.requests import Request
 from servicekit.problems import UnsupportedMediaType
 
 _FORM = "application/x-www-form-urlencoded"
-_MAX_FIELDS = 20
+# A cart of `MAX_LINES` lines with the order form beneath it.
+_MAX_FIELDS = 70
 
 
 async def read_form(request: Request) -> Mapping[str, str]:

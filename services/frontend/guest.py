@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from itsdangerous import BadSignature
@@ -14,8 +15,8 @@ from services.frontend.signing import SessionSecrets, StrictSigner
 
 SCOPE_KEY = "arloji.guest"
 NAME = "arloji_guest"
-_DAYS = 365
-MAX_AGE_SECONDS = _DAYS * 24 * 3600
+_KEPT = timedelta(days=365)
+MAX_AGE_SECONDS = int(_KEPT.total_seconds())
 RENEW_AFTER_SECONDS = 24 * 3600
 # A UUID, a time and a signature, with dots, are 91 characters; more is not worth a look.
 _MAX_LENGTH = 128
@@ -45,8 +46,8 @@ class GuestCookie:
 
     def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
         self._secrets, self._signer = secrets, StrictSigner(secrets, "guest")
-        self._cookie = Cookie(NAME, style, days=_DAYS)
-        plain = Cookie(NAME, CookieStyle(secure=style.secure), days=_DAYS)
+        self._cookie = Cookie(NAME, style, kept=_KEPT)
+        plain = Cookie(NAME, CookieStyle(secure=style.secure), kept=_KEPT)
         # What was written before names had a suffix (decision 24).
         self._older = [plain] if plain.name != self._cookie.name else []
 

@@ -3,6 +3,7 @@ prefers; Indonesian otherwise."""
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 
 from services.frontend.cookie import Cookie, CookieStyle, Headers
@@ -63,7 +64,7 @@ class LanguageCookie:
     language of a page."""
 
     def __init__(self, style: CookieStyle) -> None:
-        self._cookie = Cookie("arloji_language", style, days=365)
+        self._cookie = Cookie("arloji_language", style, kept=timedelta(days=365))
 
     def read(self, headers: Headers) -> str | None:
         return next(iter(self._cookie.read(headers)), None)

@@ -1,17 +1,19 @@
 """What the cart and the order pages show of an order: its lines with the watches, and the form
 that sends it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from contracts.orders import OrderLine
 from contracts.products import Product
 from servicekit.deadline import within
 from servicekit.problems import Problem
-from services.frontend.checkout import FIELDS, OrderForm, key_for
+from services.frontend.checkout import FIELDS, OrderForm, key_for, typed_fields
 from services.frontend.gateway import Gateway
 from services.frontend.guest import guest_of
 from services.frontend.shop import shop_of
@@ -42,7 +44,14 @@ class SummaryLine:
 
 @dataclass(frozen=True)
 class Summary:
+    """`lines` as they stand in the cart."""
+
     lines: tuple[SummaryLine, ...]
+
+    @property
+    def shown(self) -> list[SummaryLine]:
+        """As pages show them."""
+        return sorted(self.lines, key=by_name)
 
     @property
     def orderable(self) -> bool:
@@ -64,6 +73,24 @@ class Summary:
             OrderLine(product_id=line.product_id, quantity=line.quantity) for line in self.lines
         )
 
+    @property
+    def prices_by_product(self) -> dict[int, int]:
+        return {line.product_id: line.product.price_idr for line in self.lines if line.product}
+
+
+class Named(Protocol):
+    @property
+    def product_id(self) -> int: ...
+    @property
+    def product(self) -> Product | None: ...
+
+
+def by_name(line: Named) -> tuple[object, ...]:
+    """The order of lines on every page: an order that is stored has lost that of the cart."""
+    product = line.product
+    name = (0, product.brand, product.name) if product else (1, "", "")
+    return (*name, line.product_id)
+
 
 async def summarise(gateway: Gateway, lines: Sequence[OrderLine]) -> Summary:
     products = await gateway.find_products(line.product_id for line in lines)
@@ -72,24 +99,23 @@ async def summarise(gateway: Gateway, lines: Sequence[OrderLine]) -> Summary:
 
 async def summarise_if_possible(gateway: Gateway, lines: Sequence[OrderLine]) -> Summary:
     """Without the watches if the gateway cannot name them now: the form must come back."""
-    return _summary(
-        lines, await find_products_if_possible(gateway, (line.product_id for line in lines))
-    )
+    products = await find_products_if_possible(gateway, (line.product_id for line in lines))
+    return _summary(lines, products or {})
 
 
 async def find_products_if_possible(
     gateway: Gateway, product_ids: Iterable[int]
-) -> dict[int, Product]:
+) -> dict[int, Product] | None:
     """For a page that is worth showing with numbers in place of names; it waits for them no
-    longer than `EXTRA_SECONDS`."""
+    longer than `EXTRA_SECONDS`. None if nobody could say, which is not the same as none."""
     try:
         async with within(EXTRA_SECONDS):
             return await gateway.find_products(product_ids)
     except Problem:
-        return {}
+        return None
 
 
-def _summary(lines: Sequence[OrderLine], products: dict[int, Product]) -> Summary:
+def _summary(lines: Sequence[OrderLine], products: Mapping[int, Product]) -> Summary:
     return Summary(
         tuple(
             SummaryLine(line.product_id, line.quantity, products.get(line.product_id))
@@ -98,12 +124,40 @@ def _summary(lines: Sequence[OrderLine], products: dict[int, Product]) -> Summar
     )
 
 
-def new_order_form(request: Request, summary: Summary, checkout: UUID) -> OrderForm:
-    """An empty form for what the page shows."""
+def new_order_form(
+    request: Request, summary: Summary, checkout: UUID, typed: Mapping[str, str]
+) -> OrderForm:
+    """A form for what the page shows."""
     return OrderForm(
         lines=summary.order_lines,
+        prices_idr=tuple(summary.prices_by_product.values()),
         expected_total_idr=summary.total_idr,
         key=key_for(checkout, summary.order_lines),
         token=shop_of(request).form_tokens.create_token(guest_of(request.scope).guest_id),
-        typed=dict.fromkeys(FIELDS, ""),
+        typed=typed,
     )
+
+
+def typed_customer(request: Request, form: Mapping[str, str]) -> dict[str, str]:
+    """What was typed: into this form, or lately; otherwise what the last order was sent with."""
+    if form.keys() & set(FIELDS):
+        return typed_fields(form)
+    cookies, headers = shop_of(request).cookies, request.scope["headers"]
+    guest_id = guest_of(request.scope).guest_id
+    known = cookies.draft.read(headers, guest_id)
+    known = known or cookies.receipt.read(headers, guest_id).get("customer", {})
+    return {name: str(known.get(name, "")) for name in FIELDS}
+
+
+def keep_draft(request: Request, response: Response, form: Mapping[str, str]) -> None:
+    """Whatever the form asked for, what was typed into it is there the next time."""
+    typed = typed_fields(form)
+    if typed != typed_customer(request, {}) and form.keys() & set(FIELDS):
+        draft = shop_of(request).cookies.draft
+        keep_note(response, draft.write(typed, guest_of(request.scope).guest_id))
+
+
+def keep_note(response: Response, cookie: str | None) -> None:
+    """A note that is too long for a cookie leaves the one before."""
+    if cookie is not None:
+        response.headers.append("Set-Cookie", cookie)

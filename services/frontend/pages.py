@@ -25,19 +25,21 @@ from services.frontend.language import Language, choose_language, find_language
 from services.frontend.settings import Settings
 from services.frontend.texts import Texts, read_texts
 
-# A page shows a cart and may show orders: never in a shared cache, asked for again each time.
-_FRESH = "private, no-cache"
-# What holds a form of this guest or an order is not kept at all.
-PRIVATE = "no-store"
+# A page shows a cart and may show orders: going back to it must not show yesterday's, which
+# browsers do with any page that they may keep.
+_NOT_KEPT = "no-store"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What a request brought along that every page shows."""
+    """What a request brought along that every page shows. `chosen` is the language that it
+    asks for, `address` where the page can be asked for again if it answers a form."""
 
     request: Request
     text: Texts
     cart: Cart
+    chosen: Language | None
+    address: str
 
     @property
     def language(self) -> Language:
@@ -45,10 +47,9 @@ class Visit:
 
     @cached_property
     def here(self) -> str:
-        """The address of this page without a language, for coming back to it. A page that
-        answers a form cannot be asked for again; the cart is where it came from."""
+        """The address of this page without a language, for coming back to it."""
         if self.request.method not in {"GET", "HEAD"}:
-            return "/cart"
+            return self.address
         query = self.request.scope["query_string"]
         # Two slashes at the start would name another host.
         path = "/" + quote(self.request.scope["path"].lstrip("/"), errors="replace")
@@ -82,15 +83,18 @@ class Pages:
             ),
         )
 
-    def visit(self, scope: Scope) -> Visit:
+    def visit(
+        self, scope: Scope, *, chosen: Language | None = None, address: str = "/cart"
+    ) -> Visit:
         request = Request(scope)
+        chosen = chosen or find_language(request.query_params.get(languages.PARAMETER))
         language = choose_language(
-            request.query_params.get(languages.PARAMETER),
+            chosen,
             self._cookies.language.read(scope["headers"]),
             request.headers.get("accept-language"),
         )
         cart = self._cookies.cart.read(scope["headers"], guest_of(scope).guest_id)
-        return Visit(request, self._texts[language], cart)
+        return Visit(request, self._texts[language], cart, chosen, address)
 
     def render(
         self,
@@ -98,16 +102,16 @@ class Pages:
         template: str,
         *,
         status: int = 200,
-        cache_control: str = _FRESH,
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
-        """A whole page; remembers the language if the address asks for one."""
+        """A whole page; remembers the language if the request asks for one."""
         text = visit.text
         html = self._environment.get_template(template).render(
             visit=visit,
             text=text,
             language=visit.language,
+            corrects=status == 422 and visit.request.method == "POST",
             number=lambda number: format_number(number, visit.language),
             rupiah=lambda amount: format_rupiah(amount, visit.language),
             day=lambda day: format_date(day, text),
@@ -118,14 +122,14 @@ class Pages:
             html,
             status_code=status,
             headers={
-                "Cache-Control": cache_control,
+                "Cache-Control": _NOT_KEPT,
                 "Content-Language": visit.language,
                 "Vary": "Cookie, Accept-Language",
                 **(headers or {}),
             },
         )
-        if find_language(visit.request.query_params.get(languages.PARAMETER)):
-            response.headers.append("Set-Cookie", self._cookies.language.write(visit.language))
+        if visit.chosen:
+            response.headers.append("Set-Cookie", self._cookies.language.write(visit.chosen))
         return response
 
 

@@ -9,6 +9,8 @@ from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
 from services.frontend.gateway import Gateway
 from services.frontend.pages import Pages
+from services.frontend.settings import Settings
+from services.frontend.signing import SessionSecrets
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,12 @@ class Shop:
     cookies: ShopCookies
     pages: Pages
     form_tokens: FormTokens
+
+
+def create_shop(settings: Settings) -> Shop:
+    secrets = SessionSecrets(settings.session_secrets, settings.reread_session_secrets)
+    cookies, assets = ShopCookies(secrets, settings.cookie_style), Assets()
+    return Shop(assets, cookies, Pages(settings, assets, cookies), FormTokens(secrets))
 
 
 def shop_of(request: Request) -> Shop:

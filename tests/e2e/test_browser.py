@@ -4,6 +4,7 @@ and on a phone, in both languages, and without a barrier that axe knows of."""
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -215,6 +216,114 @@ def test_a_double_click_and_going_back_make_one_order(contexts: Contexts) -> Non
     expect(page.locator(".orders li")).to_have_count(1)
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_what_stands_on_the_cart_is_what_counts(contexts: Contexts, scripts: bool) -> None:
+    page = contexts.visitor(scripts=scripts)
+    put_in_cart(page, 0)
+    put_in_cart(page, 1)
+    quantities = page.locator(".line-tools input[type=number]")
+    fill_in(page)
+    quantities.nth(0).fill("3")
+    page.get_by_role("button", name=re.compile("^Ubah jumlah")).nth(1).click()
+    page.get_by_role("button", name=re.compile("^Hapus")).nth(1).click()
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(quantities).to_have_value("3")
+    quantities.fill("2")
+    page.get_by_role("button", name="Order now").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing is ordered yet")
+    for name, value in CUSTOMER.items():
+        expect(page.locator(f"#{name}")).to_have_value(value)
+    page.get_by_role("button", name="Order now").click()
+    expect(page.locator(".lines")).to_contain_text("2 pieces")
+    expect(page.locator(".facts")).to_contain_text(CUSTOMER["address"])
+    page.goto("/orders")
+    expect(page.locator(".orders li")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_enter_key_orders_from_the_customers_fields_at_most(
+    contexts: Contexts, scripts: bool
+) -> None:
+    page = contexts.visitor(scripts=scripts)
+    page.goto("/")
+    page.locator("#q").fill("batik")
+    page.locator("#q").press("Enter")
+    expect(page).to_have_url(re.compile("q=batik"))
+    page.locator(".card:has(.stock-available) a").first.click()
+    page.locator("#quantity").press("Enter")
+    expect(page).to_have_url(re.compile("/cart"))
+    expect(page.locator("html")).to_have_attribute("lang", "id")
+    fill_in(page)
+    quantity = page.locator(".line-tools input[type=number]")
+    for number in ("1", "2"):
+        quantity.fill(number)
+        quantity.press("Enter")
+        expect(page).to_have_url(re.compile("/cart$"))
+        expect(quantity).to_have_value(number)
+    page.locator("#email").press("Enter")
+    expect(page).to_have_url(re.compile("/orders/" if scripts else "/cart$"))
+
+
+@contextmanager
+def stopped(page: Page, address: str) -> Iterator[None]:
+    """The next request to this address gets no answer, and the person presses Esc."""
+    page.route(address, lambda _: None, times=1)
+    with page.expect_request(address):
+        yield
+    page.context.new_cdp_session(page).send("Page.stopLoading")
+
+
+def test_a_form_whose_sending_was_stopped_can_be_sent(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    put_in_cart(page)
+    fill_in(page)
+    button = page.locator(".order-form button")
+    with stopped(page, "**/orders"):
+        button.click(no_wait_after=True)
+    # The second click of a double click counts as none, a later one does.
+    with page.expect_request("**/orders"):
+        button.evaluate("button => setInterval(() => button.click(), 300)")
+    expect(page).to_have_url(re.compile(r"/orders/[0-9a-f-]{36}$"))
+    page.goto("/")
+    page.fill("#q", "batik")
+    with stopped(page, "**/?q=batik"):
+        page.get_by_role("button", name="Cari").click(no_wait_after=True)
+    expect(page.locator("#brand")).to_be_enabled()
+
+
+def test_going_back_shows_todays_cart(contexts: Contexts) -> None:
+    page = contexts.visitor(scripts=False)
+    put_in_cart(page)
+    page.go_back()
+    expect(page.locator(".in-cart")).to_be_visible()
+    page.go_forward()
+    order(page)
+    page.go_back()
+    page.go_back()
+    expect(page.locator(".add")).to_be_visible()
+    expect(page.locator(".badge, .in-cart")).to_have_count(0)
+
+
+def test_a_page_out_of_the_browsers_memory_shows_todays_cart(contexts: Contexts) -> None:
+    page = contexts.visitor()
+    page.goto("/?q=batik")
+    page.locator(".card:has(.stock-available) a").first.click()
+    page.fill("#quantity", "4")
+    other = page.context.new_page()
+    put_in_cart(other)
+    # What browsers say when they show a page as it was left.
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator(".badge")).to_contain_text("1")
+    expect(page.locator(".in-cart")).to_be_visible()
+    expect(page.locator("#quantity")).to_have_value("4")
+    order(other)
+    page.goto("/cart")
+    put_in_cart(other)
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator(".line")).to_have_count(1)
+
+
 def test_wrong_fields_are_named_led_to_and_keep_what_was_typed(contexts: Contexts) -> None:
     page = contexts.visitor(language="en")
     put_in_cart(page)
@@ -228,6 +337,8 @@ def test_wrong_fields_are_named_led_to_and_keep_what_was_typed(contexts: Context
     expect(page.get_by_label("E-mail address")).to_have_value("sari")
     expect(page.get_by_label("Name")).to_have_value(CUSTOMER["name"])
     order(page)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cart")
 
 
 def test_the_language_is_switched_and_stays(contexts: Contexts) -> None:
@@ -303,7 +414,17 @@ def visit_every_page(page: Page, language: str) -> Iterator[str]:
     page.goto("/?q=mendung")
     page.locator(".card:has(.stock-available) a").first.click()
     yield "a product"
+    page.fill("#quantity", "99")
     page.locator(".add button").click()
+    page.go_back()
+    page.locator(".add button").click()
+    yield "a watch that cannot be added"
+    page.goto("/cart")
+    page.locator(".line-tools input").fill("100")
+    page.locator(".line-tools .button").click()
+    yield "the cart with a wrong quantity"
+    page.locator(".line-tools input").fill("1")
+    page.locator(".line-tools .button").click()
     yield "the cart"
     page.locator(".order-form button").click()
     yield "the form with errors"

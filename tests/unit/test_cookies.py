@@ -136,5 +136,6 @@ def test_forgetting_removes_who_somebody_is_under_every_name() -> None:
     removed = ShopCookies(SECRETS, CookieStyle(suffix="_x")).forget()
     assert names_of(removed) == {
         *("arloji_guest_x", "arloji_guest", "arloji_cart_x", "arloji_checkout_x"),
+        *("arloji_draft_x", "arloji_receipt_x"),
     }
     assert all("=; Path=/; Max-Age=0; " in one for one in removed)

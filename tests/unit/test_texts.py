@@ -35,6 +35,7 @@ CODES: dict[str, set[str]] = {
         for kind in ("required", "too_long", "characters")
     },
     "filter_error.": {"q_too_long", "q_refused", "price", "price_order", "brand", "sort", "page"},
+    "order_trouble.": {"gone", "sold_out", "too_few", "price_changed"},
     "cart.": {"error_quantity", "error_full", "error_unreadable"},
 }
 CODES["error_text."] = CODES["error_title."]

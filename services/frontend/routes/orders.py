@@ -1,12 +1,19 @@
 """`/orders`: sending the form, following one order, listing this guest's."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from contracts.orders import Customer, OrderReason, OrderStatus, OrderView
+from contracts.orders import (
+    MAX_LISTED,
+    Customer,
+    OrderReason,
+    OrderStatus,
+    OrderView,
+)
 from servicekit.deadline import remaining_seconds, within
 from servicekit.problems import (
     BadGateway,
@@ -17,6 +24,7 @@ from servicekit.problems import (
     ServiceUnavailable,
     TooManyRequests,
 )
+from services.frontend.cart_form import differs
 from services.frontend.checkout import (
     OrderForm,
     read_customer,
@@ -25,8 +33,15 @@ from services.frontend.checkout import (
 )
 from services.frontend.forms import read_form
 from services.frontend.guest import guest_of
-from services.frontend.order_pages import find_products_if_possible, summarise_if_possible
-from services.frontend.pages import PRIVATE
+from services.frontend.language import Language, find_language
+from services.frontend.order_pages import (
+    find_products_if_possible,
+    keep_draft,
+    keep_note,
+    summarise_if_possible,
+)
+from services.frontend.order_view import first_product, list_order, show_order
+from services.frontend.routes.cart import stop_to_look
 from services.frontend.shop import gateway_of, shop_of
 
 router = APIRouter()
@@ -39,6 +54,9 @@ _PROBLEMS: dict[type[Problem], str] = {
     DeadlinePassed: "unclear",
     ServiceUnavailable: "unavailable",
 }
+_REFUSED = "refused"
+# Those that nobody behind the shop was asked about.
+_OWN_PROBLEMS = frozenset({_REFUSED, "guest", "token"})
 # The gateway's own limit is a second shorter than ours; this is less than the difference.
 _KEEP_BACK_SECONDS = 0.9
 # Seconds until a page without JavaScript asks again.
@@ -49,7 +67,12 @@ _REFRESH_SECONDS, _REFRESH_HELD_SECONDS = 2, 30
 async def send_order(request: Request) -> Response:
     shop = shop_of(request)
     guest = guest_of(request.scope)
-    form = read_order_form(await read_form(request))
+    fields = await read_form(request)
+    form = read_order_form(fields)
+    if "language" in fields:
+        return await _show_again(request, form, fields)
+    if differs(fields, form.lines):
+        return await stop_to_look(request, fields, form)
     if not guest.known:
         return await _render_form(request, form, status=401, problem="guest")
     if not shop.form_tokens.is_valid(form.token, guest.guest_id):
@@ -58,6 +81,17 @@ async def send_order(request: Request) -> Response:
     if customer is None:
         return await _render_form(request, form, status=422, errors=errors)
     return await _post_order(request, form, customer)
+
+
+async def _show_again(request: Request, form: OrderForm, fields: Mapping[str, str]) -> Response:
+    """The page of a form that was not taken, in the other language; nothing is ordered."""
+    problem = fields.get("problem", "")
+    problem = problem if problem in {*_PROBLEMS.values(), *_OWN_PROBLEMS} else ""
+    errors = {} if problem else read_customer(form.typed)[1]
+    language = find_language(fields["language"])
+    return await _render_form(
+        request, form, status=200, problem=problem, errors=errors, language=language
+    )
 
 
 async def _post_order(request: Request, form: OrderForm, customer: Customer) -> Response:
@@ -80,6 +114,8 @@ async def _post_order(request: Request, form: OrderForm, customer: Customer) -> 
         else cookies.checkout.remove()
     )
     response.headers.append("Set-Cookie", next_checkout)
+    response.headers.append("Set-Cookie", cookies.draft.remove())
+    keep_note(response, cookies.receipt.write(form.receipt(order_id), guest_id))
     return response
 
 
@@ -95,7 +131,7 @@ async def _render_failure(request: Request, form: OrderForm, problem: Problem) -
         request,
         form,
         status=problem.status,
-        problem=_PROBLEMS.get(type(problem), "refused"),
+        problem=_PROBLEMS.get(type(problem), _REFUSED),
         headers=problem.headers,
     )
     if isinstance(problem, IdempotencyKeyReused):
@@ -114,26 +150,29 @@ async def _render_form(
     problem: str = "",
     errors: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
+    language: Language | None = None,
 ) -> Response:
     shop = shop_of(request)
     token = shop.form_tokens.create_token(guest_of(request.scope).guest_id)
     summary = await summarise_if_possible(gateway_of(request), form.lines)
-    return shop.pages.render(
-        shop.pages.visit(request.scope),
+    response = shop.pages.render(
+        shop.pages.visit(request.scope, chosen=language),
         "checkout.html",
         status=status,
-        cache_control=PRIVATE,
         headers=headers,
         summary=summary,
         form=replace(form, token=token),
+        prices=form.prices_by_product or summary.prices_by_product,
         errors=errors or {},
         problem=problem,
         price_changed=summary.complete and summary.total_idr != form.expected_total_idr,
     )
+    keep_draft(request, response, form.typed)
+    return response
 
 
 @router.get("/orders/{order_id}")
-async def show_order(request: Request, order_id: str) -> Response:
+async def show_one_order(request: Request, order_id: str) -> Response:
     shop = shop_of(request)
     guest = guest_of(request.scope)
     if not guest.known:
@@ -142,13 +181,13 @@ async def show_order(request: Request, order_id: str) -> Response:
     products = await find_products_if_possible(
         gateway_of(request), (line.product_id for line in order.items)
     )
+    receipt = shop.cookies.receipt.read(request.scope["headers"], guest.guest_id)
     return shop.pages.render(
         shop.pages.visit(request.scope),
         "order.html",
-        cache_control=PRIVATE,
+        shown=(shown := show_order(order, products, receipt)),
         order=order,
-        state=_state_of(order),
-        products=products,
+        state=shown.state,
         refresh_seconds=_refresh_seconds(order),
     )
 
@@ -158,11 +197,12 @@ async def list_orders(request: Request) -> Response:
     shop = shop_of(request)
     guest = guest_of(request.scope)
     orders = await gateway_of(request).fetch_orders(guest.guest_id) if guest.known else ()
+    products = await find_products_if_possible(gateway_of(request), map(first_product, orders))
     return shop.pages.render(
         shop.pages.visit(request.scope),
         "orders.html",
-        cache_control=PRIVATE,
-        orders=[(order, _state_of(order)) for order in orders],
+        orders=[list_order(order, products) for order in orders],
+        limit=MAX_LISTED,
     )
 
 
@@ -174,11 +214,6 @@ def _read_order_id(text: str) -> UUID:
     if order_id is None or str(order_id) != text.lower():
         raise NotFound("No such order.")
     return order_id
-
-
-def _state_of(order: OrderView) -> str:
-    """The status, or `held`, which a guest should not have to read off a reason."""
-    return "held" if order.reason is OrderReason.HELD else str(order.status)
 
 
 def _refresh_seconds(order: OrderView) -> int | None:

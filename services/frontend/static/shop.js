@@ -32,28 +32,31 @@
     document.addEventListener("visibilitychange", () => setHands(face, steps));
   }
 
-  // Empty fields would only lengthen the address.
+  // Empty fields would only lengthen the address. They are left out of what is sent, not touched
+  // on the page: nobody tells a page that its sending was stopped.
   function tidyAddress(form) {
-    const fields = () => form.querySelectorAll("input[name], select[name]");
-    form.addEventListener("submit", () => {
-      for (const field of fields()) field.disabled = field.value === "";
-    });
-    window.addEventListener("pageshow", () => {
-      for (const field of fields()) field.disabled = false;
+    form.addEventListener("formdata", ({ formData }) => {
+      for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
     });
   }
 
-  // Its key makes a form one order however often it is sent; this only spares the second trip.
+  // Its key makes a form one order however often it is sent; this only spares the second trip of
+  // a double click. Later the button works again, since the first trip may have been stopped.
   function sendOnce(form) {
-    let sent = false;
+    let last = {};
     form.addEventListener("submit", (event) => {
-      if (sent) event.preventDefault();
-      sent = true;
-      form.classList.add("sending");
+      const { submitter, timeStamp } = event;
+      if (submitter === last.submitter && timeStamp - last.timeStamp < 1000) event.preventDefault();
+      else last = { submitter, timeStamp };
     });
-    window.addEventListener("pageshow", () => {
-      sent = false;
-      form.classList.remove("sending");
+  }
+
+  // The Enter key presses the first button of a form, which is not the one that orders.
+  function orderByEnter(part) {
+    part.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing || !event.target.matches("input")) return;
+      event.preventDefault();
+      part.querySelector("button").click();
     });
   }
 
@@ -65,19 +68,25 @@
       document.addEventListener("visibilitychange", done, { once: true });
     });
 
-  // Parts are filled in place, so that the live region stays the same and is read out.
-  async function refreshOrder(section) {
+  // Parts are filled in place, so that what is typed stays, and a live region is read out.
+  async function refreshParts() {
     const answer = await fetch(window.location.href, { cache: "no-store" });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-order]");
-    for (const part of section.querySelectorAll("[data-part]")) {
-      const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-      part.replaceChildren(...next.childNodes);
-    }
+    const parts = (of) => [...of.querySelectorAll("[data-part]")];
+    const [old, fresh] = [parts(document), parts(page)];
+    const names = (list) => list.map((part) => part.dataset.part).join();
+    // Another page than this one, such as a cart that is empty by now.
+    if (names(old) !== names(fresh)) return window.location.reload();
+    old.forEach((part, place) => part.replaceChildren(...fresh[place].childNodes));
     document.title = page.title;
-    section.dataset.state = fresh.dataset.state;
-    if (!fresh.querySelector("[data-following]")) {
+    return page;
+  }
+
+  async function refreshOrder(section) {
+    const page = await refreshParts();
+    section.dataset.state = page.querySelector("[data-order]").dataset.state;
+    if (!page.querySelector("[data-following]")) {
       section.querySelector("[data-following]")?.remove();
     }
   }
@@ -104,9 +113,19 @@
     }
   }
 
+  // Going back to a page that answered a form would ask whether to send the form again. Nothing
+  // came of it, and what was typed is where it was typed.
+  const { cameFrom } = document.body.dataset;
+  if (cameFrom) window.history.replaceState(null, "", cameFrom);
+
   document.querySelectorAll("[data-clock]").forEach(runClock);
   document.querySelectorAll("[data-tidy]").forEach(tidyAddress);
   document.querySelectorAll("[data-once]").forEach(sendOnce);
+  document.querySelectorAll("[data-enter]").forEach(orderByEnter);
   document.querySelectorAll("[data-order]").forEach(followOrder);
+  // A page out of the browser's memory shows the cart of when it was left.
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) refreshParts().catch(() => {});
+  });
   document.querySelector("[data-focus]")?.focus();
 })();

@@ -19,6 +19,16 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Button:
+    """Sends its form, perhaps elsewhere, with a field of its own."""
+
+    form: Form
+    action: str
+    method: str
+    field: dict[str, str]
+
+
 class Page(HTMLParser):
     """A page, read strictly: every tag is closed, every id is there once, and nothing in it is
     what the content security policy forbids."""
@@ -29,6 +39,9 @@ class Page(HTMLParser):
         self.status, self.headers = answer.status_code, answer.headers
         self.language = self.title = self.text = self.html = ""
         self.forms: list[Form] = []
+        self._buttons: list[dict[str, str]] = []
+        self._forms_by_id: dict[str, Form] = {}
+        self._form_id = ""
         self.links: list[str] = []
         self.attributes: dict[str, dict[str, str]] = {}  # by id
         self._open: list[str] = []
@@ -50,6 +63,19 @@ class Page(HTMLParser):
         assert len(found) == 1, f"{len(found)} forms {action} {fields} on: {self.text}"
         return found[0]
 
+    def button(self, name: str, value: str | None = None) -> Button:
+        """The first button of this name, and of this value if one is given."""
+        for button in self._buttons:
+            if button.get("name") == name and value in (None, button.get("value", "")):
+                form = self._forms_by_id[button["form"]]
+                return Button(
+                    form,
+                    button.get("formaction", form.action),
+                    button.get("formmethod", form.method),
+                    {name: button.get("value", "")},
+                )
+        raise AssertionError(f"no button {name} {value} on: {self.text}")
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         assert len(attributes) == len(attrs), f"an attribute twice in {tag}"
@@ -65,6 +91,11 @@ class Page(HTMLParser):
             self.links.append(attributes["href"])
         elif tag == "form":
             self.forms.append(Form(attributes["action"], attributes["method"]))
+            self._form_id = attributes.get("id", f"form {len(self.forms)}")
+            self._forms_by_id[self._form_id] = self.forms[-1]
+        elif tag == "button":
+            # It belongs to the form that it stands in unless it names another.
+            self._buttons.append({"form": self._form_id, **attributes})
         elif tag == "input" and "name" in attributes:
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "textarea":
@@ -106,6 +137,12 @@ class Browser:
     async def submit(self, form: Form, **fields: str) -> Page:
         assert form.method == "post"
         return await self.post(form.action, {**form.fields, **fields})
+
+    async def press(self, button: Button, **typed: str) -> Page:
+        """Where it leads, with what was typed into its form."""
+        fields = {**button.form.fields, **typed, **button.field}
+        assert button.method == "post"
+        return await self.post(button.action, fields)
 
     async def follow(self, page: Page) -> Page:
         """Where a redirect leads."""

@@ -7,10 +7,11 @@ import uuid
 from html import escape
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest
+from services.frontend.notes import RECEIPT
 from tests.integration.frontend.browsing import Browser, Form, Page
 from tests.scripted_gateway import ScriptedGateway, problem
 
@@ -140,6 +141,58 @@ async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
             assert f"{field}-error" in page.attributes
 
 
+async def test_the_language_of_a_refused_form_changes_and_nothing_else(
+    browser: Browser, gateway: ScriptedGateway
+) -> None:
+    form = await open_form(browser)
+    typed = {**CUSTOMER, "email": "sari"}
+    page = await browser.submit(form, **typed)
+    # What was corrected meanwhile is not sent back to the start either.
+    page = await browser.press(page.button("language", "en"), name="Wulan")
+    assert page.language == "en"
+    assert "1 field needs a correction" in page.text
+    assert_form_is_kept(page, form, **{**typed, "name": "Wulan"})
+    assert gateway.calls_to("POST", "/api/orders") == []
+    cart = await browser.get("/cart")
+    assert cart.language == "en"
+    assert_form_is_kept(cart, form, **{**typed, "name": "Wulan"})
+
+
+async def test_a_refused_form_shows_what_its_lines_cost(
+    browser: Browser, gateway: ScriptedGateway
+) -> None:
+    gateway.change_product(5, price_idr=1_234_567)
+    await browser.put_in_cart(5, 3)
+    page = await browser.submit(await open_form(browser, 9), **{**CUSTOMER, "name": ""})
+    assert "Rp 1.234.567" in page.text
+    assert "Rp 3.703.701" in page.text
+
+
+@pytest.mark.parametrize("quantity", ["3", "0", "x"])
+async def test_what_is_ordered_is_what_the_page_showed(
+    browser: Browser, gateway: ScriptedGateway, quantity: str
+) -> None:
+    await browser.put_in_cart(9)
+    form = await open_form(browser, 5)
+    stopped = await browser.submit(form, **CUSTOMER, **{"quantity-5": quantity})
+    assert gateway.calls_to("POST", "/api/orders") == []
+    if quantity == "3":
+        stopped = await browser.follow(stopped)
+        assert "Silakan lihat sekali lagi" in stopped.text
+        total = 3 * gateway.products[5].price_idr + gateway.products[9].price_idr
+        assert f"Rp {total:,}".replace(",", ".") in stopped.text
+    else:
+        assert stopped.status == 422
+        stopped.form("/orders").fields["quantity-5"] = "3"
+        stopped = await browser.follow(await browser.press(stopped.button("update")))
+    form = stopped.form("/orders")
+    assert {name: form.fields[name] for name in CUSTOMER} == CUSTOMER
+    assert (await browser.submit(form)).status == 303
+    (call,) = gateway.calls_to("POST", "/api/orders")
+    order = OrderRequest.model_validate_json(call.body)
+    assert {line.product_id: line.quantity for line in order.items} == {5: 3, 9: 1}
+
+
 async def test_a_corrected_form_is_accepted(browser: Browser, gateway: ScriptedGateway) -> None:
     form = await open_form(browser)
     page = await browser.submit(form, **{**CUSTOMER, "email": "sari"})
@@ -184,6 +237,38 @@ async def test_a_failure_keeps_the_form_and_its_key(
     assert len(gateway.orders) == 1
     keys = {key for call in gateway.calls for key in call.all(IDEMPOTENCY_KEY)}
     assert keys == {form.fields["key"]}
+
+
+WAYS_BACK = ["the page", "the page in the other language", "the cart", "the cart, changed back"]
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_an_order_that_was_taken_after_all_stays_one_order(
+    browser: Browser, gateway: ScriptedGateway, status: int, way: str
+) -> None:
+    form = await open_form(browser)
+
+    def take_and_fail() -> Response:
+        gateway.accept(gateway.calls[-1])
+        return problem(status)
+
+    gateway.answers["POST /api/orders"] = take_and_fail
+    page = await browser.submit(form, **CUSTOMER)
+    assert (page.status, len(gateway.orders)) == (status, 1)
+    gateway.answers.clear()
+    if way == "the page in the other language":
+        page = await browser.press(page.button("language", "en"))
+        assert "This order needs your attention" in page.text
+    elif way != "the page":
+        page = await browser.get("/cart")
+    if way == "the cart, changed back":
+        for quantity in ("2", "1"):
+            changed = await browser.press(page.button("update"), **{"quantity-5": quantity})
+            page = await browser.follow(changed)
+    assert_form_is_kept(page, form, **CUSTOMER)
+    assert (await browser.submit(page.form("/orders"))).status == 303
+    assert len(gateway.orders) == 1
 
 
 async def test_after_a_reused_key_the_cart_offers_a_new_order(
@@ -325,6 +410,92 @@ async def test_every_end_is_told_in_words(
     assert address in listed.links
 
 
+async def test_the_order_page_says_what_was_agreed_to_and_where_it_goes(
+    browser: Browser, stranger: Browser, gateway: ScriptedGateway
+) -> None:
+    gateway.change_product(9, price_idr=1_234_567)
+    await browser.put_in_cart(9, 3)
+    form = await open_form(browser, 5)
+    answer = await browser.submit(form, **CUSTOMER)
+    page = await browser.follow(answer)
+    total = 3 * 1_234_567 + gateway.products[5].price_idr
+    shown = ("Jl. Merdeka 1 Bandung", "Sari Wulandari", "Rp 1.234.567", "Rp 3.703.701")
+    for text in (*shown, f"Total Rp {total:,}".replace(",", ".")):
+        assert text in page.text
+    # Another order, and whoever else gets hold of the cookie, are told nothing of it.
+    other = await place(browser)
+    assert "Jl. Merdeka" not in (await browser.get(answer.headers["location"])).text
+    receipt = browser.http.cookies[RECEIPT]
+    await stranger.get("/")
+    stranger.http.cookies.set(RECEIPT, receipt)
+    await stranger.put_in_cart(5)
+    page = await stranger.get("/cart")
+    assert page.form("/orders").fields["name"] == ""
+    assert "Jl. Merdeka" in (await browser.get(other)).text
+    for cookie in (receipt[:-4], "x", "é", f"{receipt}.{receipt}", "x" * 5000):
+        await browser.get("/cart", headers={"Cookie": f"{RECEIPT}={cookie}".encode("latin-1")})
+
+
+async def test_lines_of_an_order_stand_as_they_stood_in_the_cart(
+    browser: Browser, gateway: ScriptedGateway
+) -> None:
+    form = await open_form(browser, 17, 9, 2, 5)
+    cart = await browser.get("/cart")
+    placed = await browser.submit(form, **CUSTOMER)
+
+    def names(page: Page) -> list[str]:
+        return [link for link in page.links if link.startswith("/products/")]
+
+    assert names(await browser.follow(placed)) == names(cart)
+    gateway.settle(placed.headers["location"].rpartition("/")[2], "confirmed")
+    assert names(await browser.follow(placed)) == names(cart)
+
+
+@pytest.mark.parametrize("reason", ["out_of_stock", "price_changed", "unknown_product"])
+async def test_a_rejected_order_names_its_line_and_fills_the_cart_again(
+    browser: Browser, gateway: ScriptedGateway, reason: str
+) -> None:
+    await browser.put_in_cart(5, 3)
+    answer = await browser.submit(await open_form(browser, 9), **CUSTOMER)
+    address = answer.headers["location"]
+    if reason == "out_of_stock":
+        gateway.change_product(5, stock=2)
+        text = "Hanya tersisa 2"
+    elif reason == "price_changed":
+        gateway.change_product(5, price_idr=1_234_567)
+        text = "Kini Rp 1.234.567"
+        total_now = 3 * 1_234_567 + gateway.products[9].price_idr
+    else:
+        del gateway.products[5]
+        text = "Tidak dijual lagi"
+    gateway.settle(address.rpartition("/")[2], "rejected", reason)
+    page = await browser.get(address)
+    assert page.html.count("line-warning") == 1, "one line is in the way, the other is not"
+    assert text in page.text
+    for _ in range(2):
+        answer = await browser.submit(page.form("/cart", action="refill"))
+    cart = await browser.follow(answer)
+    assert "4 buah" in cart.text, "pressed twice, filled once"
+    assert (text.lower() in cart.text.lower()) is (reason != "price_changed")
+    if reason == "price_changed":
+        assert f"hari ini Rp {total_now:,}".replace(",", ".") in page.text
+        form = cart.form("/orders")
+        assert form.fields["name"] == CUSTOMER["name"]
+        assert (await browser.submit(form)).status == 303
+        assert len(gateway.orders) == 2
+
+
+async def test_a_rejected_order_blames_no_line_if_nobody_can_say(
+    browser: Browser, gateway: ScriptedGateway
+) -> None:
+    address = await place(browser)
+    gateway.settle(address.rpartition("/")[2], "rejected", "out_of_stock")
+    gateway.answers["GET /api/products"] = lambda: problem(503)
+    page = await browser.get(address)
+    assert "line-warning" not in page.html
+    assert page.form("/cart", action="refill")
+
+
 async def test_an_order_is_shown_even_if_its_watches_cannot_be_named(
     browser: Browser, gateway: ScriptedGateway
 ) -> None:
@@ -371,6 +542,31 @@ async def test_orders_are_listed_newest_first(browser: Browser) -> None:
     assert [link for link in page.links if re.match("/orders/.", link)] == [second, first]
 
 
+async def test_listed_orders_name_their_watches(browser: Browser, gateway: ScriptedGateway) -> None:
+    await browser.submit(await open_form(browser, 5, 9), **CUSTOMER)
+    page = await browser.get("/orders")
+    assert f"{gateway.products[5].name} dan 1 lainnya" in page.text
+    gateway.answers["GET /api/products"] = lambda: problem(503)
+    assert "Produk nomor 5 dan 1 lainnya" in (await browser.get("/orders")).text
+
+
+@pytest.mark.parametrize("count", [99, 100])
+async def test_a_list_that_may_have_been_cut_says_so(
+    browser: Browser, gateway: ScriptedGateway, count: int
+) -> None:
+    await place(browser)
+    (order,) = gateway.orders.values()
+    orders = [
+        {**order, "order_id": str(uuid.uuid4()), "items": [{**order["items"][0], "product_id": n}]}
+        for n in range(1, count + 1)
+    ]
+    gateway.answers["GET /api/orders"] = lambda: JSONResponse({"items": orders})
+    page = await browser.get("/orders")
+    assert len([link for link in page.links if re.match("/orders/.", link)]) == count
+    assert ("100 pesanan terbaru" in page.text) is (count == 100)
+    assert gateway.products[count].name in page.text, "all of them are named"
+
+
 async def test_personal_data_is_shown_escaped_and_goes_to_the_gateway_only(
     browser: Browser, gateway: ScriptedGateway
 ) -> None:
@@ -381,9 +577,9 @@ async def test_personal_data_is_shown_escaped_and_goes_to_the_gateway_only(
     await browser.submit(page.form("/orders"), email="sari@example.com")
     (call,) = gateway.calls_to("POST", "/api/orders")
     assert json.loads(call.body)["customer"]["name"] == name
+    assert "cookie" not in dict(call.headers), "notes in the browser are the frontend's alone"
     assert "arloji_cart" not in browser.http.cookies
-    stored = "".join(cookie.value or "" for cookie in browser.http.cookies.jar)
-    assert "Sari" not in stored
+    assert "arloji_draft" not in browser.http.cookies
 
 
 async def test_an_accepted_answer_that_cannot_be_read_may_be_asked_for_again(
