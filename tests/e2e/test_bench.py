@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,18 @@ OPTIONS = ["--rounds", "1", "--seconds", "0.3", "--connections", "4"]
 
 
 class Bench:
-    """The benchmark, and every process that descends from it: they share a mark."""
+    """The benchmark, and every process that descends from it: they share a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         if not Path("/proc").exists():
             pytest.skip("no /proc on this system")
-        self.folder, self._mark = folder, f"BENCH_TEST={uuid.uuid4()}"
+        self._mark = f"TMPDIR={folder}\0"
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
-        name, _, value = self._mark.partition("=")
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "loadtest", *OPTIONS],
                 cwd=ROOT,
-                env={**os.environ, name: value, "TMPDIR": str(folder)},
+                env={**os.environ, "TMPDIR": str(folder)},
                 stdout=out,
                 stderr=err,
             )
