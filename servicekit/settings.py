@@ -124,7 +124,9 @@ def read_settings(settings_class: type[S]) -> S:
         return settings_class()
     except ValidationError as error:
         lines = [
-            f"{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"]
+            f"{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
+            if one["loc"]
+            else one["msg"]
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise SettingsWrong(*lines) from None
