@@ -133,8 +133,7 @@ class Plan:
         if name == "frontend":
             environment |= {
                 "SESSION_SECRET_FILE": str(folder.session_secret),
-                # A browser sends the cookies of one run to the other, too.
-                "COOKIE_SUFFIX": f"_{ports['frontend']}" if ports.offset else "",
+                "COOKIE_SUFFIX": ports.cookie_suffix,
                 "TRACE_URL_TEMPLATE": self._trace_page("traces/{trace_id}"),
                 "ORDER_TRACE_URL_TEMPLATE": self._trace_page("orders/{order_id}"),
             }

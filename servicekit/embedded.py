@@ -52,6 +52,11 @@ class Ports:
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self[name]}"
 
+    @property
+    def cookie_suffix(self) -> str:
+        """Browsers send the cookies of one run to the other too: they must differ."""
+        return f"_{self['frontend']}" if self.offset else ""
+
     def redis_url(self, name: str) -> str:
         return f"redis://127.0.0.1:{self[name]}/0"
 

@@ -68,6 +68,10 @@ def redis_of(name: str) -> Any:
     return Field(default_factory=lambda: ports_meant().redis_url(name))
 
 
+def its_cookie_suffix() -> Any:
+    return Field(default_factory=lambda: ports_meant().cookie_suffix)
+
+
 def its_database() -> Any:
     return Field(default_factory=lambda: database_url(data_meant()))
 

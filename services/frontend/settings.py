@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import HttpUrl, Port, ServiceSettings, port_of, url_of
+from servicekit.settings import (
+    HttpUrl,
+    Port,
+    ServiceSettings,
+    its_cookie_suffix,
+    port_of,
+    url_of,
+)
 from services.frontend.cookie import CookieStyle
 
 MIN_SECRET_LENGTH = 32
@@ -28,7 +35,7 @@ class Settings(ServiceSettings):
     cookie_secure: bool = False
     # Ends the name of every cookie: browsers send a host's cookies to all its ports, where two
     # shops would replace each other's.
-    cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = its_cookie_suffix()
     # Where a person finds the trace of an error or of an order; `off` shows no link.
     trace_url_template: str = url_of("telemetry", "/traces/{trace_id}")
     order_trace_url_template: str = url_of("telemetry", "/orders/{order_id}")

@@ -12,7 +12,7 @@ from database.settings import DatabaseSettings
 from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from housekeeping.credentials import READERS
 from local.plan import SERVICES
-from servicekit.embedded import PORTS
+from servicekit.embedded import PORTS, Ports
 from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 
@@ -259,7 +259,7 @@ def test_the_rate_limits_are_those_of_the_contract() -> None:
 
 
 def test_its_cookies_are_those_of_no_other_project_nor_of_the_embedded_run() -> None:
-    assert settings_of("frontend").model_fields["cookie_suffix"].default == ""
+    assert Ports().cookie_suffix == ""
     assert environment("frontend")["COOKIE_SUFFIX"] == "_${COMPOSE_PROJECT_NAME}"
 
 
