@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from local import inherited
 from local.layout import DataFolder, StartRefused
 from local.redis_program import RedisProgram
 
@@ -96,6 +97,7 @@ def _good_bytes(file: Path, redis: RedisProgram) -> int:
         done = subprocess.run(
             [checker, str(file)],
             executable=redis.path,
+            env=inherited.for_shop(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_CHECK_SECONDS,
