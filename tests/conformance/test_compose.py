@@ -259,7 +259,7 @@ def test_the_rate_limits_are_those_of_the_contract() -> None:
 
 
 def test_its_cookies_are_those_of_no_other_project_nor_of_the_embedded_run() -> None:
-    assert Ports().cookie_suffix == ""
+    assert [Ports(offset).cookie_suffix for offset in (0, 1000)] == ["", "_9080"]
     assert environment("frontend")["COOKIE_SUFFIX"] == "_${COMPOSE_PROJECT_NAME}"
 
 
