@@ -1,5 +1,5 @@
-"""`python -m database accounts|upgrade|seed|rights…`: MySQL's accounts, schema, first data and the
-consumer's rights, in the order given, each safe to repeat."""
+"""`python -m database accounts|upgrade|seed|rights…`: MySQL's accounts, schema, first data and
+rights on single tables, in the order given, each safe to repeat."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ _STATEMENT_SECONDS = 3600
 _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
     "accounts": lambda engine: (
         f"{bring_up_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
-        " statements on accounts"
+        " accounts"
     ),
     "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",
     "seed": lambda engine: f"{seed(engine)} products added",

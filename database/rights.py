@@ -1,47 +1,153 @@
-"""The MySQL accounts, and what the consumer's may do table by table. Both are an administrator's
-work, on either side of the migration: it needs its account, and a grant on a table the table."""
+"""The MySQL accounts, and what each may do table by table. Both are an administrator's work, on
+either side of the migration: it needs its account, and a grant on a table the table."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
-from servicekit.database import transaction
+from servicekit.database import create_database_engine, ping, transaction
 
-# The consumer takes stock and stores orders; prices, names and purged orders it may only read.
-CONSUMER_RIGHTS: Mapping[str, str] = {
-    "products": "SELECT, UPDATE (stock)",
-    "orders": "SELECT, INSERT",
-    "order_items": "SELECT, INSERT",
-    "stock_ledger": "SELECT, INSERT",
-    "purged_orders": "SELECT",
-    "alembic_version": "SELECT",
+# User → table → privilege → its columns, () for all of them.
+TABLE_RIGHTS: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = {
+    # What it shows: a customer's name, e-mail and address are not among it.
+    "service_http": {
+        "products": {"SELECT": ()},
+        "product_words": {"SELECT": ()},
+        "orders": {
+            "SELECT": ("order_id", "guest_id", "status", "reason", "total_idr", "accepted_at")
+        },
+        "order_items": {"SELECT": ()},
+        "alembic_version": {"SELECT": ()},
+    },
+    # It takes stock and stores orders; prices, names and purged orders it may only read.
+    "consumer": {
+        "products": {"SELECT": (), "UPDATE": ("stock",)},
+        "orders": {"SELECT": (), "INSERT": ()},
+        "order_items": {"SELECT": (), "INSERT": ()},
+        "stock_ledger": {"SELECT": (), "INSERT": ()},
+        "purged_orders": {"SELECT": ()},
+        "alembic_version": {"SELECT": ()},
+    },
+    # Which orders there are: `reconcile` asks for no more.
+    "housekeeping": {
+        "orders": {"SELECT": ("order_id", "accepted_at")},
+        "purged_orders": {"SELECT": ("order_id",)},
+    },
 }
+_LOGIN_SECONDS = 10
+_ACCESS_DENIED = 1045
 
 
 class NoAccounts(Exception):
     """There is nothing to make accounts from."""
 
 
-def bring_up_accounts(engine: Engine, accounts_sql: str) -> int:
-    """Run `accounts_sql`, one statement a line with the passwords inside; returns how many."""
-    statements = [line.strip().rstrip(";") for line in accounts_sql.splitlines() if line.strip()]
-    if not statements:
-        raise NoAccounts("set DATABASE_ACCOUNTS_FILE to a file of SQL statements")
-    _run(engine, statements)
-    return len(statements)
+@dataclass(frozen=True)
+class Right:
+    """`on` is a table of this database, a schema or everything, as GRANT spells it."""
+
+    privilege: str
+    on: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        columns = f" ({self.column})" if self.column else ""
+        return f"{self.privilege}{columns} ON {self.on}"
+
+
+def bring_up_accounts(engine: Engine, accounts: str) -> int:
+    """Make each account and grant what it may do beyond single tables; returns how many accounts.
+
+    `accounts` is JSON: user → `passwords`, the newest first, and `grants`. Safe to repeat: the
+    password before the newest stays valid until there is a newer one, however often this runs.
+    """
+    known = json.loads(accounts) if accounts.strip() else {}
+    if not known:
+        raise NoAccounts("set DATABASE_ACCOUNTS_FILE to a file of accounts")
+    with transaction(engine) as connection:
+        for user, account in known.items():
+            _set_password(connection, user, account["passwords"])
+            for grant in account["grants"]:
+                _run(connection, f"GRANT {grant} TO {_account(user)}")
+    return len(known)
+
+
+def _set_password(connection: Connection, user: str, passwords: Sequence[str]) -> None:
+    newest, *earlier = passwords
+    oldest = passwords[-1]
+    _run(connection, f"CREATE USER IF NOT EXISTS {_account(user)} IDENTIFIED BY '{oldest}'")
+    # Set only if it is not: RETAIN keeps the one that is current, which would be the newest again,
+    # and shut out whoever still uses the one before.
+    if not _lets_in(connection.engine, user, newest):
+        retain = " RETAIN CURRENT PASSWORD" if earlier else ""
+        _run(connection, f"ALTER USER {_account(user)} IDENTIFIED BY '{newest}'{retain}")
+
+
+def _lets_in(engine: Engine, user: str, password: str) -> bool:
+    guest = create_database_engine(
+        engine.url.set(username=user, password=password, database="").render_as_string(
+            hide_password=False
+        ),
+        read_only=True,
+        connections=1,
+        statement_seconds=_LOGIN_SECONDS,
+    )
+    try:
+        ping(guest)
+    except OperationalError as error:
+        if getattr(error.orig, "args", ())[:1] == (_ACCESS_DENIED,):
+            return False
+        raise
+    finally:
+        guest.dispose()
+    return True
 
 
 def grant_rights(engine: Engine) -> int:
-    """Safe to repeat; returns how many tables that were."""
-    _run(
-        engine,
-        [f"GRANT {what} ON {table} TO 'consumer'@'%'" for table, what in CONSUMER_RIGHTS.items()],
-    )
-    return len(CONSUMER_RIGHTS)
-
-
-def _run(engine: Engine, statements: Sequence[str]) -> None:
+    """Give each user of `TABLE_RIGHTS` these rights and take every other one away, such as those
+    that an older version gave. Safe to repeat; returns how many tables that were."""
     with transaction(engine) as connection:
-        for statement in statements:
-            # Bound parameters do not exist for account names; the text is ours.
-            connection.exec_driver_sql(statement.replace("%", "%%"))
+        for user in TABLE_RIGHTS:
+            wanted = set(_wanted(connection, user))
+            # First the new ones: at no moment may a running service do less than it has to.
+            for right in sorted(wanted, key=str):
+                _run(connection, f"GRANT {right} TO {_account(user)}")
+            for right in sorted(set(_granted(connection, user)) - wanted, key=str):
+                _run(connection, f"REVOKE {right} FROM {_account(user)}")
+    return sum(map(len, TABLE_RIGHTS.values()))
+
+
+def _wanted(connection: Connection, user: str) -> Iterator[Right]:
+    schema = connection.scalar(text("SELECT DATABASE()"))
+    for table, privileges in TABLE_RIGHTS[user].items():
+        for privilege, columns in privileges.items():
+            for column in columns or ("",):
+                yield Right(privilege, f"`{schema}`.`{table}`", column)
+
+
+def _granted(connection: Connection, user: str) -> Iterator[Right]:
+    """All that the account may do, on whatever level it was granted."""
+    for source, on, column in (
+        ("user_privileges", "'*.*'", "''"),
+        ("schema_privileges", "concat('`', table_schema, '`.*')", "''"),
+        ("table_privileges", "concat('`', table_schema, '`.`', table_name, '`')", "''"),
+        ("column_privileges", "concat('`', table_schema, '`.`', table_name, '`')", "column_name"),
+    ):
+        statement = text(
+            f"SELECT privilege_type, {on}, {column} FROM information_schema.{source}"
+            " WHERE grantee = :account AND privilege_type <> 'USAGE'"
+        )
+        for row in connection.execute(statement, {"account": _account(user)}):
+            yield Right(*row)
+
+
+def _account(user: str) -> str:
+    return f"'{user}'@'%'"
+
+
+def _run(connection: Connection, statement: str) -> None:
+    # Bound parameters do not exist for account names; the text is ours.
+    connection.exec_driver_sql(statement.replace("%", "%%"))

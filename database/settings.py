@@ -11,5 +11,5 @@ class DatabaseSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     database_url: DatabaseUrl = its_database()
-    # SQL that makes the accounts, for `accounts` on MySQL.
+    # Users with their passwords and grants, in JSON, for `accounts` on MySQL.
     database_accounts: SecretStr = SecretStr("")

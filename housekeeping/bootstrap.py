@@ -2,7 +2,8 @@
 that their writer may write and the collector's group may read, data folders of their owners.
 
 Secrets are made once and kept in the master file; every other file follows from it, so a second
-run completes what is missing or what a newer version adds. Only a rotation replaces a secret.
+run completes what is missing or what a newer version adds, and removes what it has no use for.
+Only a rotation replaces a secret.
 """
 
 import argparse
@@ -46,13 +47,23 @@ class FolderMissing(OSError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="where secrets/, logs/ and data/ are mounted")
-    parser.add_argument("--rotate", action="store_true", help="replace every secret by a new one")
+    rotation = parser.add_mutually_exclusive_group()
+    rotation.add_argument(
+        "--rotate",
+        action="store_true",
+        help="replace every secret by a new one, or go on with a rotation that is not finished",
+    )
+    rotation.add_argument(
+        "--finish-rotation", action="store_true", help="every reader has its new secret"
+    )
 
 
 def run(options: argparse.Namespace, _settings: HousekeepingSettings) -> int:
     prepare_log_folders(options.folder / "logs")
     prepare_data_folders(options.folder / "data")
-    outcome = prepare_secrets(options.folder / "secrets", renew=options.rotate)
+    outcome = prepare_secrets(
+        options.folder / "secrets", renew=options.rotate, finish=options.finish_rotation
+    )
     for name in outcome.written:
         print(f"wrote {name}")
     print(f"{len(outcome.written)} secret files written, {len(outcome.kept)} kept as they are")
@@ -65,12 +76,13 @@ class Outcome:
     kept: tuple[str, ...]
 
 
-def prepare_secrets(folder: Path, *, renew: bool = False) -> Outcome:
+def prepare_secrets(folder: Path, *, renew: bool = False, finish: bool = False) -> Outcome:
     """Write `folder/<reader>/<file>` for every reader; raises `FolderMissing`.
 
-    With `renew` each secret is replaced, and the one before stays valid beside it.
+    With `renew` each secret is replaced, and the one before stays valid beside it. Until a call
+    with `finish`, another `renew` changes nothing.
     """
-    master = _read_or_create_master(folder / MASTER, renew=renew)
+    master = _read_or_create_master(folder / MASTER, renew=renew, finish=finish)
     written, kept = [], []
     for reader in READERS:
         for name, render in reader.files.items():
@@ -80,6 +92,9 @@ def prepare_secrets(folder: Path, *, renew: bool = False) -> Outcome:
                 continue
             _write_private(path, text, reader.user_id)
             written.append(f"{reader.name}/{name}")
+        for path in (folder / reader.name).iterdir():
+            if path.name not in reader.files:
+                path.unlink()  # an older version's, with passwords that may still be good
         _close_folder(folder / reader.name, reader)
     return Outcome(tuple(written), tuple(kept))
 
@@ -102,13 +117,15 @@ def prepare_data_folders(folder: Path) -> None:
         path.chmod(0o750)
 
 
-def _read_or_create_master(folder: Path, *, renew: bool) -> dict[str, Any]:
+def _read_or_create_master(folder: Path, *, renew: bool, finish: bool) -> dict[str, Any]:
     _require(folder)
     path = folder / "master.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else create_master()
     master = complete(known)
     if renew:
         master = rotate(master)
+    if finish:
+        master["rotating"] = False
     if not path.exists() or master != known:
         _write_private(path, json.dumps(master), os.getuid())
     folder.chmod(0o700)

@@ -37,11 +37,11 @@ CACHE_USERS: Mapping[str, str] = {
     "consumer": "~c:* +get +mget +set +unlink",
     "exporter": "+info +slowlog|get +latency|latest",
 }
-# What holds on the whole schema; rights on single tables follow once these exist
-# (database/rights.py).
+# What holds beyond single tables; rights on these follow once they exist (database/rights.py).
 DATABASE_USERS: Mapping[str, tuple[str, ...]] = {
-    "service_http": ("SELECT ON arloji.*",),
+    "service_http": (),
     "consumer": (),
+    "housekeeping": (),
     "migrate": (
         "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON arloji.*",
     ),
@@ -62,8 +62,10 @@ class Reader:
 
 
 def create_master() -> dict[str, Any]:
-    """Fresh secrets for everything; each a list, the current one first."""
+    """Fresh secrets for everything; each a list, the current one first. `rotating` while not
+    every reader has what the last rotation made."""
     return {
+        "rotating": False,
         "session": [_secret()],
         "grafana": [_secret()],
         "root": [_secret()],
@@ -85,14 +87,21 @@ def complete(master: Master) -> dict[str, Any]:
 
 
 def rotate(master: Master) -> dict[str, Any]:
-    """A new secret in front of each; the one before stays valid until the next rotation."""
-    return {
+    """A new secret in front of each; the one before stays valid until the next rotation.
+
+    A rotation that is under way is gone on with: another one would shut out whoever still uses
+    the secrets from before it.
+    """
+    if master["rotating"]:
+        return dict(master)
+    renewed = {
         name: {user: [_secret(), known[0]] for user, known in value.items()}
         if isinstance(value, dict)
         # MySQL's own root and Grafana's admin are changed with their own tools.
         else ([_secret(), value[0]] if name == "session" else value)
         for name, value in master.items()
     }
+    return renewed | {"rotating": True}
 
 
 def _secret() -> str:
@@ -138,19 +147,12 @@ def _acl(server: str, users: Mapping[str, str]) -> Render:
 
 
 def _database_accounts(master: Master) -> str:
-    """One SQL statement a line, safe to repeat: `database accounts` runs them with each `up`, and
-    that is how a rotation arrives. The password before stays valid beside the new one."""
-    statements = []
-    for user, grants in DATABASE_USERS.items():
-        account = f"'{user}'@'%'"
-        current, *earlier = master["database"][user]
-        statements.append(
-            f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{(earlier or [current])[0]}';"
-        )
-        retain = " RETAIN CURRENT PASSWORD" if earlier else ""
-        statements.append(f"ALTER USER {account} IDENTIFIED BY '{current}'{retain};")
-        statements += [f"GRANT {grant} TO {account};" for grant in grants]
-    return "\n".join(statements) + "\n"
+    """What `python -m database accounts` makes of each user (database/rights.py)."""
+    accounts = {
+        user: {"passwords": master["database"][user], "grants": grants}
+        for user, grants in DATABASE_USERS.items()
+    }
+    return json.dumps(accounts, indent=1)
 
 
 def _mysql_client(master: Master) -> str:
@@ -187,9 +189,19 @@ READERS: tuple[Reader, ...] = (
             "cache_redis_url": _cache_url("consumer"),
         },
     ),
+    Reader(
+        "housekeeping",
+        SERVICE_USER_ID,
+        {
+            "database_url": _database_url("housekeeping"),
+            "queue_redis_url": _queue_url("housekeeping"),
+        },
+    ),
     Reader("migrate", SERVICE_USER_ID, {"database_url": _database_url("migrate")}),
     Reader(
-        "accounts", SERVICE_USER_ID, {"database_url": _root_url, "accounts.sql": _database_accounts}
+        "accounts",
+        SERVICE_USER_ID,
+        {"database_url": _root_url, "accounts.json": _database_accounts},
     ),
     Reader("queue-redis", REDIS_USER_ID, {"users.acl": _acl("queue", QUEUE_USERS)}),
     Reader("cache-redis", REDIS_USER_ID, {"users.acl": _acl("cache", CACHE_USERS)}),

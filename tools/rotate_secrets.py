@@ -3,6 +3,7 @@
 What was valid before stays valid beside the new one until the next rotation: sessions go on, and
 services change over one by one. To shut a leaked secret out, rotate twice. Both Redis restart to
 read their accounts; orders are refused with 503 for that second and accepted orders are kept.
+What stops half way goes on where it was when it is repeated, and shuts nobody out.
 """
 
 import argparse
@@ -15,13 +16,14 @@ from tools.upgrade import REDIS, replace_services
 # Each reads its secrets when it starts.
 EXPORTERS = ("mysqld-exporter", "redis-exporter")
 READERS = ("consumer", "service-http", "publisher", "frontend")
+_BOOTSTRAP = ("bootstrap", "python", "-m", "housekeeping", "bootstrap", "/bootstrap")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.rotate_secrets", description=__doc__)
     parser.parse_args(arguments)
     try:
-        run_once("bootstrap", "python", "-m", "housekeeping", "bootstrap", "/bootstrap", "--rotate")
+        run_once(*_BOOTSTRAP, "--rotate")
         for server in REDIS:
             restart(server)
         run_once("accounts")
@@ -29,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for exporter in EXPORTERS:
             if running(exporter):
                 restart(exporter)
+        run_once(*_BOOTSTRAP, "--finish-rotation")
     except ComposeFailed as error:
         print(
-            f"stopped half way: {error}. The new secrets are made; when that is repaired,"
-            " `docker compose up --detach --force-recreate` hands them out."
+            f"stopped half way, nobody is shut out: {error}. Repeat `make secrets` when that is"
+            " repaired; it goes on with the secrets that are made."
         )
         return 1
     return 0

@@ -19,7 +19,8 @@ LEFT_OUT = {"grafana", "victoria-traces"}
 ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
 _COMMAND_SECONDS = 400
 
-# Reads the shop's database from within service-http, which may read all of it and nothing more.
+# Reads the shop's database from within the consumer, which may read all of it but the words of the
+# search.
 _READ_ROWS = """
 import json, sys, pymysql
 from decimal import Decimal
@@ -196,7 +197,7 @@ class ComposeProject:
         self.compose("unpause", service)
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        reader = next(one for one in self.containers("service-http") if one.state == "running")
+        reader = next(one for one in self.containers("consumer") if one.state == "running")
         question = json.dumps([query.replace("%", "%%").replace("?", "%s"), parameters])
         rows: list[dict[str, Any]] = json.loads(
             self.exec(reader, "python", "-c", _READ_ROWS, stdin=question)

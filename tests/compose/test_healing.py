@@ -1,6 +1,8 @@
 """Each container is killed once, as by the kernel, while customers order: it heals by itself, and
 every accepted order is one row."""
 
+import json
+
 import pytest
 
 from tests.compose.customers import Customers, assert_each_is_one_order
@@ -100,3 +102,12 @@ print(json.dumps(redis.Redis.from_url(url).xlen("orders")))
         lambda length: length == "0",
         seconds=60,
     )
+
+
+def test_every_order_that_was_answered_is_accounted_for(
+    project: ComposeProject, disturbed: Customers
+) -> None:
+    """By the command of docs/operations.md, in a container and with an account of its own."""
+    document = json.loads(project.compose("run", "--rm", "housekeeping", "reconcile", "--json"))
+    assert document["found"]["lost"] == 0, document["differences"]
+    assert document["counts"]["accepted_orders"] >= len(disturbed.accepted)

@@ -1,5 +1,6 @@
 """`make secrets`, while customers order: new secrets everywhere, no session and no order lost."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ print(json.dumps({
     for folder, _, names in os.walk("/secrets") for name in names
 }))
 """
-READERS = ("frontend", "publisher", "service-http", "consumer", "migrate")
+READERS = ("frontend", "publisher", "service-http", "consumer", "housekeeping", "migrate")
 
 
 def secrets(project: ComposeProject) -> dict[str, str]:
@@ -36,8 +37,11 @@ Rotated = tuple[dict[str, str], dict[str, str], Customers, Guest]
 
 @pytest.fixture(scope="module")
 def rotated(project: ComposeProject) -> Iterator[Rotated]:
-    """The secrets before and after, who was there meanwhile, and a guest from before."""
+    """The secrets before and after, who was there meanwhile, and a guest from before. The first
+    try stopped when the secrets were made."""
     before = secrets(project)
+    make = ("python", "-m", "housekeeping", "bootstrap", "/bootstrap", "--rotate")
+    project.compose("run", "--rm", "--no-deps", "bootstrap", *make)
     with closing(Guest(project.shop_url)) as guest:
         guest.post_order({guest.product()["product_id"]: 1})
         with Customers(project.shop_url, ordering=1, browsing=1) as customers:
@@ -81,6 +85,14 @@ def _made_at(project: ComposeProject) -> float:
 def test_the_secret_before_is_good_beside_the_new_one(
     project: ComposeProject, rotated: Rotated
 ) -> None:
+    """However often the stack is brought up since, and though the rotation was begun twice."""
+    before, after, _, _ = rotated
+    masters = [json.loads(found["master/master.json"])["database"] for found in (before, after)]
+    assert {user: known[1] for user, known in masters[1].items()} == {
+        user: known[0] for user, known in masters[0].items()
+    }
+    for _ in range(2):
+        project.up()
     script = """
 import json, pymysql
 master = json.load(open("/secrets/master.json"))
@@ -97,5 +109,5 @@ print(json.dumps(came_in))
     volume = f"{project.volume('secrets-master')}:/secrets:ro"
     options = ["--network", project.volume("database"), "--volume", volume]
     found = project.probe(script, options=options)
-    assert len(found) == 8
+    assert len(found) == 10
     assert set(found.values()) == {True}

@@ -93,6 +93,7 @@ STARTS = {
     "services.consumer": ["DATABASE_URL", "QUEUE_REDIS_URL", "CACHE_REDIS_URL"],
     "database upgrade": ["DATABASE_URL"],
     "database accounts": ["DATABASE_URL", "DATABASE_ACCOUNTS"],
+    "housekeeping reconcile": ["DATABASE_URL", "QUEUE_REDIS_URL"],
 }
 _START = """
 import json, os, subprocess, sys

@@ -11,6 +11,7 @@ import yaml
 from database.settings import DatabaseSettings
 from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from housekeeping.credentials import READERS
+from housekeeping.settings import HousekeepingSettings
 from local.plan import SERVICES
 from servicekit.embedded import PORTS, Ports
 from tools.offline_images.pins import pinned_images, repository_and_tag
@@ -23,7 +24,7 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     name: container for file in FILES for name, container in file["services"].items()
 }
 ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
-JOBS = ONE_SHOTS | {"load", "load-worker"}
+JOBS = ONE_SHOTS | {"housekeeping", "load", "load-worker"}
 # They keep data or answer requests: being cut short would cost something.
 NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
 
@@ -81,6 +82,14 @@ def test_a_service_is_told_only_what_it_reads(service: str) -> None:
 def test_a_one_shot_is_told_only_what_it_reads(one_shot: str) -> None:
     fields = {name.upper() for name in DatabaseSettings.model_fields}
     assert {name.removesuffix("_FILE") for name in environment(one_shot)} <= fields
+
+
+def test_housekeeping_is_told_only_what_it_reads_and_sees_what_it_compares() -> None:
+    fields = {name.upper() for name in HousekeepingSettings.model_fields}
+    assert {name.removesuffix("_FILE") for name in environment("housekeeping")} == fields
+    audit = environment("housekeeping")["AUDIT_DIRECTORY"]
+    assert volumes("housekeeping")[audit] == volumes("publisher")[audit] == "audit"
+    assert audit == environment("publisher")["AUDIT_DIRECTORY"]
 
 
 def test_no_secret_is_in_a_file_of_the_repository() -> None:

@@ -117,6 +117,23 @@ def test_only_a_rotation_replaces_secrets(folder: Path) -> None:
     assert after["secrets/mysql/root_password"] == before["secrets/mysql/root_password"]
 
 
+def test_a_rotation_that_stopped_half_way_is_gone_on_with(folder: Path) -> None:
+    bootstrap.prepare_secrets(folder / "secrets", renew=True)
+    half_way = contents(folder)
+    assert bootstrap.prepare_secrets(folder / "secrets", renew=True).written == ()
+    bootstrap.prepare_secrets(folder / "secrets")
+    assert contents(folder) == half_way
+    assert bootstrap.prepare_secrets(folder / "secrets", finish=True).written == ()
+    assert bootstrap.prepare_secrets(folder / "secrets", renew=True).written != ()
+
+
+def test_a_file_of_an_older_version_is_removed(folder: Path) -> None:
+    older = folder / "secrets" / "accounts" / "accounts.sql"
+    older.write_text("IDENTIFIED BY 'still good'")
+    bootstrap.prepare_secrets(folder / "secrets")
+    assert not older.exists()
+
+
 def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
     missing = folder / "secrets" / "consumer"
     missing.rmdir()

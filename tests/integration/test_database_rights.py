@@ -1,0 +1,137 @@
+"""The accounts of the stack on a real server: each may ask what it asks, and no more."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from database.rights import TABLE_RIGHTS, bring_up_accounts, grant_rights
+from database.schema import current_revision, upgrade
+from database.seed import seed
+from housekeeping.order_rows import find_purged, find_stored, list_stored
+from servicekit.database import create_database_engine, is_unavailable
+from services.service_http.orders import find_order, list_orders
+from services.service_http.products import find_product, list_brands, list_products
+from services.service_http.query import ProductQuery
+from tests.servers import MySqlServer
+
+ACCOUNTS = json.dumps({user: {"passwords": [user], "grants": []} for user in TABLE_RIGHTS})
+# What a version that granted by whole schemas has left behind.
+TOO_WIDE = (
+    "GRANT SELECT ON arloji.* TO service_http",
+    "GRANT INSERT, DELETE ON arloji.orders TO service_http",
+    "GRANT UPDATE (slug) ON arloji.products TO service_http",
+    "GRANT RELOAD ON *.* TO consumer",
+)
+CUSTOMER = ("customer_name", "customer_email", "customer_address")
+
+
+@contextmanager
+def connected(server: MySqlServer, user: str, password: str = "") -> Iterator[Connection]:
+    engine = open_engine(server, user, password)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def open_engine(server: MySqlServer, user: str, password: str = "") -> Engine:
+    url = server.url("arloji", user, password)
+    return create_database_engine(url, read_only=False, connections=1, statement_seconds=10)
+
+
+@pytest.fixture(scope="module")
+def administrator(mysql_server: MySqlServer) -> Iterator[Engine]:
+    mysql_server.execute("CREATE DATABASE arloji")
+    engine = open_engine(mysql_server, "root")
+    upgrade(engine)
+    seed(engine)
+    bring_up_accounts(engine, ACCOUNTS)
+    with engine.begin() as connection:
+        for statement in TOO_WIDE:
+            connection.exec_driver_sql(statement)
+    grant_rights(engine)
+    yield engine
+    engine.dispose()
+    mysql_server.execute("DROP DATABASE arloji", *(f"DROP USER {user}" for user in TABLE_RIGHTS))
+
+
+def test_service_http_may_ask_what_it_shows(
+    administrator: Engine, mysql_server: MySqlServer
+) -> None:
+    with connected(mysql_server, "service_http", "service_http") as connection:
+        assert current_revision(connection)
+        assert list_brands(connection).items
+        assert list_products(connection, ProductQuery(q="a", max_price=10**9)).total
+        assert find_product(connection, 1)
+        assert find_order(connection, uuid4(), uuid4()) is None
+        assert list_orders(connection, uuid4(), 10) == []
+
+
+@pytest.mark.parametrize("what", [*CUSTOMER, "fingerprint", "*"])
+def test_service_http_cannot_see_what_it_never_shows(
+    administrator: Engine, mysql_server: MySqlServer, what: str
+) -> None:
+    with (
+        connected(mysql_server, "service_http", "service_http") as connection,
+        pytest.raises(DBAPIError, match="command denied") as refused,
+    ):
+        connection.execute(text(f"SELECT {what} FROM orders"))
+    # As before a grant has arrived: not now, rather than a fault of the request.
+    assert is_unavailable(refused.value)
+
+
+def test_housekeeping_may_ask_which_orders_there_are(
+    administrator: Engine, mysql_server: MySqlServer
+) -> None:
+    with connected(mysql_server, "housekeeping", "housekeeping") as connection:
+        moment = datetime.now(UTC)
+        assert find_stored(connection, ["x"]) == find_purged(connection, ["x"]) == set()
+        assert list(list_stored(connection, since=moment, until=moment)) == []
+
+
+def rights_of(administrator: Engine) -> set[str]:
+    with administrator.connect() as connection:
+        return {
+            line
+            for user in TABLE_RIGHTS
+            for line in connection.scalars(text(f"SHOW GRANTS FOR '{user}'@'%'"))
+        }
+
+
+def test_what_an_older_version_granted_is_taken_away(administrator: Engine) -> None:
+    given = rights_of(administrator)
+    assert not [line for line in given if "`arloji`.*" in line or "RELOAD" in line]
+    assert not [line for line in given if "DELETE" in line or "slug" in line]
+
+
+def test_repeating_changes_nothing(administrator: Engine, mysql_server: MySqlServer) -> None:
+    before = rights_of(administrator)
+    bring_up_accounts(administrator, ACCOUNTS)
+    grant_rights(administrator)
+    assert rights_of(administrator) == before
+
+
+def test_a_password_that_is_not_the_newest_is_replaced(
+    administrator: Engine, mysql_server: MySqlServer
+) -> None:
+    def accounts(password: str) -> str:
+        account: dict[str, Any] = {"passwords": [password], "grants": []}
+        return json.dumps({"consumer": account})
+
+    bring_up_accounts(administrator, accounts("newest"))
+    with connected(mysql_server, "consumer", "newest"):
+        pass
+    with (
+        pytest.raises(OperationalError, match="Access denied"),
+        connected(mysql_server, "consumer", "consumer"),
+    ):
+        pass
+    bring_up_accounts(administrator, accounts("consumer"))
