@@ -22,6 +22,7 @@ ORDER = (
     "test_start",
     "test_first_telemetry",
     "test_networks",
+    "test_quiet",
     "test_rights",
     "test_secrets",
     "test_ingress",

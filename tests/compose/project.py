@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ class ComposeProject:
         self.name = name
         port, receiver_port = (18080, 14318) if kept else (free_port(), free_port())
         network = (213, 48) if kept else (random.randint(200, 250), random.randint(0, 255))
+        # When the last `up` had returned.
+        self.up_since = datetime.now(UTC)
         self.shop_url = f"http://127.0.0.1:{port}"
         self.telemetry_url = f"http://127.0.0.1:{receiver_port}"
         self.environment = {
@@ -121,6 +124,7 @@ class ComposeProject:
         try:
             self.compose("down", "--remove-orphans", *arguments)
         except CommandFailed as failure:
+        self.up_since = datetime.now(UTC)
             if "has active endpoints" not in str(failure):
                 raise
         assert self.all_containers() == []

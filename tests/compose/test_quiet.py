@@ -1,0 +1,32 @@
+"""At rest nobody writes an error: among errors that mean nothing, the one that does is not seen."""
+
+import re
+
+from tests.compose.project import ComposeProject
+from tests.telemetry_stores import LogsStore, MetricsStore, eventually
+
+# As each kind of program here marks one: Go's loggers, those of Kubernetes, of VictoriaMetrics and
+# the collector, our services, nginx, MySQL.
+ERROR = re.compile(
+    r"level=(error|fatal|ERROR)\b|\| [EF]\d{4} |\t(error|fatal|panic)\t"
+    r'|"(level|severity)": ?"(ERROR|FATAL|CRITICAL|error|fatal)"|\[(error|crit|alert|emerg|ERROR)\]'
+    r"|Traceback|^panic:",
+)
+SCRAPES = 3
+
+
+def test_no_container_writes_an_error_at_rest(project: ComposeProject) -> None:
+    """Since it is up; so far it was only looked at, and ordered from once."""
+    metrics = MetricsStore(project.url("victoria-metrics", 8428))
+    logs = LogsStore(project.url("victoria-logs", 9428))
+    since = project.up_since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # What fails at a scrape had the time to.
+    for server in ("redis", "mysql", "nginx"):
+        query = f'count_over_time(up{{job="{server}"}}[10m]) >= {SCRAPES}'
+        eventually(lambda query=query: metrics.query(query))
+    printed = project.compose("logs", "--no-color", "--since", since).splitlines()
+    assert len(printed) > len(project.containers())
+    assert [line for line in printed if ERROR.search(line)] == []
+    # The log files of the servers come to the store with their severity.
+    filed = logs.query(f"_time:>={since} severity:in(ERROR, FATAL)")
+    assert [f"{line.get('service.name')}: {line['_msg']}" for line in filed] == []
