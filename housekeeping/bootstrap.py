@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from housekeeping.collector_queue import put_torn_files_aside
 from housekeeping.credentials import READERS, Reader, complete, create_master, rotate
 from housekeeping.settings import HousekeepingSettings
 
@@ -61,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, _settings: HousekeepingSettings) -> int:
     prepare_log_folders(options.folder / "logs")
     prepare_data_folders(options.folder / "data")
+    for name in put_torn_files_aside(options.folder / "data" / "collector"):
+        print(f"put aside collector/{name}, which was torn: what waited in it is not delivered")
     outcome = prepare_secrets(
         options.folder / "secrets", renew=options.rotate, finish=options.finish_rotation
     )

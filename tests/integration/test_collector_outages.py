@@ -3,8 +3,10 @@ spans, log records and metrics of the real SDK."""
 
 import json
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
+from housekeeping.collector_queue import put_torn_files_aside
 from tests.telemetry_stores import Pipeline, eventually, running_pipeline
 
 RESOURCE = Resource(
@@ -139,6 +142,33 @@ def test_what_waits_survives_the_collector_itself(
     # And it takes what comes after.
     trace_id = send_span()
     eventually(lambda: spans_of(pipeline, trace_id))
+
+
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty_its_head(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(3 * 4096))
+
+
+@pytest.mark.parametrize("tear", [cut_in_half, empty_its_head])
+def test_a_queue_that_a_power_cut_has_torn_is_put_aside_by_the_next_up(
+    pipeline: Pipeline, logger: logging.Logger, tear: Callable[[Path], None]
+) -> None:
+    """Without that the collector ends at each start."""
+    queue = pipeline.collector.queue
+    assert put_torn_files_aside(queue) == [], "a running collector's files are its own"
+    pipeline.collector.stop(signal.SIGKILL)
+    assert put_torn_files_aside(queue) == [], "a kill tears nothing"
+    files = sorted(path.name for path in queue.iterdir() if path.suffix != ".torn")
+    for name in files:
+        tear(queue / name)
+    assert put_torn_files_aside(queue) == files
+    pipeline.collector.start()
+    logger.info("torn %s", tear.__name__)
+    eventually(lambda: messages(pipeline, "torn")[-1:] == [f"torn {tear.__name__}"])
 
 
 def test_a_store_that_is_away_does_not_hold_up_the_others(
