@@ -12,17 +12,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.compose.project import ComposeProject
+from tests.compose.project import PREFIX, ComposeProject
 from tests.e2e.conftest import Guest
 
 # Brought up once: those that only look come first, those that break it last.
 ORDER = (
     "test_configuration",
+    "test_stores",
     "test_images",
     "test_start",
     "test_first_telemetry",
-    "test_networks",
     "test_quiet",
+    "test_networks",
     "test_rights",
     "test_secrets",
     "test_ingress",
@@ -34,7 +35,6 @@ ORDER = (
     "test_healing",
 )
 _HERE = Path(__file__).parent
-_PREFIX = "arloji-tests-"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,7 +73,7 @@ def project(docker: None) -> Iterator[ComposeProject]:
         project.up("--build")
         yield project
         return
-    project = ComposeProject(f"{_PREFIX}{os.getpid()}")
+    project = ComposeProject(f"{PREFIX}{os.getpid()}")
     remove_left_behind(project)
     try:
         project.up("--build")
@@ -86,8 +86,9 @@ def remove_left_behind(project: ComposeProject) -> None:
     """What tests that were killed have left comes up again with the engine, and takes memory."""
     listed = json.loads(project.compose("ls", "--all", "--format", "json"))
     for name in (found["Name"] for found in listed):
-        process = name.removeprefix(_PREFIX)
-        if name != process and process.isdigit() and not Path("/proc", process).exists():
+        process = name.removeprefix(PREFIX).partition("-")[0]
+        is_ours = name.startswith(PREFIX) and process.isdigit()
+        if is_ours and not Path("/proc", process).exists():
             ComposeProject(name).down("--volumes", "--timeout", "5")
 
 

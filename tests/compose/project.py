@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.servers import free_port
 
@@ -19,6 +19,8 @@ FILES = ("compose.yaml", "tests/compose/override.yaml")
 LEFT_OUT = {"grafana", "victoria-traces"}
 ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
 _COMMAND_SECONDS = 400
+# Followed by the number of the process that tests.
+PREFIX = "arloji-tests-"
 
 # Reads the shop's database from within the consumer, which may read all of it but the words of the
 # search.
@@ -72,10 +74,10 @@ class ComposeProject:
     def __init__(self, name: str, *, kept: bool = False) -> None:
         """A kept one has the same ports each time."""
         self.name = name
-        port, receiver_port = (18080, 14318) if kept else (free_port(), free_port())
-        network = (213, 48) if kept else (random.randint(200, 250), random.randint(0, 255))
         # When the last `up` had returned.
         self.up_since = datetime.now(UTC)
+        port, receiver_port = (18080, 14318) if kept else (free_port(), free_port())
+        network = (213, 48) if kept else (random.randint(200, 250), random.randint(0, 255))
         self.shop_url = f"http://127.0.0.1:{port}"
         self.telemetry_url = f"http://127.0.0.1:{receiver_port}"
         self.environment = {
@@ -89,6 +91,11 @@ class ComposeProject:
             "ARLOJI_EDGE_PREFIX": ".".join(str(part) for part in (10, *network)),
             "ARLOJI_VERSION": "tests",
         }
+
+    @classmethod
+    def beside(cls, name: str) -> Self:
+        """Another one of the same tests."""
+        return cls(f"{PREFIX}{os.getpid()}-{name}")
 
     @property
     def image(self) -> str:
@@ -117,6 +124,7 @@ class ComposeProject:
 
     def up(self, *arguments: str, **environment: str) -> None:
         self.compose("up", "--detach", "--wait", *arguments, **environment)
+        self.up_since = datetime.now(UTC)
 
     def down(self, *arguments: str) -> None:
         """An engine as old as 20.10 may forget to free an address of a container that was killed:
@@ -124,7 +132,6 @@ class ComposeProject:
         try:
             self.compose("down", "--remove-orphans", *arguments)
         except CommandFailed as failure:
-        self.up_since = datetime.now(UTC)
             if "has active endpoints" not in str(failure):
                 raise
         assert self.all_containers() == []

@@ -1,10 +1,14 @@
 """The servers themselves read the configuration that the stack gives them, and find no fault."""
 
 import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.compose.project import LEFT_OUT, ROOT, ComposeProject
+from tests.compose.test_secrets import attempt
 from tests.servers import free_port
 
 
@@ -60,6 +64,43 @@ def test_redis_accepts_its_configuration(checker: ComposeProject, server: str) -
     assert settings["appendfsync"] == "always" or not durable
     assert settings["maxmemory-policy"] == ("noeviction" if durable else "allkeys-lfu")
     assert int(settings["maxmemory"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda text: f"{text}\nmax_conections = 5\n", "unknown variable 'max_conections=5'"),
+        (
+            lambda text: f"{text}\nmax_connections = 200000\n",
+            "'max_connections': unsigned value 200000 adjusted to 100000",
+        ),
+        (
+            lambda text: text.replace("[mysqld]", "[mysql]"),
+            "one section, [mysqld]; it has: [mysql]",
+        ),
+        (lambda text: "", "must have one section, [mysqld]; it has: none"),
+    ],
+    ids=["unknown", "adjusted", "another section", "empty"],
+)
+def test_mysql_refuses_settings_that_would_not_be_in_force(
+    docker: None, tmp_path: Path, spoil: Callable[[str], str], why: str
+) -> None:
+    """The server would only write a line into a log that nobody reads, or none."""
+    shutil.copytree(ROOT / "stores", tmp_path / "stores")
+    settings = tmp_path / "stores" / "mysql.cnf"
+    settings.write_text(spoil(settings.read_text()))
+    options = [
+        "--user",
+        "0:0",
+        "--entrypoint",
+        "bash",
+        "--volume",
+        f"{settings.parent}:/etc/arloji",
+    ]
+    code, said = attempt([*options, "mysql:9.7", "/etc/arloji/mysql-start.sh"])
+    assert code not in (0, None)
+    assert said.startswith("mysql does not start: stores/mysql.cnf")
+    assert why in said
 
 
 @pytest.mark.parametrize("profile", ["telemetry", "minimal", "load", "telemetry,load"])
