@@ -190,6 +190,23 @@ def test_orders_are_refused_while_the_queues_disk_is_full_and_taken_when_it_is_n
     assert int(length) == taken + 1
 
 
+def test_zeroes_that_a_power_cut_left_behind_the_last_order_are_cut_off_as_documented(
+    stores: Stores, post: Callable[..., int]
+) -> None:
+    """docs/operations.md: Redis would rather not start than to guess."""
+    before = stores.exec(stores.one("publisher"), "python", "-c", LENGTH)
+    stores.compose("stop", "queue-redis")
+    file = stores.keep("ls /queue/appendonlydir | grep incr | sort --version-sort").split()[-1]
+    stores.keep(f"head -c 4096 /dev/zero >> /queue/appendonlydir/{file}")
+    mend = ("run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "redis-check-aof")
+    path = f"/data/appendonlydir/{file}"
+    stores.run("docker", "compose", *mend, "queue-redis", "--fix", path, stdin="y\n")
+    stores.compose("up", "--detach", "queue-redis")
+    stores.wait_until_well("queue-redis")
+    after = eventually(lambda: stores.exec(stores.one("publisher"), "python", "-c", LENGTH))
+    assert after == before
+
+
 def test_telemetry_is_refused_while_its_queues_disk_is_full_and_taken_when_it_is_not(
     stores: Stores, post: Callable[..., int]
 ) -> None:
