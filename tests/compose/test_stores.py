@@ -82,7 +82,6 @@ def stores(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     project = Stores.beside("stores")
     project.environment |= {
         "COMPOSE_FILE": f"{project.environment['COMPOSE_FILE']}:tests/compose/stores.yaml",
-        "COMPOSE_PROFILES": "minimal",
         "ARLOJI_OTLP_ENDPOINT": "",
         "STORES_COPY": str(copy),
     }
