@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,20 @@ def test_every_word_of_a_product_leads_to_it(engine: Engine) -> None:
         assert set(words.tuples()) == {
             (item.product_id, word) for item in CATALOGUE for word in words_in(item)
         }
+
+
+def test_a_product_is_found_by_brand_collection_and_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the catalogue itself most names repeat the collection."""
+    item = replace(CATALOGUE[0], brand="Satu", collection="Dua", name="Tiga Empat")
+    monkeypatch.setattr("database.seed.CATALOGUE", (item,))
+    with opened(f"sqlite:///{tmp_path / 'shop.db'}") as engine:
+        upgrade(engine)
+        seed(engine)
+        with engine.connect() as connection:
+            words = connection.scalars(select(product_words.c.word))
+            assert set(words) == {"satu", "dua", "tiga", "empat"}
 
 
 def words_in(item: CatalogueItem) -> list[str]:
