@@ -88,6 +88,8 @@ async def test_every_202_survives_a_kill_and_orders_go_on_after_it(
         answers = await asyncio.gather(*placing)
         assert {answer.status_code for answer in answers} <= {202, 503}
         refused(await place(client, "while it is away"))
+        lost = await until_ready(client, lambda answer: answer["status"] == "degraded")
+        assert not lost["checks"]["queue"]["ok"]
 
         await asyncio.to_thread(own_server.start)
         await until_ready(client, is_ok)

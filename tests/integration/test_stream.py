@@ -146,17 +146,19 @@ async def test_an_end_is_recorded_whole_or_not_at_all(
 
 @real_servers
 async def test_reading_waits_for_the_first_entry(
-    client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
+    client: Redis, server_url: str, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 4)
-    reading = asyncio.create_task(first.read(10))
+    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 60)
 
     async def blocked() -> Any:
         return (await client.info("clients"))["blocked_clients"]
 
-    await eventually(blocked)
-    await add(client, "late")
-    assert payloads(await reading) == [b"late"]
+    async with create_redis(server_url, timeout_seconds=90) as patient:
+        first.client = patient
+        reading = asyncio.create_task(first.read(10))
+        await eventually(blocked)
+        await add(client, "late")
+        assert payloads(await reading) == [b"late"]
 
 
 async def test_an_idle_loop_does_not_spin_where_reading_does_not_wait(
