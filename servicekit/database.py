@@ -5,7 +5,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from servicekit.names import names
+from servicekit.sql_spans import commit_span
 from servicekit.telemetry import instrument_engines
 
 P = ParamSpec("P")
@@ -161,9 +162,15 @@ def _open_socket(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed at the end of the block, rolled back by an exception."""
-    with engine.begin() as connection:
+    """One transaction: committed at the end of the block, rolled back by an exception.
+
+    The commit has a span of its own, which no statement gives it: there the disk is waited for.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(engine.begin())
         yield connection
+        with commit_span(connection):
+            stack.close()
 
 
 def ping(engine: Engine) -> None:

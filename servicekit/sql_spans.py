@@ -1,9 +1,12 @@
 """Names for the spans of SQL statements (semantic conventions: operation, then its target)."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from opentelemetry import trace
+from sqlalchemy import Connection, Engine, event
 
 _TARGET = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+[\"`]?(\w+)", re.IGNORECASE)
 
@@ -30,3 +33,27 @@ def _name_span(
         span.update_name(f"{operation} {target[1]}")
     else:
         span.update_name(operation)
+
+
+@contextmanager
+def commit_span(connection: Connection) -> Iterator[None]:
+    """Around a commit, within a trace that is recorded. An error marks the span by its type
+    alone: drivers quote values."""
+    parent = trace.get_current_span()
+    if not parent.is_recording():
+        yield
+        return
+    attributes = {"db.system.name": connection.dialect.name, "db.operation.name": "COMMIT"}
+    with trace.get_tracer("arloji").start_as_current_span(
+        "COMMIT",
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(trace.Status(trace.StatusCode.ERROR))
+            raise

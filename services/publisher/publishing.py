@@ -72,7 +72,8 @@ class OrderPublisher:
             raise ServiceUnavailable(
                 "The queue did not confirm the order; it may have arrived."
             ) from error
-        await self._audit.append(line)
+        with tracer().start_as_current_span("append audit line"):
+            await self._audit.append(line)
         if line.entry_id is not None:
             self._accepted.add(1)
             logger.info("order %s is in the queue", order_id)

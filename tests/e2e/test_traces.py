@@ -17,7 +17,7 @@ from tests.stack import RunningStack
 
 pytestmark = pytest.mark.e2e
 
-SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
+INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 # Who calls whom in the trace of an order: (service, kind) of the parent and of the child.
 ORDER_EDGES = {
     (("frontend", SERVER), ("frontend", CLIENT)),
@@ -26,6 +26,7 @@ ORDER_EDGES = {
     (("api-gw", CLIENT), ("publisher", SERVER)),
     (("publisher", SERVER), ("publisher", PRODUCER)),
     (("publisher", SERVER), ("publisher", CLIENT)),  # the key record
+    (("publisher", SERVER), ("publisher", INTERNAL)),  # the audit line
     (("publisher", PRODUCER), ("publisher", CLIENT)),  # MULTI XADD … EXEC
     (("publisher", PRODUCER), ("consumer", CONSUMER)),
     (("consumer", CONSUMER), ("consumer", CLIENT)),  # SQL, the cache, settling
@@ -136,6 +137,7 @@ def test_the_trace_of_an_order_leads_from_the_request_to_the_row(
     # MySQL's driver begins without a statement of its own.
     assert statements[0] in ("BEGIN", "SELECT")
     assert {"SELECT", "INSERT", "UPDATE"} <= set(statements)
+    assert "COMMIT" in [span.name for span in spans if span.service == "consumer"]
     (processed,) = [span for span in spans if span.kind == CONSUMER]
     assert processed.attributes[ORDER_ID] == order_id
     assert processed.attributes["arloji.order.status"] == "confirmed"

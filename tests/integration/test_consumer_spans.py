@@ -121,8 +121,9 @@ async def test_an_order_alone_has_its_sql_in_its_own_span_in_the_trace_of_the_cl
         "arloji.order.id": str(order.order_id),
         "arloji.order.status": "confirmed",
     }
-    statements = sql_spans(spans)
-    assert len(statements) >= 5
+    statements = [*sql_spans(spans), *named(spans, "COMMIT")]
+    assert len(statements) >= 6
+    assert statements[-1].start_time >= max(s.end_time for s in statements[:-1])
     assert span.context is not None
     assert {s.parent.span_id if s.parent else None for s in statements} == {span.context.span_id}
 
@@ -143,7 +144,8 @@ async def test_in_a_batch_each_order_has_a_span_linked_to_the_one_that_owns_the_
     for span in orders:
         assert [link.context.span_id for link in span.links] == [batch.context.span_id]
     assert (orders[-1].attributes or {})["arloji.order.reason"] == "unknown_product"
-    statements = sql_spans(spans)
+    statements = [*sql_spans(spans), *named(spans, "COMMIT")]
+    assert statements[-1].name == "COMMIT"
     assert {s.parent.span_id if s.parent else None for s in statements} == {batch.context.span_id}
 
 

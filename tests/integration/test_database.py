@@ -1,5 +1,9 @@
 """Migrations and the seed on every database, and what repeated work costs."""
 
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +14,8 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from sqlalchemy import Connection, Engine, event, func, insert, select, text
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError
@@ -20,11 +26,13 @@ from database.schema import _config, current_revision, newest_revision, upgrade
 from database.seed import seed
 from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database import create_database_engine, transaction
+from servicekit.telemetry import tracer
 from services.consumer.orders import has_row, store_orders
 from services.service_http.orders import find_order, list_orders
 from services.service_http.products import find_product, list_brands, list_products
 from services.service_http.query import ProductQuery
 from tests.integration.consuming import GUEST, make_order
+from tests.processes import ROOT
 from tests.servers import MySqlServer
 
 
@@ -96,6 +104,42 @@ def order_row(order_id: str, total_idr: int) -> dict[str, Any]:
     }
 
 
+# The commands, ended by the kernel before the statement with the number in front.
+KILLED = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from database.__main__ import main
+left = int(sys.argv.pop(1))
+
+@event.listens_for(Engine, "before_cursor_execute")
+def count(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.exit(main())
+"""
+
+
+def test_a_first_start_killed_at_any_moment_is_finished_by_the_next(tmp_path: Path) -> None:
+    """Each kill leaves what it leaves to the one after it."""
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+    # In the first migration, twice in the second, twice in the seed, and not at all.
+    for statement in (8, 24, 8, 16, 10, 0):
+        command = [sys.executable, "-c", KILLED, str(statement), "upgrade", "seed"]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, timeout=60, check=False
+        )
+        assert done.returncode == (-signal.SIGKILL if statement else 0)
+    engine = create_database_engine(url, read_only=True, connections=1, statement_seconds=5)
+    with engine.connect() as connection:
+        assert current_revision(connection) == newest_revision()
+        for table in (products, stock_ledger):
+            assert connection.scalar(select(func.count()).select_from(table)) == len(CATALOGUE)
+    engine.dispose()
+
+
 def in_connection(question: Callable[[Connection], object]) -> Callable[[Engine], object]:
     def ask(engine: Engine) -> object:
         with engine.connect() as connection:
@@ -133,3 +177,20 @@ def test_the_same_work_again_compiles_no_statement_anew(
         before = len(compiled)
         work(engine)
     assert compiled[before:] == []
+
+
+def test_a_commit_that_fails_undoes_all_and_its_span_quotes_nothing(
+    engine: Engine, spans: InMemorySpanExporter
+) -> None:
+    @event.listens_for(engine, "commit")
+    def fail(_: Connection) -> None:
+        raise ArithmeticError("of Sari Wulandari")
+
+    order = make_order({7: 1})
+    with pytest.raises(ArithmeticError), tracer().start_as_current_span("process"):
+        store_orders(engine, [order])
+    event.remove(engine, "commit", fail)
+    assert not has_row(engine, str(order.order_id))
+    (commit,) = [span for span in spans.get_finished_spans() if span.name == "COMMIT"]
+    assert commit.status.status_code is StatusCode.ERROR
+    assert "Sari" not in commit.to_json()

@@ -284,6 +284,7 @@ async def test_one_trace_leads_from_the_request_into_the_entry(
         format_span_id(producer.context.span_id),
     ]
     assert [span.name for span in by_kind[SpanKind.CLIENT]] == ["SET", "XADD HSET SET"]
+    assert [span.name for span in by_kind[SpanKind.INTERNAL]] == ["append audit line"]
 
 
 def trace_of(answer: httpx.Response) -> int:
