@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 SIGNALS = ("traces", "metrics", "logs")
+# Stable HTTP and database conventions; the instrumentations still default to the old names.
+STABILITY_VARIABLE, STABILITY = "OTEL_SEMCONV_STABILITY_OPT_IN", "http,database"
 _SAMPLERS = ("always_on", "always_off", "traceidratio")
 _PAIR = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[^\r\n]*", re.ASCII)
 
@@ -98,6 +100,8 @@ def _of_otlp(checks: Mapping[str, Callable[[str], str]]) -> dict[str, Callable[[
 
 _HONOURED: Mapping[str, Callable[[str], str]] = {
     "OTEL_PROPAGATORS": _propagators,
+    # Set by ourselves; whoever asks for the same need not be told.
+    STABILITY_VARIABLE: _one_of(STABILITY),
     "OTEL_SDK_DISABLED": _one_of("true", "false"),
     "OTEL_RESOURCE_ATTRIBUTES": _pairs,
     "OTEL_TRACES_SAMPLER": _one_of(*_SAMPLERS, *(f"parentbased_{one}" for one in _SAMPLERS)),

@@ -44,13 +44,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from redis.asyncio import Redis
 
 from servicekit import TAKEN_VARIABLES, __version__
-from servicekit.otel import clean_variables, take_choice
+from servicekit.otel import STABILITY, STABILITY_VARIABLE, clean_variables, take_choice
 from servicekit.process_metrics import observe_process
 from servicekit.sql_spans import name_spans_by_table
 from servicekit.telemetry_end import Telemetry, say_seldom
 
-# Stable HTTP and database conventions; the instrumentations still default to the old names.
-_STABILITY_VARIABLE = "OTEL_SEMCONV_STABILITY_OPT_IN"
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
 
 
@@ -67,7 +65,7 @@ def configure_telemetry(
         logging.getLogger(__name__).warning("telemetry: %s", "; ".join(complaints))
     timeouts = take_choice(variables)
     os.environ |= variables
-    os.environ[_STABILITY_VARIABLE] = "http,database"
+    os.environ[STABILITY_VARIABLE] = STABILITY
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
     resource = _describe_process(service_name, port)

@@ -22,6 +22,7 @@ ALL = dict.fromkeys(SIGNALS, 10.0)
         ({**ENDPOINT, "SDK_DISABLED": "false"}, ALL),
         ({**ENDPOINT, "EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, ALL),
         ({**ENDPOINT, "PROPAGATORS": "tracecontext,baggage"}, ALL),
+        ({**ENDPOINT, "SEMCONV_STABILITY_OPT_IN": "http,database"}, ALL),
         # Milliseconds, as for every duration of the standard.
         ({**ENDPOINT, "EXPORTER_OTLP_TIMEOUT": "2500"}, dict.fromkeys(SIGNALS, 2.5)),
         ({**ENDPOINT, "EXPORTER_OTLP_TRACES_TIMEOUT": "500"}, {**ALL, "traces": 0.5}),
