@@ -1,4 +1,4 @@
-"""`GET /docs`: the API for programs, described for people."""
+"""`GET /developers`: the API for programs, described for people."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -8,7 +8,7 @@ from services.frontend.shop import gateway_of, shop_of
 router = APIRouter()
 
 
-@router.get("/docs")
+@router.get("/developers")
 async def show_api(request: Request) -> Response:
     shop = shop_of(request)
     description = await gateway_of(request).fetch_description()

@@ -52,7 +52,7 @@ ANSWERS = [
     ("POST", "/cart", 415),
     ("POST", "/orders", 415),
     ("GET", "/openapi.json", 404),
-    ("GET", "/redoc", 404),
+    ("GET", "/docs", 404),
 ]
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORGED = {

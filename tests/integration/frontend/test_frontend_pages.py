@@ -289,7 +289,7 @@ async def test_an_answer_that_cannot_be_read_is_a_502(
 async def test_the_api_is_described_for_people(browser: Browser, gateway: ScriptedGateway) -> None:
     described = {"info": {"description": "Watches."}, "paths": describe_api()["paths"]}
     gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse(described)
-    page = await browser.get("/docs")
+    page = await browser.get("/developers")
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             assert f"{method.upper()} {path} {operation['summary']}" in page.text
@@ -297,9 +297,9 @@ async def test_the_api_is_described_for_people(browser: Browser, gateway: Script
                 assert parameter["name"] in page.text
     assert '"expected_total_idr": 4850000' in page.text
     assert "/api/openapi.json" in page.links
-    assert "/docs" in (await browser.get("/")).links
+    assert "/developers" in (await browser.get("/")).links
     gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse({"paths": [1]})
-    assert (await browser.get("/docs")).status == 502
+    assert (await browser.get("/developers")).status == 502
 
 
 async def test_an_error_page_names_its_trace_and_leads_to_it(browser: Browser) -> None:
