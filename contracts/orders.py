@@ -27,8 +27,6 @@ MAX_LISTED = 100
 MAX_QUANTITY = 99
 MAX_PRODUCT_ID = 2**63 - 1
 MAX_TOTAL_IDR = 10**15
-# Of one guest: a list shows the newest.
-MAX_LISTED = 100
 
 
 class OrderStatus(StrEnum):

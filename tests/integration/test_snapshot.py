@@ -22,8 +22,9 @@ from services.service_http.database import Database, DatabaseAway
 from services.service_http.products import find_product, list_brands, list_products
 from services.service_http.query import ProductQuery
 from services.service_http.snapshot import Snapshot
-from tests.reading import eventually, on_a_server, on_any_database, service_http
+from tests.reading import on_a_server, on_any_database, service_http
 from tests.servers import MySqlServer, RedisServer
+from tests.waiting import eventually_async as eventually
 
 QUERIES = (
     *("", "page=2", "page=99", "page_size=100", "page_size=100&page=3", "page_size=1&page=7"),
