@@ -141,3 +141,11 @@ def test_no_place_in_flight_is_a_refusal_and_no_wait() -> None:
         with pytest.raises(TooManyInFlight), limit.admitted():
             pass
         assert limit.count == 1
+
+
+def test_a_slow_guest_is_not_forgotten_before_its_burst_is_full_again(clock: Clock) -> None:
+    rate = GuestRate(0.5, clock)
+    assert [rate.seconds_to_wait(GUEST) for _ in range(2)] == [0, 0]
+    clock.now += 1.5
+    assert rate.seconds_to_wait(GUEST) == 0
+    assert rate.seconds_to_wait(GUEST) > 0
