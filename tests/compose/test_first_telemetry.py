@@ -131,21 +131,31 @@ def test_the_access_log_names_the_trace_of_the_order(telemetry: FirstTelemetry) 
     assert line["severity"] == "INFO"
 
 
-def test_every_container_is_measured_by_name(
+def test_every_container_is_measured_by_name_and_nobody_elses(
     telemetry: FirstTelemetry, project: ComposeProject
 ) -> None:
     query = "container_memory_working_set_bytes / container_spec_memory_limit_bytes"
+    watcher = f"{project.url('cadvisor', 8080)}/metrics"
 
     def measured() -> set[str]:
-        return {
-            sample["metric"]["name"].removeprefix(f"{project.name}-")
-            for sample in telemetry.metrics.query(query)
-        }
+        names = {sample["metric"]["name"] for sample in telemetry.metrics.query(query)}
+        return {name.removeprefix(f"{project.name}-") for name in names}
 
     running = {one.name for one in project.containers()}
-    telemetry.in_time(lambda: measured() >= running)
-    # Nobody else's.
-    assert all(re.fullmatch(r"[a-z-]+-\d+", name) for name in measured())
+    # Images that compose has built bear the project's label, and so do the containers of whoever
+    # runs them.
+    stranger = f"{project.name}-stranger"
+    sleeping = ("--entrypoint", "sleep", project.image, "600")
+    project.run("docker", "run", "--detach", "--rm", "--name", stranger, *sleeping)
+    try:
+        eventually(lambda: f'name="{stranger}"' in httpx.get(watcher).text)
+        seen_at = time.time()
+        scrapes = 'timestamp(up{job="containers"})'
+        eventually(lambda: float(telemetry.metrics.query(scrapes)[0]["value"][1]) > seen_at)
+        telemetry.in_time(lambda: measured() >= running)
+        assert measured() == running
+    finally:
+        project.run("docker", "rm", "--force", stranger)
 
 
 def test_everything_that_is_scraped_answers(telemetry: FirstTelemetry) -> None:
