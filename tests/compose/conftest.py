@@ -70,16 +70,21 @@ def project(docker: None) -> Iterator[ComposeProject]:
     COMPOSE_TESTS_PROJECT names one that stays up."""
     if name := os.environ.get("COMPOSE_TESTS_PROJECT"):
         project = ComposeProject(name, kept=True)
-        project.up("--build")
+        project.copy()
+        project.build()
+        project.up()
         yield project
         return
     project = ComposeProject(f"{PREFIX}{os.getpid()}")
     remove_left_behind(project)
+    project.copy()
     try:
-        project.up("--build")
+        project.build()
+        project.up()
         yield project
     finally:
         project.down("--volumes", "--timeout", "5")
+        project.forget()
 
 
 def remove_left_behind(project: ComposeProject) -> None:
@@ -89,7 +94,9 @@ def remove_left_behind(project: ComposeProject) -> None:
         process = name.removeprefix(PREFIX).partition("-")[0]
         is_ours = name.startswith(PREFIX) and process.isdigit()
         if is_ours and not Path("/proc", process).exists():
-            ComposeProject(name).down("--volumes", "--timeout", "5")
+            left = ComposeProject(name)
+            left.down("--volumes", "--timeout", "5")
+            left.forget()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 import json
 import os
-import random
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
 _COMMAND_SECONDS = 400
 # Followed by the number of the process that tests.
 PREFIX = "arloji-tests-"
+_NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", ".hypothesis", "var", "__pycache__"
+)
 
 # Reads the shop's database from within the consumer, which may read all of it but the words of the
 # search.
@@ -76,8 +80,9 @@ class ComposeProject:
         self.name = name
         # When the last `up` had returned.
         self.up_since = datetime.now(UTC)
+        # A copy, whose files tests may change; in a folder whose name has to be quoted.
+        self.root = Path(tempfile.gettempdir()) / name / "a shop"
         port, receiver_port = (18080, 14318) if kept else (free_port(), free_port())
-        network = (213, 48) if kept else (random.randint(200, 250), random.randint(0, 255))
         self.shop_url = f"http://127.0.0.1:{port}"
         self.telemetry_url = f"http://127.0.0.1:{receiver_port}"
         self.environment = {
@@ -88,7 +93,6 @@ class ComposeProject:
             "COMPOSE_PROGRESS": "plain",
             "ARLOJI_PORT": str(port),
             "ARLOJI_RECEIVER_PORT": str(receiver_port),
-            "ARLOJI_EDGE_PREFIX": ".".join(str(part) for part in (10, *network)),
             "ARLOJI_VERSION": "tests",
         }
 
@@ -101,6 +105,11 @@ class ComposeProject:
     def image(self) -> str:
         return f"arloji/service:{self.environment['ARLOJI_VERSION']}"
 
+    def image_of(self, service: str) -> str:
+        described = json.loads(self.compose("config", "--format", "json"))
+        image: str = described["services"][service]["image"]
+        return image
+
     def compose(self, *arguments: str, **environment: str) -> str:
         return self.run("docker", "compose", *arguments, **environment)
 
@@ -108,7 +117,7 @@ class ComposeProject:
         """Returns what it printed; raises `CommandFailed`."""
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=self.root if self.root.exists() else ROOT,
             env={**self.environment, **environment},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
@@ -121,6 +130,12 @@ class ComposeProject:
             shown = " ".join(command)[:500]
             raise CommandFailed(f"{shown}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done.stdout
+
+    def copy(self) -> None:
+        shutil.copytree(ROOT, self.root, ignore=_NOT_COPIED, dirs_exist_ok=True)
+
+    def forget(self) -> None:
+        shutil.rmtree(self.root.parent, ignore_errors=True)
 
     def up(self, *arguments: str, **environment: str) -> None:
         self.compose("up", "--detach", "--wait", *arguments, **environment)

@@ -132,7 +132,7 @@ def test_without_its_secret_nothing_starts(project: ComposeProject) -> None:
 def test_without_its_accounts_redis_refuses_to_start(project: ComposeProject, server: str) -> None:
     configuration = f"{ROOT}/stores/{server}-redis.conf:/etc/redis/redis.conf:ro"
     mounts = ["--volume", configuration, "--tmpfs", "/data", "--tmpfs", "/var/log/arloji"]
-    command = ["redis:8.0", "sh", "-c"]
+    command = [project.image_of(f"{server}-redis"), "sh", "-c"]
     start = "redis-server /etc/redis/redis.conf; code=$?; cat /var/log/arloji/redis.log; exit $code"
     code, said = attempt(["--user", "0:0", *mounts, *command, start])
     assert code not in (0, None)
@@ -141,7 +141,7 @@ def test_without_its_accounts_redis_refuses_to_start(project: ComposeProject, se
 
 def test_without_a_root_password_mysql_makes_no_database(project: ComposeProject) -> None:
     options = ["--entrypoint", "bash", "--volume", f"{ROOT}/stores:/etc/arloji:ro"]
-    code, said = attempt([*options, "mysql:9.7", "/etc/arloji/mysql-start.sh"])
+    code, said = attempt([*options, project.image_of("mysql"), "/etc/arloji/mysql-start.sh"])
     assert code not in (0, None)
     assert said.endswith("mysql does not start: root's secret cannot be read\n")
 

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -241,20 +242,80 @@ def test_nginx_keeps_connections_for_less_time_than_the_frontend() -> None:
     assert int(nginx) < int(uvicorn)
 
 
+def words_of_nginx(variable: str) -> dict[str, str]:
+    """What a `map` of the problems' texts says, by its keys."""
+    text = (ROOT / "ingress/conf/problem-texts.conf").read_text()
+    (block,) = re.findall(rf"^map [^\n]* \${variable} {{\n(.*?)^}}", text, re.M | re.S)
+    pairs = re.findall(r'^ +"?~?\^?([^"\n]+?)"? +"?([^"\n]*?)"?;$', block, re.M)
+    return dict(pairs)
+
+
 def test_problems_of_nginx_have_the_types_of_the_services() -> None:
     from servicekit import problems
 
     known = {
-        (kind.status, kind.slug, kind.title)
+        (str(kind.status), kind.slug, kind.title)
         for kind in vars(problems).values()
         if isinstance(kind, type) and issubclass(kind, problems.Problem)
     }
+    slugs, titles = words_of_nginx("problem_type"), words_of_nginx("problem_title")
+    assert len(slugs) == 9
+    assert {(status, slug, titles[status]) for status, slug in slugs.items()} <= known
+    assert {key[:3] for key in words_of_nginx("problem_detail")} == slugs.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+@pytest.mark.parametrize(("table", "variable"), [("title", "page_title"), ("text", "page_text")])
+def test_pages_of_nginx_speak_as_those_of_the_shop(
+    language: str, table: str, variable: str
+) -> None:
+    texts = tomllib.loads((ROOT / f"services/frontend/texts/{language}.toml").read_text())
+    # Whoever was not reached is away, not broken.
+    names = {"50[23]": "503", "502 reached": "502"}
+    found = {
+        key.partition(" ")[2]: said
+        for key, said in words_of_nginx(variable).items()
+        if key.startswith(language)
+    }
+    assert {names.get(key, key) for key in found} == {*words_of_nginx("problem_type")}
+    for key, said in found.items():
+        assert said == texts[f"error_{table}"][names.get(key, key)], key
+
+
+# https://github.com/nginx/nginx: src/http/ngx_http_special_response.c, without redirects.
+NGINX_CAN_SAY = {
+    *range(400, 407), *range(408, 417), 421, 429, *range(494, 498), *range(500, 506), 507
+}  # fmt: skip
+
+
+def test_nothing_that_nginx_can_say_is_its_own_page() -> None:
     text = (ROOT / "ingress/conf/problems.conf").read_text()
-    found = re.findall(
-        r'return (\d+) \'\{"type":"urn:arloji:problem:([a-z-]+)","title":"([^"]+)"', text
+    lines = re.findall(r"^error_page ([\d ]+?) (?:=\d* )?/\.problem/", text, re.M)
+    listed = [int(code) for line in lines for code in line.split()]
+    assert sorted(listed) == sorted(NGINX_CAN_SAY)
+
+
+def test_what_clients_can_make_nginx_hold_fits_its_memory() -> None:
+    def value(pattern: str, file: str = "ingress/conf/limits.conf") -> int:
+        (found,) = re.findall(pattern, (ROOT / file).read_text(), re.M)
+        return int(found)
+
+    connections = value(r"^worker_processes (\d+);", "ingress/nginx.conf") * value(
+        r"worker_connections (\d+);", "ingress/nginx.conf"
     )
-    assert len(found) == 9
-    assert {(int(status), slug, title) for status, slug, title in found} <= known
+    requests = value(r"limit_conn everybody (\d+);", "ingress/conf/shop.conf")
+    # A parsed field takes 64 bytes and a copy of its name.
+    head = (
+        value(r"^client_header_buffer_size (\d+)k;")
+        + value(r"^large_client_header_buffers (\d+) 16k;") * 16
+        + value(r"^max_headers (\d+);") * 96 / 1024
+    )
+    body, answer = value(r"^client_body_buffer_size (\d+)k;"), 16
+    answer += value(r"^proxy_buffers (\d+) 16k;") * 16
+    held = (connections - 2 * requests) * head + requests * (head + body + answer)
+    assert "proxy_max_temp_file_size 0;" in (ROOT / "ingress/conf/limits.conf").read_text()
+    # And its own, twice a worker and a master, with the sockets in the kernel.
+    assert held / 1024 + 40 <= int(CONTAINERS["ingress"]["mem_limit"].removesuffix("m"))
 
 
 def test_the_rate_limits_are_those_of_the_contract() -> None:
