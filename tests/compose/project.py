@@ -111,7 +111,29 @@ class ComposeProject:
         return image
 
     def compose(self, *arguments: str, **environment: str) -> str:
-        return self.run("docker", "compose", *arguments, **environment)
+        """With a Docker client that is configured for a proxy, which nobody inside may ask."""
+        config = {"DOCKER_CONFIG": str(self._client_behind_proxy())}
+        return self.run("docker", "compose", *arguments, **config, **environment)
+
+    def build(self, *services: str) -> None:
+        self.run("docker", "compose", "build", *services)
+
+    def _client_behind_proxy(self) -> Path:
+        folder = self.root.parent / "docker-client"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            given = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+            settings = {}
+            for one in given.iterdir() if given.exists() else ():
+                if one.name == "config.json":
+                    settings = json.loads(one.read_text())
+                else:
+                    (folder / one.name).symlink_to(one)
+            dead = "http://127.0.0.1:9"
+            proxies = {"httpProxy": dead, "httpsProxy": dead, "allProxy": dead}
+            settings["proxies"] = {"default": proxies}
+            (folder / "config.json").write_text(json.dumps(settings))
+        return folder
 
     def run(self, *command: str, stdin: str | None = None, **environment: str) -> str:
         """Returns what it printed; raises `CommandFailed`."""

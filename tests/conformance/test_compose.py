@@ -55,6 +55,16 @@ def block_of(name: str) -> str:
     raise AssertionError(name)
 
 
+def test_no_container_asks_a_proxy_of_whoever_started_it() -> None:
+    for container in CONTAINERS.values():
+        assert [Path(name).name for name in container["env_file"]] == ["no-proxy.env"]
+    lines = (ROOT / "no-proxy.env").read_text().splitlines()
+    cleared = {line for line in lines if not line.startswith("#")}
+    kinds = ("HTTP", "HTTPS", "FTP", "ALL")
+    names = {f"{kind}_PROXY" for kind in kinds} | {f"{kind}_PROXY".lower() for kind in kinds}
+    assert cleared == {f"{name}=" for name in names}
+
+
 def test_every_service_is_there_and_runs_its_own_command() -> None:
     folders = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
     assert {name.replace("-", "_") for name in SERVICES} == folders
@@ -152,7 +162,8 @@ def test_only_ingress_and_grafana_are_published_and_only_on_loopback() -> None:
     published = {name: one["ports"] for name, one in CONTAINERS.items() if "ports" in one}
     assert set(published) == {"ingress", "grafana"}
     for ports in published.values():
-        assert all(port.startswith("${ARLOJI_BIND:-127.0.0.1}:") for port in ports)
+        # The short form takes no address with colons.
+        assert [port["host_ip"] for port in ports] == ["${ARLOJI_BIND:-127.0.0.1}"]
 
 
 def test_each_reader_of_secrets_has_its_own_volume_and_the_bootstrap_all() -> None:
