@@ -1,6 +1,6 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load images-offline upgrade secrets footprint \
+.PHONY: help run demo test check lock bench load images-offline upgrade reload secrets footprint \
 	compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
@@ -70,6 +70,9 @@ images-offline: ## Build stand-ins for the pinned images where no image registry
 # when it is called by hand.
 upgrade: ## Replace the services in Docker by those of this folder, without a failed request
 	@exec "$(PYTHON)" -Es -m tools.upgrade $(OPTIONS)
+
+reload: ## Restart what runs in Docker with older configuration files than this folder has
+	@exec $(PYTHON) -m tools.reload $(OPTIONS)
 
 secrets: ## Make new secrets for the stack in Docker while it runs
 	@exec "$(PYTHON)" -Es -m tools.rotate_secrets $(OPTIONS)

@@ -1,6 +1,7 @@
 """The compose project as an operator's commands see it: which one it is, COMPOSE_PROJECT_NAME and
 COMPOSE_FILE say, as for `docker compose` itself. Standard library only."""
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -27,6 +28,19 @@ def compose(*arguments: str) -> str:
     return docker("compose", *arguments)
 
 
+def networks_differ() -> bool:
+    """Whether a network that containers are on is defined otherwise now. compose would stop some
+    of these, fail to remove it, and leave them stopped."""
+    done = subprocess.run(
+        ["docker", "compose", "--dry-run", "up", "--detach", "--no-build"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return re.search(r"Network \S+ +Remov", done.stdout + done.stderr) is not None
+
+
 def running(service: str) -> list[str]:
     """Ids of its running containers."""
     return compose("ps", "--quiet", "--status", "running", service).split()
@@ -40,10 +54,11 @@ def run_once(service: str, *command: str) -> str:
     return shown
 
 
-def restart(service: str) -> None:
-    compose("restart", "--no-deps", service)
-    compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", service)
-    print(f"{service}: restarted", flush=True)
+def restart(*services: str) -> None:
+    """All at once; returns when they are ready."""
+    compose("restart", "--no-deps", *services)
+    compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", *services)
+    print(f"{', '.join(services)}: restarted", flush=True)
 
 
 def replace(service: str, *, settle_seconds: float = 0, one_by_one: bool = False) -> None:

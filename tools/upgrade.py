@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tools.compose import ComposeFailed, compose, replace, restart, run_once
+from tools.compose import ComposeFailed, compose, networks_differ, replace, restart, run_once
 
 # From the inside out: whoever asks is never newer than who answers.
 SERVICES = ("consumer", "service-http", "publisher", "api-gw", "frontend")
@@ -29,12 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.no_build:
             compose("build", "bootstrap")
+        if networks_differ():
+            start_anew()
+            return 0
         bring_up_stores()
         replace_services(options.services or SERVICES)
     except ComposeFailed as error:
         print(f"stopped half way, nothing is lost: {error}. Repeat it when that is repaired.")
         return 1
     return 0
+
+
+def start_anew() -> None:
+    """The one upgrade that has a gap; what is in volumes stays."""
+    print("a network is defined otherwise now: everything stops and starts", flush=True)
+    compose("--profile", "*", "down")
+    compose("up", "--detach", "--wait")
 
 
 def bring_up_stores() -> None:

@@ -31,8 +31,10 @@ ORDER = (
     "test_scaling",
     "test_keeping",
     "test_upgrades",
+    "test_reload",
     "test_rotation",
     "test_healing",
+    "test_removal",
 )
 _HERE = Path(__file__).parent
 

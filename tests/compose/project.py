@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -158,6 +159,15 @@ class ComposeProject:
 
     def forget(self) -> None:
         shutil.rmtree(self.root.parent, ignore_errors=True)
+
+    def change(self, name: str, pattern: str, new: str) -> None:
+        """As git does it: another file under the same name."""
+        path = self.root / name
+        text, times = re.subn(pattern, new, path.read_text())
+        assert times, f"{name} does not say {pattern!r}"
+        written = path.with_name(f"{path.name}.new")
+        written.write_text(text)
+        written.replace(path)
 
     def up(self, *arguments: str, **environment: str) -> None:
         self.compose("up", "--detach", "--wait", *arguments, **environment)

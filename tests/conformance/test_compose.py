@@ -65,6 +65,12 @@ def test_no_container_asks_a_proxy_of_whoever_started_it() -> None:
     assert cleared == {f"{name}=" for name in names}
 
 
+def test_an_image_is_built_by_one_service_and_that_of_the_load_at_each_start() -> None:
+    builders = [one["image"] for one in CONTAINERS.values() if "build" in one]
+    assert len(builders) == len(set(builders))
+    assert CONTAINERS["load"]["pull_policy"] == "build"
+
+
 def test_every_service_is_there_and_runs_its_own_command() -> None:
     folders = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
     assert {name.replace("-", "_") for name in SERVICES} == folders
