@@ -1,6 +1,8 @@
 # One image for the five services; the command chooses which. Dependencies are a layer of their
 # own, so that a change of code rebuilds nothing else. The load generator is an image of its own.
-FROM python:3.14-slim AS dependencies
+ARG PYTHON_IMAGE=python:3.14.10-slim
+
+FROM $PYTHON_IMAGE AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/arloji
 COPY requirements/services.txt /tmp/services.txt
@@ -10,7 +12,7 @@ RUN /opt/arloji/bin/pip install --require-hashes --no-deps --only-binary :all: \
  && /opt/arloji/bin/python -m compileall -q /opt/arloji/lib \
  && /opt/arloji/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.14-slim AS code
+FROM $PYTHON_IMAGE AS code
 WORKDIR /app
 COPY contracts contracts
 COPY servicekit servicekit
@@ -19,7 +21,7 @@ COPY housekeeping housekeeping
 COPY services services
 RUN python -m compileall -q .
 
-FROM python:3.14-slim AS load-dependencies
+FROM $PYTHON_IMAGE AS load-dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/load
 COPY requirements/load.txt /tmp/load.txt
@@ -28,7 +30,7 @@ RUN /opt/load/bin/pip install --require-hashes --no-deps --only-binary :all: \
  && /opt/load/bin/python -m compileall -q /opt/load/lib \
  && /opt/load/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.14-slim AS load
+FROM $PYTHON_IMAGE AS load
 LABEL org.opencontainers.image.title="Arloji load" \
       org.opencontainers.image.description="Locust with the load scenarios of the watch shop" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -44,7 +46,7 @@ ENV PATH=/opt/load/bin:$PATH \
 USER 10001:10001
 CMD ["python", "-m", "locust", "--headless"]
 
-FROM python:3.14-slim AS service
+FROM $PYTHON_IMAGE AS service
 COPY --from=dependencies /opt/arloji /opt/arloji
 COPY --from=code /app /app
 WORKDIR /app

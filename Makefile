@@ -1,6 +1,6 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load images-offline upgrade reload secrets footprint \
+.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets footprint \
 	compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
@@ -73,6 +73,9 @@ upgrade: ## Replace the services in Docker by those of this folder, without a fa
 
 reload: ## Restart what runs in Docker with older configuration files than this folder has
 	@exec $(PYTHON) -m tools.reload $(OPTIONS)
+
+pin: ## Pin every image in Docker by the digest that its tag has today
+	@exec $(PYTHON) -m tools.pin_images $(OPTIONS)
 
 secrets: ## Make new secrets for the stack in Docker while it runs
 	@exec "$(PYTHON)" -Es -m tools.rotate_secrets $(OPTIONS)

@@ -119,7 +119,7 @@ def test_no_secret_is_in_a_file_of_the_repository() -> None:
 @pytest.mark.parametrize("image", pinned_images())
 def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason(image: str) -> None:
     repository, tag = repository_and_tag(image)
-    assert re.match(r"v?\d+\.\d+", tag), image
+    assert re.match(r"v?\d+\.\d+\.\d+", tag), image
     assert repository in {*RECIPES, *NOT_BUILDABLE}
 
 

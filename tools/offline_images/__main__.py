@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.compose import ComposeFailed
 from tools.offline_images import docker
 from tools.offline_images.base import ensure_base
 from tools.offline_images.go_servers import COLLECTOR, GO_SERVERS, build_server
 from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES, Recipe
+from tools.pin_images import replace_images
 
 CONTEXTS = Path(__file__).parent / "contexts"
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             build_servers()
         else:
             build_all(wanted)
-    except (docker.BuildFailed, OSError) as error:
+    except (docker.BuildFailed, ComposeFailed, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     return 0
@@ -64,6 +66,7 @@ def build_servers() -> None:
 
 def build_all(wanted: Sequence[str]) -> None:
     base = ensure_base()
+    others = {}
     for number, image in enumerate(wanted, 1):
         repository, _ = repository_and_tag(image)
         step = f"[{number}/{len(wanted)}] {image}"
@@ -71,16 +74,22 @@ def build_all(wanted: Sequence[str]) -> None:
             print(f"{step}: left out, {NOT_BUILDABLE[repository]}", flush=True)
             continue
         began = time.monotonic()
-        built = ensure_image(image, RECIPES[repository], base)
+        name, built = ensure_image(image, RECIPES[repository], base)
         state = f"built in {time.monotonic() - began:.0f} s" if built else "is here"
+        if name != image:
+            others[image] = name
+            state += f" as {name}, which is what Debian has"
         print(f"{step}: {state}", flush=True)
+    if list(wanted) == pinned_images():
+        replace_images(others)
 
 
-def ensure_image(image: str, recipe: Recipe, base: str) -> bool:
-    """Build it unless an image of the very same recipe is here; returns whether it was built."""
-    key = _key(recipe, base)
-    if docker.recipe_of(image) == key:
-        return False
+def ensure_image(image: str, recipe: Recipe, base: str) -> tuple[str, bool]:
+    """Build it unless an image of the very same recipe is here; returns the name it bears, and
+    whether it was built."""
+    key = _key(image, recipe, base)
+    if here := docker.image_of(repository_and_tag(image)[0], key):
+        return here, False
     with tempfile.TemporaryDirectory(prefix="arloji-image-") as folder:
         context = Path(folder) / "context"
         shutil.copytree(CONTEXTS / recipe.context, context)
@@ -89,15 +98,17 @@ def ensure_image(image: str, recipe: Recipe, base: str) -> bool:
         unchecked = f"arloji-offline/unchecked:{key}"
         docker.build(context, unchecked, key, recipe.arguments)
     try:
-        _check_version(unchecked, image, recipe)
-        docker.run(["docker", "tag", unchecked, image])
+        command, *rest = recipe.version
+        shown = docker.run(["docker", "run", "--rm", "--entrypoint", command, unchecked, *rest])
+        name = honest_name(image, shown)
+        docker.run(["docker", "tag", unchecked, name])
     finally:
         subprocess.run(["docker", "rmi", unchecked], capture_output=True, check=False)
-    return True
+    return name, True
 
 
-def _key(recipe: Recipe, base: str) -> str:
-    digest = hashlib.sha256(f"{base} {sorted(recipe.arguments.items())}".encode())
+def _key(image: str, recipe: Recipe, base: str) -> str:
+    digest = hashlib.sha256(f"{image} {base} {sorted(recipe.arguments.items())}".encode())
     for path in sorted((CONTEXTS / recipe.context).iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     if recipe.server:
@@ -105,13 +116,19 @@ def _key(recipe: Recipe, base: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _check_version(built: str, image: str, recipe: Recipe) -> None:
-    """A stand-in never bears a version that it is not."""
-    promised = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", repository_and_tag(image)[1])
-    command, *rest = recipe.version
-    shown = docker.run(["docker", "run", "--rm", "--entrypoint", command, built, *rest])
-    if promised is None or not re.search(rf"(?<![0-9.]){re.escape(promised[1])}(?![0-9])", shown):
+def honest_name(image: str, shown: str) -> str:
+    """A stand-in never bears a version that it is not: with another patch level it gets that one's
+    tag, with another minor version none."""
+    repository, tag = repository_and_tag(image)
+    promised = re.search(r"[0-9]+\.[0-9]+\.[0-9]+", tag)
+    found = re.search(r"(?<![0-9.])[0-9]+\.[0-9]+\.[0-9]+", shown)
+    if promised is None or found is None or _minor(promised[0]) != _minor(found[0]):
         raise WrongVersion(f"{image} would be: {shown.strip()[:300]}")
+    return f"{repository}:{tag.replace(promised[0], found[0])}"
+
+
+def _minor(version: str) -> str:
+    return version.rpartition(".")[0]
 
 
 if __name__ == "__main__":

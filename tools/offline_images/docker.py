@@ -40,6 +40,17 @@ def recipe_of(image: str) -> str | None:
     return shown.stdout.strip() if shown.returncode == 0 else None
 
 
+def image_of(repository: str, recipe: str) -> str | None:
+    """The image of this repository here that the recipe has made. Images that are built on one
+    bear its label as well, under other names."""
+    label = f"label={RECIPE_LABEL}={recipe}"
+    form = "{{.Repository}}:{{.Tag}}"
+    return next(
+        iter(run(["docker", "images", "--filter", label, "--format", form, repository]).split()),
+        None,
+    )
+
+
 def build(context: Path, image: str, recipe: str, arguments: Mapping[str, str]) -> None:
     command: list[str | Path] = ["docker", "build", "--quiet", "--tag", image]
     for name, value in arguments.items():

@@ -7,6 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _COMPOSE_IMAGE = re.compile(r"^\s*image:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _BUILD_BASE = re.compile(r"^FROM\s+(\S+)(?:\s+AS\s+(\S+))?", re.MULTILINE | re.IGNORECASE)
+# An image that a build takes and that a build argument replaces: its name, its default.
+BUILD_ARGUMENT = re.compile(r"^ARG (\w+_IMAGE)=(\S+)$", re.MULTILINE)
 
 
 def pinned_images(root: Path = ROOT) -> list[str]:
@@ -38,7 +40,8 @@ def _named_in(pattern: re.Pattern[str], paths: Iterable[Path]) -> set[str]:
 def _bases(dockerfile: str) -> set[str]:
     found = _BUILD_BASE.findall(dockerfile)
     stages = {stage for _, stage in found}
-    return {image for image, _ in found if image not in stages}
+    defaults = {f"${name}": image for name, image in BUILD_ARGUMENT.findall(dockerfile)}
+    return {defaults.get(image, image) for image, _ in found if image not in stages}
 
 
 def repository_and_tag(image: str) -> tuple[str, str]:
