@@ -96,6 +96,7 @@ class ComposeProject:
             "ARLOJI_PORT": str(port),
             "ARLOJI_RECEIVER_PORT": str(receiver_port),
             "ARLOJI_VERSION": "tests",
+            "ARLOJI_DOCKER_ROOT": _docker_root(),
         }
 
     @classmethod
@@ -265,6 +266,11 @@ class ComposeProject:
 
     def volume(self, name: str) -> str:
         return f"{self.name}_{name}"
+
+
+def _docker_root() -> str:
+    command = ["docker", "info", "--format", "{{.DockerRootDir}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _is_ours(variable: str) -> bool:

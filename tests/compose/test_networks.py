@@ -136,11 +136,13 @@ def test_every_server_listens_where_the_contract_says(ports: dict[str, list[int]
         "mysql": [3306],
         "queue-redis": [6379],
         "cache-redis": [6379],
+        # By a socket in a volume alone.
+        "docker-proxy": [],
     }
     for name, found in ports.items():
         service = name.rpartition("-")[0]
         assert found == expected.get(service, found), name
-        assert found, f"{name} listens nowhere"
+        assert found or service in expected, f"{name} listens nowhere"
 
 
 def test_every_pair_meets_only_on_a_network_that_both_are_on(
@@ -171,3 +173,53 @@ def test_every_pair_meets_only_on_a_network_that_both_are_on(
                 wrong.append(f"{container.name} {verb} {owner}:{door[1]} on {network}")
     assert wrong == []
     assert len(doors) > len(containers)
+
+
+_ASK_DOCKER = """
+import http.client, json, socket, sys
+class Docker(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect("/run/docker-proxy/docker.sock")
+statuses = []
+for request in sys.argv[1:]:
+    docker = Docker("docker")
+    docker.request(*request.split(" "))
+    statuses.append(docker.getresponse().status)
+print(json.dumps(statuses))
+"""
+
+
+def test_whoever_has_cadvisor_may_ask_docker_for_names_alone(project: ComposeProject) -> None:
+    (cadvisor,) = project.containers("cadvisor")
+    mounted = json.loads(project.run("docker", "inspect", cadvisor.id))[0]["Mounts"]
+    assert {mount["Destination"] for mount in mounted} == {
+        "/run/docker-proxy",
+        "/rootfs/proc",
+        "/sys",
+        f"/rootfs{project.environment['ARLOJI_DOCKER_ROOT']}/image",
+    }
+    (ingress,) = project.containers("ingress")
+    one = f"/containers/{ingress.id}"
+    may = ["GET /version", f"GET {one}/json", "GET /v1.40/containers/json?limit=1"]
+    may_not = [
+        f"GET {one}/archive?path=/etc/passwd",
+        f"GET {one}/archive%2f..%2fjson?path=/etc/passwd",
+        f"GET {one}/../json",
+        f"GET {one}/logs?stdout=1",
+        f"GET {one}/export",
+        f"POST {one}/stop",
+        f"DELETE {one}",
+        "POST /containers/json",
+        "POST /containers/create",
+        "GET /volumes",
+        "GET /",
+    ]
+    place = f"{project.volume('docker-proxy')}:/run/docker-proxy:ro"
+    asked = project.probe(
+        _ASK_DOCKER, *may, *may_not, options=["--volume", place, "--network", "none"]
+    )
+    assert dict(zip(may + may_not, asked, strict=True)) == {
+        **dict.fromkeys(may, 200),
+        **dict.fromkeys(may_not, 403),
+    }
