@@ -24,9 +24,9 @@ from tests.servers import free_port
 
 # Ready at once, ends by SIGTERM, and says how it ended.
 SLEEPER = """
-import signal, sys, time
+import os, signal, sys, time
 def end(*_):
-    print("ending", flush=True)
+    os.write(1, b"ending\\n")  # `print` may be under way
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 print("started", flush=True)
