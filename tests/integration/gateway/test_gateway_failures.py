@@ -6,10 +6,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from servicekit.app import ServiceApp
 from servicekit.connections import MAX_HEADER_BYTES
+from services.api_gw import limits
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
-from services.api_gw.table import TABLE, routes_by_path
+from services.api_gw.table import TABLE, Service, routes_by_path
 from tests.asgi import running
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, connect, ok, resets
@@ -297,12 +299,15 @@ async def test_a_second_try_needs_time_as_well(
     assert [one.values("idempotency-key") for one in orders.received] == [["k-1"], ["k-2"]]
 
 
-async def test_second_tries_have_a_budget(client: httpx.AsyncClient, reads: ScriptedServer) -> None:
-    """An upstream that always breaks sees some second tries and then first ones only."""
+async def test_second_tries_have_a_budget(
+    client: httpx.AsyncClient, reads: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upstream that always breaks sees some second tries, then one for each ten requests."""
+    monkeypatch.setattr(limits, "_RETRIES_PER_SECOND", 0)
     reads.otherwise = closes()
-    for _ in range(40):
+    for _ in range(45):
         await client.get(PRODUCTS)
-    assert 40 < len(reads.received) < 65
+    assert len(reads.received) == 45 + 10 + 4
 
 
 async def test_the_second_try_tells_the_time_that_is_left_by_then(
@@ -319,7 +324,7 @@ async def test_the_second_try_tells_the_time_that_is_left_by_then(
 
 @pytest.mark.parametrize("more_settings", [{"max_in_flight": 1}])
 async def test_more_than_the_limit_under_way_is_shed_at_once(
-    client: httpx.AsyncClient, reads: ScriptedServer, orders: ScriptedServer
+    gateway: ServiceApp, client: httpx.AsyncClient, reads: ScriptedServer, orders: ScriptedServer
 ) -> None:
     reads.script.append(SILENCE)
     async with asyncio.timeout(30):
@@ -329,6 +334,8 @@ async def test_more_than_the_limit_under_way_is_shed_at_once(
         shed = await client.get("/api/brands")
         assert_problem(shed, 503, "service-unavailable")
         assert len(reads.received) == 1
+        # Whether the service lives can be asked all the same.
+        await gateway.state.gateway.check_alive(Service.HTTP)
         # The other service has a limit of its own.
         assert (await client.post("/api/orders")).status_code == 200
         reads.drop_connections()  # the one that waits is sent again
@@ -355,6 +362,15 @@ async def test_one_guests_orders_are_limited_and_anothers_are_not(
     reading = await client.get("/api/orders", headers={"X-Arloji-Guest": guests[0]})
     assert reading.status_code == 200
     assert len(orders.received) == 2
+
+
+async def test_who_comes_back_when_told_to_is_not_too_early(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits.GuestRate, "seconds_to_wait", lambda *_: 0.2)
+    guest = {"X-Arloji-Guest": "11111111-2222-4333-8444-555555555555"}
+    answer = await client.post("/api/orders", headers=guest)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
 async def test_a_client_that_leaves_does_not_disturb_the_next(
