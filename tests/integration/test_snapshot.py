@@ -5,11 +5,13 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from redis.asyncio import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 import services.service_http.snapshot as snapshot_module
 from contracts.products import ProductPage
@@ -48,8 +50,13 @@ async def database(engine: Engine) -> AsyncIterator[Database]:
 
 
 async def test_it_answers_as_the_database_would(database: Database, engine: Engine) -> None:
-    snapshot = Snapshot(database)
+    snapshot, asked = Snapshot(database), list[float]()
     assert snapshot.product(1) is snapshot.brands() is snapshot.page(query_of("")) is None
+
+    def note_time(*_: object) -> None:
+        asked.append(time.time())
+
+    event.listen(engine, "before_cursor_execute", note_time)
     await snapshot.read()
     with engine.connect() as connection:
         for text in QUERIES:
@@ -64,7 +71,7 @@ async def test_it_answers_as_the_database_would(database: Database, engine: Engi
         stored = find_product(connection, 1)
         assert stored is not None
         assert product().body == stored.model_dump_json().encode()
-        assert 0 <= product().age_seconds() < 60
+        assert asked[0] - 60 < product().read_at <= asked[0], "what is shown was true then or later"
     assert snapshot.product(900_001) is None, "it may be there since"
 
 
@@ -82,6 +89,36 @@ async def test_what_it_knows_stays_when_it_cannot_be_read_again(
     with pytest.raises(ServiceUnavailable):
         await snapshot.read()
     assert snapshot.product(1) is not None
+
+
+async def test_it_is_read_each_minute_and_soon_again_after_a_failure(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses: list[float] = []
+    failures: list[Exception | None] = [DatabaseAway(), ZeroDivisionError(), None]
+    over = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            over.set()
+            await asyncio.Event().wait()
+
+    async def read(_snapshot: Snapshot) -> None:
+        assert not is_instrumentation_enabled(), "it would drown what matters"
+        if failure := failures.pop(0):
+            raise failure
+
+    clock = SimpleNamespace(sleep=pause, create_task=asyncio.create_task, gather=asyncio.gather)
+    monkeypatch.setattr(snapshot_module, "asyncio", clock)
+    monkeypatch.setattr(Snapshot, "read", read)
+    async with asyncio.timeout(30), Snapshot(database).kept_fresh():
+        await over.wait()
+    assert pauses[0] == snapshot_module.FIRST_AFTER_SECONDS
+    after_failure, *others = pauses[1:]
+    assert 4 <= after_failure <= 5
+    assert 48 <= min(others) <= max(others) <= 60
+    assert "ZeroDivisionError" in caplog.text
 
 
 @on_any_database
