@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import InterfaceError
 
 from servicekit.database import DatabaseThreads
 from servicekit.deadline import within
@@ -119,6 +120,21 @@ async def test_a_database_that_is_silent_is_left_alone(
     with pytest.raises(DatabaseAway):
         await database.ask(healthy)
     assert healthy.asked == 0
+
+
+async def test_a_database_that_answers_in_between_is_not_left_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database._breaker, "_together_seconds", 0)
+
+    def fail(_connection: object) -> None:
+        raise InterfaceError("SELECT 1", None, ConnectionError())
+
+    for _ in range(3):
+        for _ in range(2):
+            with pytest.raises(DatabaseAway):
+                await database.ask(fail)
+        assert await database.ask(Question()) == "answer"
 
 
 async def test_closing_waits_for_what_runs_and_the_event_loop_goes_on() -> None:
