@@ -37,6 +37,7 @@ class Settings(ServiceSettings):
     secret: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("long enough")
     header_seconds: float = 10
     age_seconds: float = 600
+    farewell_seconds: float = 10
     close_seconds: float = 5
     closing_seconds: float = 0
     fail_at: str = ""
@@ -92,7 +93,9 @@ async def _block() -> None:
 def create_app(settings: Settings) -> ServiceApp:
     draining._CLOSE_SECONDS = draining._CUT_SECONDS = settings.close_seconds
     HttpProtocol.limits = Limits(
-        header_seconds=settings.header_seconds, age_seconds=settings.age_seconds
+        header_seconds=settings.header_seconds,
+        age_seconds=settings.age_seconds,
+        farewell_seconds=settings.farewell_seconds,
     )
     if settings.fail_at == "create":
         raise RuntimeError("cannot be created")

@@ -23,9 +23,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleProcess]:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleProcess]:
-    """Waits half a second for a head, and lets connections grow half a second old."""
+    """Waits half a second for a head and for who stays after the last answer, and lets
+    connections grow half a second old."""
     folder = tmp_path_factory.mktemp("impatient")
-    with sample_process(folder, header_seconds=0.5, age_seconds=0.5) as process:
+    limits = dict.fromkeys(("header_seconds", "age_seconds", "farewell_seconds"), 0.5)
+    with sample_process(folder, **limits) as process:
         yield process
 
 
@@ -333,6 +335,22 @@ def test_a_body_that_nobody_waits_for_is_not_awaited(impatient: SampleProcess) -
         client.send(b"POST /ignore-body HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
         assert client.read().status == 200
         assert client.is_closed()
+
+
+def test_who_stays_after_the_last_answer_is_cut_off(impatient: SampleProcess) -> None:
+    with impatient.connect() as client:
+        client.send(b"POST /ignore-body HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
+        assert client.read().status == 200
+        assert client.is_closed()
+
+        def is_cut() -> bool:
+            try:
+                client.send(b"a")
+            except OSError:
+                return True
+            return False
+
+        until(is_cut, "the end of a connection that its client keeps open")
 
 
 def test_an_old_connection_ends_with_its_next_answer(
