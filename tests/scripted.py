@@ -55,6 +55,7 @@ class ScriptedServer:
     url: str = ""
     script: deque[Answer] = field(default_factory=deque)
     otherwise: Answer = field(default_factory=ok)
+    health: str = "200 OK"
     received: list[Received] = field(default_factory=list)
     connections: int = 0
     listener: asyncio.Server | None = None
@@ -77,7 +78,7 @@ class ScriptedServer:
     ) -> bool:
         request = await _read_request(reader, connection)
         if request.target == "/healthz":
-            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            writer.write(ok(b"", "Connection: close", status=self.health).raw)
             await writer.drain()
             return False
         self.received.append(request)

@@ -197,8 +197,13 @@ async def test_a_second_try_that_breaks_as_well_is_the_last(
     assert len(gateway.received) == 3
 
 
-async def test_a_check_tells_whether_the_other_side_lives(client: httpx.AsyncClient) -> None:
+async def test_a_check_tells_whether_the_other_side_lives(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
     await check_alive(client)
+    gateway.health = "503 Stuck"
+    with pytest.raises(httpx.HTTPStatusError):
+        await check_alive(client)
     async with open_http_client(f"http://127.0.0.1:{free_port()}") as nobody:
         with pytest.raises(ConnectionFailed):
             await check_alive(nobody)

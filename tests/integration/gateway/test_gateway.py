@@ -5,9 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import aiohttp
 import httpx
 import pytest
 
+from servicekit.app import ServiceApp
+from services.api_gw.table import Service
 from tests.scripted import Answer, ScriptedServer, connect, exchange, ok
 
 GUEST = "11111111-2222-4333-8444-555555555555"
@@ -309,6 +312,14 @@ async def test_connections_are_kept_and_used_again(
     for _ in range(5):
         await client.get("/api/products")
     assert {request.connection for request in reads.received} == {reads.received[0].connection}
+
+
+async def test_a_service_that_calls_itself_broken_is_not_reached(
+    gateway: ServiceApp, client: httpx.AsyncClient, reads: ScriptedServer
+) -> None:
+    reads.health = "503 Stuck"
+    with pytest.raises(aiohttp.ClientResponseError, match="503"):
+        await gateway.state.gateway.check_alive(Service.HTTP)
 
 
 async def test_it_is_ready_once_both_services_were_reached(
