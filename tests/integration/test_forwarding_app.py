@@ -131,6 +131,20 @@ async def test_each_new_connection_asks_for_the_name_anew_and_takes_any_of_its_a
     assert shuffled == [["127.0.0.1", "127.0.0.2", "127.0.0.3"]] * 3
 
 
+async def test_no_cookie_of_one_answer_is_sent_with_the_next_request(
+    gateway: ScriptedServer,
+) -> None:
+    """By name: a jar that keeps cookies keeps none of an address."""
+    gateway.otherwise = ok(b"{}", "Set-Cookie: session=1; Path=/")
+    with system_names() as system:
+        system.addresses["gateway.test"] = ["127.0.0.1"]
+        async with open_upstream(gateway.url.replace("127.0.0.1", "gateway.test")) as upstream:
+            for _ in range(2):
+                async with await upstream.send(REQUEST) as answer:
+                    await answer.read()
+    assert [request.values("cookie") for request in gateway.received] == [[], []]
+
+
 async def test_what_arrives_between_two_requests_answers_none(
     client: httpx.AsyncClient, gateway: ScriptedServer
 ) -> None:
