@@ -11,10 +11,12 @@ import pytest
 from fastapi import FastAPI
 from multidict import CIMultiDict
 
+from servicekit import connections
 from servicekit.app import ServiceApp, create_service_app
 from servicekit.connections import KEEP_ALIVE_SECONDS, ConnectionFailed
+from servicekit.connector import CONNECT_SECONDS
 from servicekit.forwarding import ForwardingApp, OutgoingRequest, open_upstream
-from servicekit.names import Address
+from servicekit.names import Address, names
 from servicekit.problems import ServiceUnavailable
 from servicekit.settings import ServiceSettings
 from tests.asgi import running
@@ -145,6 +147,18 @@ async def test_no_cookie_of_one_answer_is_sent_with_the_next_request(
     assert [request.values("cookie") for request in gateway.received] == [[], []]
 
 
+async def test_a_connection_that_idles_is_closed_by_its_client_first(
+    gateway: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.1)
+    async with open_upstream(gateway.url) as upstream:
+        async with await upstream.send(REQUEST) as answer:
+            await answer.read()
+        async with asyncio.timeout(10):
+            while gateway.open_connections:
+                await asyncio.sleep(0.01)
+
+
 async def test_what_arrives_between_two_requests_answers_none(
     client: httpx.AsyncClient, gateway: ScriptedServer
 ) -> None:
@@ -189,6 +203,18 @@ async def test_who_gets_no_handshake_in_time_is_told_to_come_back() -> None:
             waiting = sockets.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
-        async with open_upstream(f"http://127.0.0.1:{listener.getsockname()[1]}") as upstream:
+        port = listener.getsockname()[1]
+        async with open_upstream(f"http://127.0.0.1:{port}") as upstream:
             with pytest.raises(ServiceUnavailable):
                 await upstream.send(REQUEST)
+        # Of a name that is lost, what hangs is then left alone.
+        with system_names() as system:
+            system.addresses["full.test"] = ["127.0.0.1"]
+            await names.find("full.test")
+            system.addresses["full.test"] = []
+            async with open_upstream(f"http://full.test:{port}") as upstream:
+                with pytest.raises(ServiceUnavailable):
+                    await upstream.send(REQUEST)
+                async with asyncio.timeout(CONNECT_SECONDS / 2):
+                    with pytest.raises(ServiceUnavailable):
+                        await upstream.send(REQUEST)
