@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,8 +17,10 @@ from redis.asyncio import Redis
 from sqlalchemy import Engine, delete, event, insert, select, update
 
 import servicekit.cache
+import services.service_http.app as app_module
 import services.service_http.snapshot as snapshot_module
 from contracts.products import Product
+from contracts.telemetry import CACHE_REQUESTS
 from database.tables import products
 from servicekit.cache import Cache
 from servicekit.cache_store import CacheStore, Entry, decode, encode
@@ -111,6 +114,27 @@ async def test_a_second_read_asks_the_cache_only(api: httpx.AsyncClient) -> None
             second = await api.get(path)
         assert (second.content, asked) == (first.content, [])
         assert "age" not in second.headers
+
+
+@on_any_database
+async def test_each_look_up_is_counted_by_its_result(
+    database_url: str,
+    queue_server: RedisServer,
+    cache_server: RedisServer,
+    cache: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[tuple[object, ...]] = []
+
+    def create_counter(name: str, _declared: object) -> SimpleNamespace:
+        return SimpleNamespace(add=lambda *added: counted.append((name, *added)))
+
+    monkeypatch.setattr(app_module, "create_counter", create_counter)
+    async with service_http(database_url, queue_server.url, cache_server.url) as api:
+        for path in (PRODUCT, PRODUCT, "/api/products/900009", "/api/products/900009"):
+            await api.get(path)
+    results = ("miss", "hit", "miss", "negative")
+    assert counted == [(CACHE_REQUESTS, 1, {"result": result}) for result in results]
 
 
 @on_any_database
