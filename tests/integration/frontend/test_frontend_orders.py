@@ -371,7 +371,7 @@ async def test_the_order_page_follows_the_order(browser: Browser, gateway: Scrip
     order_id = address.rpartition("/")[2]
     page = await browser.get(address)
     assert "Diterima, sedang diproses" in page.text
-    assert '<noscript><meta http-equiv="refresh"' in page.html
+    assert '<noscript><meta http-equiv="refresh" content="2">' in page.html
     assert f'data-order="/api/orders/{order_id}"' in page.html
     assert gateway.products[5].name in page.text
     assert f"http://127.0.0.1:4318/orders/{order_id}" in page.links
@@ -408,6 +408,8 @@ async def test_every_end_is_told_in_words(
     page = await browser.get(f"{address}?lang={language}")
     assert (indonesian if language == "id" else english) in page.text
     assert reason not in page.text
+    held = '<noscript><meta http-equiv="refresh" content="30">'
+    assert (held in page.html) is (reason == "held"), "a person looks at it; others have ended"
     listed = await browser.get("/orders")
     assert address in listed.links
 
