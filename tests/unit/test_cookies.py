@@ -1,5 +1,6 @@
 """All cookies of the shop: whose they are, what each is signed for, and how they end."""
 
+import re
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -50,6 +51,17 @@ def test_each_cookie_has_the_prefix_and_is_secure_behind_tls() -> None:
             assert rest.endswith("; HttpOnly; SameSite=Lax; Secure" if secure else "SameSite=Lax")
             assert "; Path=/; Max-Age=" in rest
             assert "domain" not in rest.lower()
+
+
+def test_what_is_personal_is_kept_for_an_hour_and_a_cart_for_a_month() -> None:
+    cookies, hour = ShopCookies(SECRETS, CookieStyle()), 3600
+    notes = [note.write({}, GUEST.guest_id) or "" for note in (cookies.draft, cookies.receipt)]
+    found = (re.match(r"arloji_(\w+)=.*; Max-Age=(\d+);", one) for one in written(cookies) + notes)
+    assert {match[1]: int(match[2]) / hour for match in found if match} == {
+        **dict.fromkeys(("guest", "language"), 365 * 24),
+        **dict.fromkeys(("cart", "checkout"), 30 * 24),
+        **dict.fromkeys(("draft", "receipt"), 1),
+    }
 
 
 def test_shops_with_other_suffixes_share_no_name() -> None:
