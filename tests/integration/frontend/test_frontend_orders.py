@@ -548,9 +548,14 @@ async def test_orders_are_listed_newest_first(browser: Browser) -> None:
 
 
 async def test_listed_orders_name_their_watches(browser: Browser, gateway: ScriptedGateway) -> None:
-    await browser.submit(await open_form(browser, 5, 9), **CUSTOMER)
+    await browser.put_in_cart(5, 2)
+    await browser.submit(await open_form(browser, 9), **CUSTOMER)
+    (order,) = gateway.orders.values()
+    gateway.settle(order["order_id"], "confirmed")
     page = await browser.get("/orders")
     assert f"{gateway.products[5].name} dan 1 lainnya" in page.text
+    total = 2 * gateway.products[5].price_idr + gateway.products[9].price_idr
+    assert f"WIB · 3 buah · Rp {total:,} Dikonfirmasi".replace(",", ".") in page.text
     gateway.answers["GET /api/products"] = lambda: problem(503)
     assert "Produk nomor 5 dan 1 lainnya" in (await browser.get("/orders")).text
 
