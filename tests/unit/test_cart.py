@@ -17,6 +17,7 @@ from services.frontend.cart import (
     read_lines,
     write_lines,
 )
+from services.frontend.cart_form import fill_again
 from services.frontend.cookie import CookieStyle
 
 OLD, NEW = "o" * 40, "n" * 40
@@ -165,3 +166,10 @@ def test_what_is_no_cart_reads_as_an_empty_one(token: str) -> None:
 def test_an_empty_cart_takes_its_cookie_away() -> None:
     assert COOKIE.write(Cart(), GUEST).startswith("arloji_cart=; Path=/; Max-Age=0;")
     assert replace(Cart((line(1),)), lines=()) == Cart()
+
+
+def test_filling_again_takes_nothing_out_and_adds_nothing_twice() -> None:
+    cart = Cart().add(9, 1).add(5, 4)
+    for _ in range(2):
+        cart = fill_again(cart, {"lines": "5x2-9x3-1x1"})
+    assert write_lines(cart.lines) == "9x3-5x4-1x1"
