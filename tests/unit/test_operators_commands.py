@@ -21,8 +21,8 @@ def restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     (tmp_path / "both").mkdir()
     for name in ("ingress", "mysql"):
-        (tmp_path / name / "conf.d").mkdir(parents=True)
-        (tmp_path / name / "conf.d/a.conf").write_text("old")
+        (tmp_path / name / "conf.d/sites").mkdir(parents=True)
+        (tmp_path / name / "conf.d/sites/a.conf").write_text("old")
     now = datetime.now(UTC)
     # Times of files have ticks of some milliseconds: the next change is in a later one.
     scratch = tmp_path / "scratch"
@@ -67,7 +67,7 @@ def test_what_reads_a_changed_file_restarts(
     new.write_text("new")
     if modified_at is not None:
         os.utime(new, (modified_at, modified_at))
-    new.replace(tmp_path / "mysql/conf.d/a.conf")
+    new.replace(tmp_path / "mysql/conf.d/sites/a.conf")
     assert reload.main([]) == 0
     assert restarted == ["mysql"]
 
@@ -75,7 +75,7 @@ def test_what_reads_a_changed_file_restarts(
 def test_what_reads_a_folder_restarts_when_a_file_is_gone(
     restarted: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "ingress/conf.d/a.conf").unlink()
+    (tmp_path / "ingress/conf.d/sites/a.conf").unlink()
     assert reload.main([]) == 0
     assert restarted == ["ingress"]
 
