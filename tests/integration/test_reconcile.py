@@ -49,7 +49,7 @@ class Shop:
             lines.write(line.model_dump_json() + "\n")
         return order_id
 
-    def order(self) -> str:
+    def order(self, accepted_at: datetime = LONG_AGO) -> str:
         request = OrderRequest.model_validate(order())
         order_id = uuid.uuid4()
         self.messages[str(order_id)] = OrderMessage(
@@ -58,7 +58,7 @@ class Shop:
             fingerprint=request.fingerprint(),
             items=request.items,
             customer=request.customer,
-            accepted_at=LONG_AGO,
+            accepted_at=accepted_at,
         )
         return str(order_id)
 
@@ -178,7 +178,7 @@ async def test_a_lost_order_is_named_and_fails_the_command(
 async def test_orders_in_more_than_one_place_are_named_and_not_lost(
     shop: Shop, reconcile: Reconcile
 ) -> None:
-    repeated, reused, restored, replayed = (shop.accept() for _ in range(4))
+    repeated, reused, restored, replayed, late, held = (shop.accept() for _ in range(6))
     shop.store(repeated)
     await shop.enqueue(repeated)
     shop.store(reused)
@@ -187,7 +187,12 @@ async def test_orders_in_more_than_one_place_are_named_and_not_lost(
     shop.purge(restored)
     await shop.enqueue(replayed)
     await shop.enqueue(replayed, "orders:dead")
+    for purged, stream in ((late, "orders"), (held, "orders:dead")):
+        shop.purge(purged)
+        await shop.enqueue(purged, stream)
     assert reconcile.differences() == {
+        late: "stored_and_waiting",
+        held: "stored_and_dead",
         repeated: "stored_and_waiting",
         reused: "stored_and_dead",
         restored: "stored_and_purged",
@@ -201,6 +206,10 @@ async def test_orders_that_no_line_names_are_named(shop: Shop, reconcile: Reconc
     shop.store(stored)
     await shop.enqueue(waiting)
     await shop.enqueue(dead, "orders:dead")
+    # Neither what is older than the first line nor what is being written now.
+    for accepted_at in (LONG_AGO - timedelta(seconds=1), datetime.now(UTC)):
+        shop.store(shop.order(accepted_at))
+        await shop.enqueue(shop.order(accepted_at))
     assert reconcile.differences() == dict.fromkeys((stored, waiting, dead), "without_audit")
 
 
@@ -292,6 +301,23 @@ async def test_a_dead_letter_that_is_replayed_meanwhile_is_not_lost(
             client.xdel("orders:dead", entry_id)
 
     reconcile.patch.setattr(queue_contents, "_read_stream", read_stream_then_replay)
+    assert reconcile.differences() == {}
+
+
+async def test_a_guest_whose_order_is_settled_meanwhile_waits_for_nothing(
+    shop: Shop, queue: Redis, reconcile: Reconcile
+) -> None:
+    settled = shop.accept()
+    await shop.enqueue(settled)
+    read = queue_contents._read_stream
+
+    def settle_then_read_stream(client: SyncRedis, *rest: Any) -> None:
+        if client.dbsize():
+            shop.store(settled)
+            client.flushall()
+        read(client, *rest)
+
+    reconcile.patch.setattr(queue_contents, "_read_stream", settle_then_read_stream)
     assert reconcile.differences() == {}
 
 
