@@ -104,6 +104,10 @@ def test_after_a_rotation_old_and_new_are_valid_until_the_next(master: dict[str,
     assert new in files["publisher/queue_redis_url"]
     for secret in (new, old):
         assert hashlib.sha256(secret.encode()).hexdigest() in files["queue-redis/users.acl"]
+    shown = "".join(text for path, text in files.items() if path != "accounts/accounts.json")
+    for server in ("queue", "cache", "database"):
+        for user, (_, before) in renewed[server].items():
+            assert before not in shown, f"{user} of {server} comes with the secret from before"
     finished = renewed | {"rotating": False}
     later = rendered(rotate(finished))["queue-redis/users.acl"]
     assert hashlib.sha256(new.encode()).hexdigest() in later
