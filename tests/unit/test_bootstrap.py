@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from housekeeping import bootstrap
+from housekeeping.__main__ import main
 from housekeeping.credentials import READERS
 
 
@@ -159,3 +160,21 @@ def test_data_folders_belong_to_those_that_keep_data_in_them(
         path = folder / "data" / name
         assert owners[os.fspath(path)] == (user_id, user_id)
         assert mode(path) == 0o750
+
+
+def test_the_command_does_all_of_it_and_says_what(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "data/collector/queue").write_bytes(b"none of a collector's")
+    secrets = []
+    for option in ([], ["--rotate"], ["--rotate"], ["--finish-rotation"], ["--rotate"]):
+        assert main(["bootstrap", str(folder), *option]) == 0
+        secrets.append((folder / "secrets/frontend/session_secret").read_text().split())
+    first, second, third = secrets[0][0], secrets[1][0], secrets[4][0]
+    assert secrets == [[first], *[[second, first]] * 3, [third, second]]
+    assert (folder / "data/collector/queue.torn").exists()
+    said = capsys.readouterr().out
+    assert said.count("put aside collector/queue, ") == 1
+    # `make upgrade` restarts Redis by this word.
+    assert said.count("wrote queue-redis/users.acl\n") == 3
+    assert mode(folder / "logs/nginx") == mode(folder / "data/audit") == 0o750
