@@ -240,7 +240,10 @@ def assert_refused_and_left_alone(data: DataFolder, program: RedisProgram) -> No
     assert contents_of(data.redis("queue")) == before
 
 
-@pytest.mark.parametrize("lost", ["half of the manifest", "the manifest", "a file that it names"])
+@pytest.mark.parametrize(
+    "lost",
+    ["half of the manifest", "the manifest", "a file that it names", "the end of an older file"],
+)
 async def test_a_queue_in_several_files_is_refused_without_one_of_them(
     tmp_path: Path, lost: str
 ) -> None:
@@ -255,6 +258,12 @@ async def test_a_queue_in_several_files_is_refused_without_one_of_them(
     (commands,) = data.redis("queue").glob("appendonlydir/*.incr.aof")
     if lost == "half of the manifest":
         os.truncate(manifest, 50)
+    elif lost == "the end of an older file":
+        # As a rewrite leaves it that did not come to an end.
+        newer = commands.with_name("appendonly.aof.9.incr.aof")
+        newer.write_bytes(commands.read_bytes())
+        commands.write_bytes(commands.read_bytes() + BEGUN)
+        manifest.write_text(f"{manifest.read_text()}file {newer.name} seq 9 type i\n")
     else:
         (manifest if lost == "the manifest" else commands).unlink()
     assert_refused_and_left_alone(data, program)
