@@ -30,7 +30,8 @@ from tests.otlp import (
     traces_of,
 )
 
-JSON = {"content-type": "application/json"}
+# As RFC 9110 §8.3.1 lets it be written.
+JSON = {"content-type": "Application/JSON; charset=utf-8"}
 JSON_TRACE = {
     "resourceSpans": [
         {

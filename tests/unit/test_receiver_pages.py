@@ -2,12 +2,14 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from contracts.telemetry import ORDER_ID
+from local.receiver import waterfall
 from tests.otlp import (
     PROTOBUF,
     log,
@@ -97,7 +99,15 @@ async def test_the_waterfall_is_a_tree_in_the_order_of_time() -> None:
             ("3", "i1"),
             ("5", "i0"),
         ]
-        assert "parent not here" in (await client.get(f"/traces/{trace_id(1)}")).text
+        assert (await client.get(f"/traces/{trace_id(1)}")).text.count("parent not here") == 1
+
+
+async def test_however_deep_a_trace_is_its_indents_have_a_style() -> None:
+    style = (Path(waterfall.__file__).parent / "static/receiver.css").read_text()
+    async with receiver() as client:
+        chain = (span(1, number, parent=number - 1, start_ms=number) for number in range(1, 16))
+        await send_spans(client, "shop", *chain)
+        assert all(f".{indent} {{" in style for _, indent in (await rows(client))[1:])
 
 
 @pytest.mark.parametrize(
