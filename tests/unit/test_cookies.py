@@ -137,6 +137,8 @@ def test_forged_cookies_do_not_make_it_read_the_secrets_all_the_time(
     monkeypatch.setattr("time.monotonic", lambda: 1001.5)
     cookies.guest.find_guest([])
     assert len(reads) == 1, "nothing came that could be newer"
+    cookies.guest.find_guest(header_of("arloji_guest=x"))
+    assert len(reads) == 2
 
 
 def test_renewing_makes_nothing_that_was_not_there() -> None:

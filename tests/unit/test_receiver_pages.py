@@ -12,6 +12,7 @@ from contracts.telemetry import ORDER_ID
 from local.receiver import waterfall
 from tests.otlp import (
     PROTOBUF,
+    START,
     log,
     pairs,
     receiver,
@@ -83,10 +84,11 @@ async def rows(client: httpx.AsyncClient, trace: int = 1) -> list[tuple[str, str
 
 async def test_the_waterfall_is_a_tree_in_the_order_of_time() -> None:
     async with receiver() as client:
+        event = Span.Event(name="committed", time_unix_nano=START + 4_000_000)
         await send_spans(
             client,
             "shop",
-            span(1, 4, parent=2, start_ms=3),
+            span(1, 4, parent=2, start_ms=3, events=[event]),
             span(1, 3, parent=1, start_ms=5),
             span(1, 2, parent=1, start_ms=1),
             span(1, 1),
@@ -99,7 +101,9 @@ async def test_the_waterfall_is_a_tree_in_the_order_of_time() -> None:
             ("3", "i1"),
             ("5", "i0"),
         ]
-        assert (await client.get(f"/traces/{trace_id(1)}")).text.count("parent not here") == 1
+        text = (await client.get(f"/traces/{trace_id(1)}")).text
+        assert text.count("parent not here") == 1
+        assert "Event committed <small>after 4" in text, "of the trace, as its mark on the scale"
 
 
 async def test_however_deep_a_trace_is_its_indents_have_a_style() -> None:
