@@ -82,9 +82,12 @@ def test_what_is_no_price_is_named_and_left_out(typed: str) -> None:
     assert filters.api_parameters()["q"] == "sa"
 
 
-def test_a_range_that_is_upside_down_is_named() -> None:
+def test_a_range_that_is_upside_down_is_named_and_ends_nowhere() -> None:
     filters = read_filters({"min_price": "10", "max_price": "9"})
     assert filters.errors == {"max_price": "price_order"}
+    assert filters.active == {"min_price": "10"}, "no list is empty for a slip"
+    equal = {"min_price": "10", "max_price": "10"}
+    assert read_filters(equal).active == equal
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "abc", "1.0", str(MAX_PAGE + 1), "9" * 30, "\u0661"])
