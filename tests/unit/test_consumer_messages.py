@@ -48,6 +48,12 @@ def test_fields_of_a_later_version_are_let_pass() -> None:
     read_message(entry({**VALID, "gift_wrap": True}))
 
 
+@pytest.mark.parametrize("name", ["\u3164", "Sa\u200bri"], ids=["unseen", "partly unseen"])
+def test_what_an_earlier_version_accepted_stays_as_it_was(name: str) -> None:
+    message = read_message(entry({**VALID, "customer": {**VALID["customer"], "name": name}}))
+    assert message.customer.name == name
+
+
 @pytest.mark.parametrize("schema", [b"2", b"0", b"01", b"9" * 5000])
 def test_another_schema_is_unknown(schema: bytes) -> None:
     assert refusal(entry(schema=schema)) is DeadLetterReason.UNKNOWN_SCHEMA

@@ -95,10 +95,12 @@ def test_a_message_comes_out_of_the_stream_as_it_went_in(message: OrderMessage) 
 
 @given(messages)
 def test_a_pending_order_is_shown_as_it_was_accepted(message: OrderMessage) -> None:
-    pending = PendingOrder(items=message.items, accepted_at=message.accepted_at)
-    read = PendingOrder.model_validate_json(pending.model_dump_json())
+    held = OrderReason.HELD
+    pending = PendingOrder(reason=held, items=message.items, accepted_at=message.accepted_at)
+    later_version = {**pending.model_dump(mode="json"), "gift_wrap": True}
+    read = PendingOrder.model_validate_json(json.dumps(later_version))
     view = OrderView.from_pending(str(message.order_id), read)
-    assert view.status is OrderStatus.ACCEPTED
+    assert (view.status, view.reason) == (OrderStatus.ACCEPTED, held)
     assert view.created_at == message.accepted_at
     assert view.total_idr is None
     assert [(line.product_id, line.quantity) for line in view.items] == [
