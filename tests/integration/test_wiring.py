@@ -16,6 +16,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
 from services.consumer import app as consumer_app
 from services.publisher import app as publisher_app
+from services.service_http import app as service_http_app
 from tests.asgi import lifespan
 from tests.servers import free_port
 
@@ -135,6 +136,23 @@ async def test_no_two_consumers_have_one_name(
         async with lifespan(create_app("consumer", settings_of("consumer", tmp_path)[0])):
             await asyncio.sleep(0)
     assert len(set(names)) == 2
+
+
+async def test_service_http_asks_to_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    create_engine = service_http_app.create_database_engine
+
+    def note(url: str, **options: Any) -> Any:
+        asked.update(options)
+        return create_engine(url, **options)
+
+    monkeypatch.setattr(service_http_app, "create_database_engine", note)
+    settings, _ = settings_of("service_http", tmp_path, database_connections=3)
+    async with lifespan(create_app("service_http", settings)):
+        pass
+    assert (asked["read_only"], asked["connections"]) == (True, 3)
 
 
 async def test_the_publisher_gets_what_is_set(
