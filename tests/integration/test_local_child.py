@@ -348,18 +348,21 @@ async def test_ends_after_it_was_ready_do_not_count(
     household: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.child._FIRST_PAUSE_SECONDS", 0.01)
-    port = free_port()
+    monkeypatch.setattr("local.child._LONGEST_PAUSE_SECONDS", 0.01)
+    port, broken = free_port(), household.folder.path / "broken"
+    code = f"import os; assert not os.path.exists({str(broken)!r}); print('run', flush=True)"
     spec = ChildSpec(
         "listener",
-        (sys.executable, "-c", f"print('run', flush=True){LISTENER}", str(port)),
+        (sys.executable, "-c", f"{code}{LISTENER}", str(port)),
         probe=Probe(port, b"", b"yes"),
     )
     child = Child(spec, household)
     task = asyncio.create_task(child.keep_running())
     # It answers once, and so is ready, and then ends.
     await until(lambda: log_of(household, "listener").count("run") > 6)
-    child.stop()
-    await task
+    broken.touch()
+    with pytest.raises(ChildFailed, match="5 times in a row"):
+        await asyncio.wait_for(task, 30)
 
 
 async def test_a_child_that_is_between_two_starts_can_be_stopped(
