@@ -476,6 +476,7 @@ async def test_a_rejected_order_names_its_line_and_fills_the_cart_again(
     page = await browser.get(address)
     assert page.html.count("line-warning") == 1, "one line is in the way, the other is not"
     assert text in page.text
+    assert "Tidak ada yang ditagih" in page.text
     for _ in range(2):
         answer = await browser.submit(page.form("/cart", action="refill"))
     cart = await browser.follow(answer)
