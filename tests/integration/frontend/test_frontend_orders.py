@@ -477,6 +477,7 @@ async def test_a_rejected_order_names_its_line_and_fills_the_cart_again(
     assert page.html.count("line-warning") == 1, "one line is in the way, the other is not"
     assert text in page.text
     assert "Tidak ada yang ditagih" in page.text
+    assert ("hari ini Rp" in page.text) is (reason != "unknown_product"), "of all lines or none"
     for _ in range(2):
         answer = await browser.submit(page.form("/cart", action="refill"))
     cart = await browser.follow(answer)
