@@ -76,8 +76,9 @@ def test_nobody_uses_an_old_secret_any_more(project: ComposeProject, rotated: Ro
 
 
 def _made_at(project: ComposeProject) -> float:
-    script = "import os; print(os.stat('/secrets/master.json').st_mtime)"
-    volume = f"{project.volume('secrets-master')}:/secrets:ro"
+    # Not the master copy's: that is written once more when all have theirs.
+    script = "import os; print(os.stat('/secrets/session_secret').st_mtime)"
+    volume = f"{project.volume('secrets-frontend')}:/secrets:ro"
     made: float = project.probe(script, options=["--volume", volume])
     return made
 

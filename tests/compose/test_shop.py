@@ -47,7 +47,7 @@ def test_orders_and_errors_lead_to_their_dashboards(contexts: test_browser.Conte
     page = contexts.visitor(language="en")
     test_browser.put_in_cart(page)
     test_browser.fill_in(page)
-    page.locator("form[action='/orders'] button").click()
+    page.get_by_role("button", name="Order now").click()
     page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}"))
     order_id = page.url.rpartition("/")[2]
     grafana = "http://127.0.0.1:3000/d"
