@@ -52,7 +52,8 @@ class Stores(ComposeProject):
         return container
 
     def kill_and_see_it_restart(self, service: str) -> None:
-        killed = self.one(service)
+        # It may be waiting to be started again.
+        killed = eventually(lambda: self.one(service), lambda one: one.pid)
         self.kill(killed)
         eventually(lambda: self.one(service).started_at != killed.started_at)
 
