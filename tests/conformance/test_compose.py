@@ -308,7 +308,8 @@ NGINX_CAN_SAY = {
 
 
 def test_nothing_that_nginx_can_say_is_its_own_page() -> None:
-    text = (ROOT / "ingress/conf/problems.conf").read_text()
+    files = ("problem-codes", "problems")
+    text = "".join((ROOT / f"ingress/conf/{name}.conf").read_text() for name in files)
     lines = re.findall(r"^error_page ([\d ]+?) (?:=\d* )?/\.problem/", text, re.M)
     listed = [int(code) for line in lines for code in line.split()]
     assert sorted(listed) == sorted(NGINX_CAN_SAY)
