@@ -7,7 +7,7 @@ from sqlalchemy import Engine, insert, select
 from database.catalogue import CATALOGUE, CatalogueItem
 from database.tables import product_words, products, stock_ledger
 from database.words import words_of
-from servicekit.database import transaction
+from servicekit.database.engine import transaction
 
 
 def seed(engine: Engine) -> int:

@@ -19,7 +19,7 @@ from housekeeping.order_rows import find_purged, find_stored, list_stored
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, open_queue, read_queue, read_waiting
 from housekeeping.settings import HousekeepingSettings
-from servicekit.database import create_database_engine
+from servicekit.database.engine import create_database_engine
 
 _STATEMENT_SECONDS = 60
 # Between an order's time and its audit line lies at most a request.

@@ -17,11 +17,11 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.forwarding import ForwardingApp, encoded_query
-from servicekit.headers import answer_headers, end_to_end_headers
-from servicekit.http_client import open_http_client
-from servicekit.telemetry import configure_telemetry, instrument_httpx_client
-from servicekit.upstream import open_upstream
+from servicekit.http_client.client import open_http_client
+from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query
+from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
+from servicekit.http_proxy.upstream import open_upstream
+from servicekit.telemetry.setup import configure_telemetry, instrument_httpx_client
 
 ROUNDS = 5
 ROUND_SECONDS = 2

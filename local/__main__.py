@@ -20,7 +20,7 @@ from local.redis_program import RedisProgram, find_redis
 from local.remains import mend_queue, require_whole_database
 from servicekit import TAKEN_VARIABLES
 from servicekit.embedded import PORTS, NoSuchRun, data_meant, ports_meant
-from servicekit.otel import clean_variables
+from servicekit.telemetry.environment import clean_variables
 
 
 def main() -> int:

@@ -13,11 +13,11 @@ from fastapi import Request
 from pydantic import AfterValidator, SecretStr
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from servicekit import draining
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.connection import Limits
-from servicekit.protocol import HttpProtocol
-from servicekit.server import serve
+from servicekit.http_server import server as draining
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.connection import Limits
+from servicekit.http_server.protocol import HttpProtocol
+from servicekit.http_server.serve import serve
 from servicekit.settings import Port, ServiceSettings
 
 logger = logging.getLogger("sample")

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from servicekit.app import ServiceApp, create_service_app
+from servicekit.http_server.app import ServiceApp, create_service_app
 from servicekit.redis import create_redis
-from servicekit.stream import BLOCK_SECONDS, ConsumerGroup
+from servicekit.stream.consumer_group import BLOCK_SECONDS, ConsumerGroup
 from services.consumer.handlers import OrderHandler
 from services.consumer.measurements import QueueGauges
 from services.consumer.messages import STREAM

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from contracts.orders import DeadLetterReason, OrderMessage, OrderReason, OrderStatus
 from contracts.queue import FIELD_DELIVERIES, FIELD_ENTRY_ID, FIELD_REASON, pending_key
 from contracts.telemetry import ORDER_ID
-from servicekit.stream import ConsumerGroup, Entry, HashChange
+from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
 from services.consumer.measurements import OrderMeasurements
 from services.consumer.messages import MessageRefused, read_message, remains_of
 from services.consumer.orders import Known, Outcome

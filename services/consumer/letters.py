@@ -17,8 +17,8 @@ from contracts.queue import (
     FIELD_REASON,
     FIELD_TRACEPARENT,
 )
-from servicekit.stream import context_from
-from servicekit.stream_state import StreamNames
+from servicekit.stream.consumer_group import context_from
+from servicekit.stream.state import StreamNames
 from services.consumer.messages import MessageRefused, OrderRemains, parse_order, remains_of
 from services.consumer.orders import Known
 from services.consumer.store import OrderStore

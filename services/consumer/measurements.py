@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 
 from contracts.orders import DeadLetterReason
 from contracts.telemetry import (
-    METRICS,
     ORDERS_DEAD_LETTERED,
     ORDERS_DUPLICATE_DELIVERIES,
     ORDERS_SETTLED,
@@ -20,8 +19,8 @@ from contracts.telemetry import (
     QUEUE_PENDING,
 )
 from servicekit.redis import is_durable
-from servicekit.stream_state import StreamNames, StreamState, fetch_stream_state
-from servicekit.telemetry import create_counter, create_histogram, observe_gauge
+from servicekit.stream.state import StreamNames, StreamState, fetch_stream_state
+from servicekit.telemetry.metrics import create_counter, create_histogram, observe_gauge
 from services.consumer.orders import Known, Outcome
 
 logger = logging.getLogger(__name__)
@@ -32,10 +31,10 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 
 
 class OrderMeasurements:
     def __init__(self) -> None:
-        self._settled = create_counter(ORDERS_SETTLED, METRICS)
-        self._dead_lettered = create_counter(ORDERS_DEAD_LETTERED, METRICS)
-        self._duplicates = create_counter(ORDERS_DUPLICATE_DELIVERIES, METRICS)
-        self._time_to_stored = create_histogram(ORDERS_TIME_TO_STORED, METRICS, _SECONDS)
+        self._settled = create_counter(ORDERS_SETTLED)
+        self._dead_lettered = create_counter(ORDERS_DEAD_LETTERED)
+        self._duplicates = create_counter(ORDERS_DUPLICATE_DELIVERIES)
+        self._time_to_stored = create_histogram(ORDERS_TIME_TO_STORED, _SECONDS)
 
     def committed(self, outcomes: Iterable[Outcome]) -> None:
         """Right after the commit: an acknowledgement that fails would count twice else."""
@@ -60,11 +59,11 @@ class QueueGauges:
         self._client, self._names = client, names
         self.state: StreamState | None = None
         self.durable: bool | None = None
-        observe_gauge(QUEUE_BACKLOG, METRICS, self._reader(lambda state: state.backlog))
-        observe_gauge(QUEUE_OLDEST_AGE, METRICS, self._reader(lambda s: s.oldest_age_seconds))
-        observe_gauge(QUEUE_PENDING, METRICS, self._reader(lambda state: state.pending))
-        observe_gauge(QUEUE_DEAD, METRICS, self._reader(lambda state: state.dead))
-        observe_gauge(QUEUE_DURABLE, METRICS, lambda: self.durable)
+        observe_gauge(QUEUE_BACKLOG, self._reader(lambda state: state.backlog))
+        observe_gauge(QUEUE_OLDEST_AGE, self._reader(lambda s: s.oldest_age_seconds))
+        observe_gauge(QUEUE_PENDING, self._reader(lambda state: state.pending))
+        observe_gauge(QUEUE_DEAD, self._reader(lambda state: state.dead))
+        observe_gauge(QUEUE_DURABLE, lambda: self.durable)
 
     def _reader(self, read: Callable[[StreamState], float]) -> Callable[[], float | None]:
         return lambda: None if self.state is None else read(self.state)

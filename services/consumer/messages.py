@@ -27,8 +27,8 @@ from contracts.queue import (
     SCHEMA_VERSION,
     pending_key,
 )
-from servicekit.stream import HashChange
-from servicekit.stream_state import StreamNames
+from servicekit.stream.consumer_group import HashChange
+from servicekit.stream.state import StreamNames
 
 STREAM = StreamNames(stream=ORDERS, dead_stream=DEAD, group=CONSUMERS)
 

@@ -17,8 +17,8 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
 from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
-from servicekit.stream import Entry, context_from
-from servicekit.telemetry import tracer
+from servicekit.stream.consumer_group import Entry, context_from
+from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import Outcome
 
 ORDER_SPAN = f"process {ORDERS}"

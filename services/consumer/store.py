@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from contracts.orders import OrderMessage, OrderReason
 from database.schema import current_revision, newest_revision
-from servicekit.database import (
+from servicekit.database.engine import (
     DatabaseThreads,
     create_database_engine,
     is_contention,

@@ -10,10 +10,10 @@ from contextlib import aclosing, asynccontextmanager
 
 from redis.exceptions import RedisError
 
-from servicekit.health import Health
-from servicekit.stream import ConsumerGroup
-from servicekit.stream_upkeep import keep_up, leave
-from servicekit.telemetry import untraced
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import ConsumerGroup
+from servicekit.stream.maintenance import keep_up, leave
+from servicekit.telemetry.tracing import untraced
 from services.consumer.handlers import OrderHandler
 from services.consumer.store import DatabaseUnavailable, OrderStore
 

@@ -10,9 +10,9 @@ from starlette.types import Scope
 
 from contracts.api import API, PATHS
 from contracts.headers import GUEST
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.forwarding import ForwardingApp, Upstream, open_upstream
-from servicekit.http_client import check_alive, open_http_client
+from servicekit.http_client.client import check_alive, open_http_client
+from servicekit.http_proxy.forwarding import ForwardingApp, Upstream, open_upstream
+from servicekit.http_server.app import ServiceApp, create_service_app
 from services.frontend.boundary import TrustBoundary
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
 from services.frontend.gate import RequestGate

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.headers import INTERNAL_PREFIX
-from servicekit.health import Health
+from servicekit.http_server.health import Health
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
 from services.frontend.cookies import ShopCookies

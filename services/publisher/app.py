@@ -3,11 +3,11 @@
 from contextlib import AsyncExitStack
 
 from contracts.orders import OrderRequest
-from contracts.telemetry import METRICS, QUEUE_DURABLE
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.openapi import describe_schemas
+from contracts.telemetry import QUEUE_DURABLE
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.openapi import describe_schemas
 from servicekit.redis import create_redis
-from servicekit.telemetry import observe_gauge
+from servicekit.telemetry.metrics import observe_gauge
 from services.publisher.audit import open_audit
 from services.publisher.publishing import OrderPublisher
 from services.publisher.queue_watch import QueueBounds, watching
@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> ServiceApp:
         audit = await stack.enter_async_context(open_audit(settings.audit_directory))
         app.health.add("queue", watch.check)
         app.health.add("audit", audit.check, required=False)
-        observe_gauge(QUEUE_DURABLE, METRICS, watch.durable)
+        observe_gauge(QUEUE_DURABLE, watch.durable)
         app.state.publisher = OrderPublisher(
             redis, watch, audit, idempotency_seconds=settings.idempotency_seconds
         )

@@ -25,10 +25,11 @@ from contracts.queue import (
     idempotency_record_key,
     pending_key,
 )
-from contracts.telemetry import METRICS, ORDER_ID, ORDERS_ACCEPTED
+from contracts.telemetry import ORDER_ID, ORDERS_ACCEPTED
 from servicekit.problems import IdempotencyKeyReused, ServiceUnavailable
-from servicekit.stream import current_traceparent
-from servicekit.telemetry import create_counter, tracer
+from servicekit.stream.consumer_group import current_traceparent
+from servicekit.telemetry.metrics import create_counter
+from servicekit.telemetry.tracing import tracer
 from services.publisher.audit import AuditLog
 from services.publisher.intake import IncomingOrder
 from services.publisher.queue_watch import QueueWatch
@@ -52,7 +53,7 @@ class OrderPublisher:
     ) -> None:
         self._redis, self._watch, self._audit = redis, watch, audit
         self._idempotency_seconds = idempotency_seconds
-        self._accepted = create_counter(ORDERS_ACCEPTED, METRICS)
+        self._accepted = create_counter(ORDERS_ACCEPTED)
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def publish(self, incoming: IncomingOrder) -> UUID:

@@ -13,8 +13,8 @@ from redis.exceptions import ResponseError
 
 from contracts.queue import ORDERS
 from servicekit.redis import is_durable
-from servicekit.stream_state import entry_age_seconds
-from servicekit.telemetry import untraced
+from servicekit.stream.state import entry_age_seconds
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderAccepted, OrderRequest, status_url_for
-from servicekit.openapi import json_body, problem_responses
+from servicekit.http_server.openapi import json_body, problem_responses
 from servicekit.problems import (
     BadRequest,
     BodyTooLarge,

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from contracts.products import Product, ProductPage
-from servicekit.cache import Cache, Lifetimes, Remembered
+from servicekit.cache.cache import Cache, Lifetimes, Remembered
 from servicekit.problems import NotFound
 from services.service_http.database import Database
 from services.service_http.products import find_product, list_brands, list_products

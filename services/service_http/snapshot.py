@@ -16,10 +16,10 @@ from pydantic import BaseModel
 
 from contracts.products import Brand, BrandList, Product, ProductPage, ProductSort
 from database.words import words_of
-from servicekit.cache import Remembered
-from servicekit.cache_store import Entry
+from servicekit.cache.cache import Remembered
+from servicekit.cache.store import Entry
 from servicekit.problems import ServiceUnavailable
-from servicekit.telemetry import untraced
+from servicekit.telemetry.tracing import untraced
 from services.service_http.database import Database
 from services.service_http.products import list_products_after
 from services.service_http.query import ProductQuery

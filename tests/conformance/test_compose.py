@@ -256,7 +256,7 @@ def test_nginx_keeps_connections_for_less_time_than_the_frontend() -> None:
     upstream = (ROOT / "ingress/conf/upstream.conf").read_text()
     (nginx,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
     (uvicorn,) = re.findall(
-        r"timeout_keep_alive=(\d+)", (ROOT / "servicekit/server.py").read_text()
+        r"timeout_keep_alive=(\d+)", (ROOT / "servicekit/http_server/serve.py").read_text()
     )
     assert int(nginx) < int(uvicorn)
 

@@ -59,11 +59,14 @@ def parts(base: str) -> set[str]:
 
 def known_names() -> set[str]:
     own: set[str] = set()
-    for name, (unit, _) in telemetry.METRICS.items():
-        if name in HISTOGRAMS:
+    for metric in vars(telemetry).values():
+        if not isinstance(metric, telemetry.Metric):
+            continue
+        name, unit, _ = metric
+        if metric in HISTOGRAMS:
             own |= parts(prometheus_name(name, unit, "histogram"))
         else:
-            own.add(prometheus_name(name, unit, "counter" if name in COUNTERS else "gauge"))
+            own.add(prometheus_name(name, unit, "counter" if metric in COUNTERS else "gauge"))
     scraped = (Path(__file__).parent / "scraped_metrics.txt").read_text().splitlines()
     pushed = {part for base in CONVENTIONS for part in parts(base)}
     return own | pushed | OTHERS | {line for line in scraped if re.fullmatch(r"\w+", line)}

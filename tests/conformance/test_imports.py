@@ -25,11 +25,11 @@ MAY_IMPORT = {
     "local": {"local", "servicekit", "contracts"},
     "loadtest": {"loadtest", "local", "servicekit"},
 }
-SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}
+SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.
 READS_ENVIRONMENT = {
     "servicekit/__init__.py",
-    *(f"servicekit/{name}.py" for name in ("embedded", "probes", "settings", "telemetry")),
+    *(f"servicekit/{name}.py" for name in ("embedded", "probes", "settings", "telemetry/setup")),
 }
 
 

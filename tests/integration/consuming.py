@@ -17,7 +17,7 @@ from contracts.orders import Customer, OrderMessage, OrderRequest, PendingOrder,
 from contracts.queue import pending_key
 from database.tables import order_items, orders, products, stock_ledger
 from servicekit.redis import create_redis
-from servicekit.stream import ConsumerGroup, Entry
+from servicekit.stream.consumer_group import ConsumerGroup, Entry
 from services.consumer.app import create_app
 from services.consumer.handlers import OrderHandler
 from services.consumer.messages import STREAM

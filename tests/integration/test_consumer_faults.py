@@ -19,9 +19,9 @@ from sqlalchemy.exc import OperationalError
 
 from database.schema import upgrade
 from database.seed import seed
-from servicekit.database import create_database_engine, transaction
-from servicekit.health import Health
-from servicekit.stream import Entry
+from servicekit.database.engine import create_database_engine, transaction
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import Entry
 from services.consumer import orders as orders_module
 from services.consumer.store import DatabaseUnavailable
 from services.consumer.worker import Worker
@@ -53,7 +53,7 @@ CONSUMER_RIGHTS = (
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops that turn often, so that tests need not wait for them."""
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 0.1)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 0.1)
     monkeypatch.setattr("services.consumer.worker._CLAIM_EVERY_SECONDS", 0.05)
     monkeypatch.setattr("services.consumer.worker._LONGEST_PAUSE_SECONDS", 0.2)
 

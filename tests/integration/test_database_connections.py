@@ -18,7 +18,7 @@ from database.schema import MigrationBusy, newest_revision, upgrade
 from database.seed import seed
 from database.tables import product_words, products, stock_ledger
 from database.words import words_of
-from servicekit.database import create_database_engine, is_unavailable
+from servicekit.database.engine import create_database_engine, is_unavailable
 from tests.servers import MySqlServer
 
 ROOT = Path(__file__).parents[2]

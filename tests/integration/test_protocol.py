@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from servicekit.connection import Limits
+from servicekit.http_server.connection import Limits
 from tests.sample_process import Client, SampleProcess, sample_process, until
 
 LIMIT = Limits().header_bytes

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _probes_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("servicekit.health._INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr("servicekit.http_server.health._INTERVAL_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from housekeeping.__main__ import main
 from housekeeping.audit_trail import Extent, list_audit_files
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, read_queue
-from servicekit.database import transaction
+from servicekit.database.engine import transaction
 from tests.integration.publisher import order, place, publisher, redis_user
 from tests.servers import RedisServer
 

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, event
 import services.service_http.snapshot as snapshot_module
 from contracts.products import ProductPage
 from database.catalogue import CATALOGUE
-from servicekit.cache_store import Entry, encode
-from servicekit.database import DatabaseThreads
+from servicekit.cache.store import Entry, encode
+from servicekit.database.engine import DatabaseThreads
 from servicekit.problems import ServiceUnavailable
 from services.service_http.catalogue import SHAPE
 from services.service_http.database import Database, DatabaseAway

@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from servicekit.redis import create_redis
-from servicekit.stream import ConsumerGroup, Entry, HashChange
-from servicekit.stream_state import StreamNames, fetch_stream_state
-from servicekit.stream_upkeep import keep_up, leave
+from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
+from servicekit.stream.maintenance import keep_up, leave
+from servicekit.stream.state import StreamNames, fetch_stream_state
 from tests.servers import RedisServer, free_port, running
 from tests.waiting import eventually_async as eventually
 
@@ -148,7 +148,7 @@ async def test_an_end_is_recorded_whole_or_not_at_all(
 async def test_reading_waits_for_the_first_entry(
     client: Redis, server_url: str, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 60)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 60)
 
     async def blocked() -> Any:
         return (await client.info("clients"))["blocked_clients"]
@@ -165,7 +165,7 @@ async def test_an_idle_loop_does_not_spin_where_reading_does_not_wait(
     client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with the stand-in, whose blocking reads do not block."""
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 1)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 1)
 
     async def answer_at_once(*_: Any, **__: Any) -> list[Any]:
         return []

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from servicekit import stream
-from servicekit.server import _create_server
+from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
-from servicekit.telemetry import Telemetry
+from servicekit.stream import consumer_group as stream
+from servicekit.telemetry.setup import Telemetry
 from services.consumer import app as consumer_app
 from services.publisher import app as publisher_app
 from services.service_http import app as service_http_app

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.health import Health
+from servicekit.http_server.health import Health
 from services.frontend.boundary import TrustBoundary
 from services.frontend.cookie import CookieStyle
 from services.frontend.cookies import ShopCookies

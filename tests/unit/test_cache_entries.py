@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicekit.cache import Lifetimes
-from servicekit.cache_store import Entry, decode, encode
+from servicekit.cache.cache import Lifetimes
+from servicekit.cache.store import Entry, decode, encode
 
 TIMES = st.floats(min_value=0, max_value=4e9)
 BODIES = st.none() | st.binary()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from servicekit.cache import Cache, Lifetimes
-from servicekit.cache_store import CacheAway, CacheStore, Entry
+from servicekit.cache.cache import Cache, Lifetimes
+from servicekit.cache.store import CacheAway, CacheStore, Entry
 from servicekit.problems import ServiceUnavailable
 
 LIFETIMES = Lifetimes(fresh=2, stale=3, negative=10, kept=1000, jitter=0.2)

@@ -4,7 +4,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from servicekit.protocol import HttpProtocol
+from servicekit.http_server.protocol import HttpProtocol
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Table, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from database.tables import metadata, orders, purged_orders
-from servicekit.database import create_database_engine, is_unavailable
+from servicekit.database.engine import create_database_engine, is_unavailable
 from services.consumer import handlers as handlers_module
 from services.consumer import orders as orders_module
 from services.consumer import store as store_module

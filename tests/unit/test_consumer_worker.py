@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from servicekit.health import Health
-from servicekit.stream import Entry
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import Entry
 from services.consumer import worker as worker_module
 from services.consumer.store import DatabaseUnavailable
 from services.consumer.worker import Worker

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from starlette.types import Message, Scope
 from yarl import URL
 
-from servicekit.forwarding import ForwardingApp, encoded_query, read_body
-from servicekit.headers import answer_headers, end_to_end_headers
+from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query, read_body
+from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
 from servicekit.problems import BodyTooLarge, NotFound
 from tests.hostile_paths import BENT_PATHS
 

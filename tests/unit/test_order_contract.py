@@ -34,7 +34,7 @@ from contracts.text import shows_something, without_meaning
 from database.catalogue import CATALOGUE
 from database.seed import _product_row
 from database.tables import metadata, products, stock_ledger
-from servicekit.database import create_database_engine, transaction
+from servicekit.database.engine import create_database_engine, transaction
 from services.consumer.decisions import Offer, decide, quantities_of
 from services.consumer.orders import Known, Outcome, store_order, store_orders
 

@@ -1,7 +1,12 @@
 import pytest
 
+from servicekit.http_server.request_head import (
+    Target,
+    read_target,
+    require_sound_head,
+    without_upgrade,
+)
 from servicekit.problems import BadRequest
-from servicekit.request_head import Target, read_target, require_sound_head, without_upgrade
 
 HOST = (b"host", b"shop.example:8080")
 

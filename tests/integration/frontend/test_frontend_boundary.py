@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, format_trace_id
 
 from contracts.headers import GUEST
 from servicekit.deadline import TIMEOUT_HEADER
-from servicekit.protocol import HttpProtocol
+from servicekit.http_server.protocol import HttpProtocol
 from services.frontend.app import create_app
 from tests.asgi import running, served
 from tests.integration.frontend.browsing import Browser, Page

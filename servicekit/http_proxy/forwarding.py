@@ -12,10 +12,10 @@ from urllib.parse import quote
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from servicekit.connections import AnswerBroken, problem_for
-from servicekit.headers import Headers, answer_headers, end_to_end_headers
+from servicekit.http_client.session import AnswerBroken, problem_for
+from servicekit.http_proxy.headers import Headers, answer_headers, end_to_end_headers
+from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
 from servicekit.problems import BodyTooLarge, NotFound
-from servicekit.upstream import OutgoingRequest, Upstream, open_upstream
 
 # The upstream's names too: who forwards needs one.
 __all__ = [

@@ -8,8 +8,11 @@ from typing import Any
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
-from servicekit.connections import (
+from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.connector import CONNECT_SECONDS
+from servicekit.http_client.session import (
     SAFE_METHODS,
     AnswerBroken,
     ConnectionFailed,
@@ -18,15 +21,12 @@ from servicekit.connections import (
     problem_for,
     resending,
 )
-from servicekit.connector import CONNECT_SECONDS
-from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
 from servicekit.problems import (
     BadGateway,
     DeadlinePassed,
     Problem,
     ServiceUnavailable,
 )
-from servicekit.telemetry import instrument_httpx_client
 
 # Without a deadline, as outside of a request.
 _READ_SECONDS = 10.0
@@ -48,7 +48,7 @@ async def open_http_client(
             transport=transport,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         ) as client:
-            instrument_httpx_client(client)
+            HTTPXClientInstrumentor.instrument_client(client)
             yield client
 
 

@@ -12,17 +12,18 @@ from contextvars import ContextVar
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType
 from opentelemetry import trace
+from opentelemetry.instrumentation._semconv import _StabilityMode
+from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 
-from servicekit.connector import (
+from servicekit.http_client.connector import (
     CONNECT_SECONDS,
     Attempt,
     NameResolver,
     WatchedConnector,
     current_attempt,
 )
-from servicekit.names import NoAddressInTime
+from servicekit.name_resolution import NoAddressInTime
 from servicekit.problems import BadGateway, Problem, ServiceUnavailable
-from servicekit.telemetry import client_trace_config
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,9 @@ async def open_session(
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
         middlewares=(_name_failures,),
-        trace_configs=[client_trace_config()] if traced else [],
+        trace_configs=(
+            [create_trace_config(sem_conv_opt_in_mode=_StabilityMode.HTTP)] if traced else []
+        ),
     ) as session:
         yield session
 

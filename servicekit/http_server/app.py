@@ -4,20 +4,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.deadline import DeadlineMiddleware
-from servicekit.health import Health, health_routes
-from servicekit.host_guard import HostGuard, is_loopback
-from servicekit.problems import (
-    MisdirectedRequest,
-    ProblemMiddleware,
-    ProblemRenderer,
-    install_problem_handlers,
-    problem_response,
-)
+from servicekit.http_server.allowed_hosts import HostGuard, is_loopback
+from servicekit.http_server.health import Health, health_routes
+from servicekit.http_server.problem_handlers import ProblemMiddleware, install_problem_handlers
+from servicekit.problems import MisdirectedRequest, ProblemRenderer, problem_response
 from servicekit.settings import ServiceSettings
-from servicekit.telemetry import instrument_app
+
+_PROBES = r"^https?://[^/]+/(healthz|readyz)$"
 
 
 class ServiceApp(FastAPI):
@@ -96,5 +93,7 @@ def create_service_app(
     if inner and is_loopback(settings.host):
         app.add_middleware(HostGuard, refuse=_refuse_host)
     app.add_middleware(ProblemMiddleware, render=render_problem)
-    instrument_app(app)
+    FastAPIInstrumentor.instrument_app(
+        app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]
+    )
     return app

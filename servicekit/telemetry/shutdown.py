@@ -12,15 +12,15 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 # An export under way for longer than this is taken for one that gets no answer.
-_PATIENCE_SECONDS = 1.5
+_EXPORT_TIMEOUT_SECONDS = 1.5
 _LAST_TRY_SECONDS = 0.5
 _POLL_SECONDS = 0.05
 # Between two lines of one part of OpenTelemetry, which would complain of every batch.
-_SELDOM_SECONDS = 300.0
+_LOG_INTERVAL_SECONDS = 300.0
 
 
-class Watched:
-    """Notes how an exporter fares."""
+class MonitoredExporter:
+    """Knows whether the last export failed, and since when one is under way."""
 
     def __init__(self, exporter: Any) -> None:
         self._exporter, self._export = exporter, exporter.export
@@ -37,15 +37,15 @@ class Watched:
             self._began = None
         return result
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Try nothing again; whoever else closes it finds that done."""
         self._exporter.shutdown()
         self._exporter.shutdown = lambda **_: None
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_failing(self) -> bool:
         began = self._began
-        stuck = began is not None and time.monotonic() - began > _PATIENCE_SECONDS
+        stuck = began is not None and time.monotonic() - began > _EXPORT_TIMEOUT_SECONDS
         return stuck or self._failed
 
 
@@ -54,16 +54,16 @@ class Telemetry:
 
     def __init__(self, shutdowns: list[Callable[[], None]]) -> None:
         self.shutdowns = shutdowns
-        self._watched: list[Watched] = []
+        self._exporters: list[MonitoredExporter] = []
 
-    def watch(self, exporter: E) -> E:
-        self._watched.append(Watched(exporter))
+    def monitor(self, exporter: E) -> E:
+        self._exporters.append(MonitoredExporter(exporter))
         return exporter
 
     def shutdown(self) -> None:
         """Flush and close every exporter, side by side, for FLUSH_SECONDS at most: alone, each
         would wait half a minute for a collector that does not answer. One that has not answered
-        before gets one more try and no more patience."""
+        before gets one more try and no longer wait."""
         began = time.monotonic()
         threads = [
             threading.Thread(target=_flush, args=(shutdown,), daemon=True)
@@ -71,19 +71,19 @@ class Telemetry:
         ]
         for thread in threads:
             thread.start()
-        given_up: set[Watched] = set()
+        abandoned: set[MonitoredExporter] = set()
         while any(thread.is_alive() for thread in threads):
             waited = time.monotonic() - began
             if waited > FLUSH_SECONDS:
                 break
             if waited > _LAST_TRY_SECONDS:
-                hopeless = {one for one in self._watched if one.is_hopeless} - given_up
-                for one in hopeless:
-                    one.give_up()
-                given_up |= hopeless
+                failing = {one for one in self._exporters if one.is_failing} - abandoned
+                for one in failing:
+                    one.abandon()
+                abandoned |= failing
             for thread in threads:
                 thread.join(_POLL_SECONDS)
-        if given_up or any(thread.is_alive() for thread in threads):
+        if abandoned or any(thread.is_alive() for thread in threads):
             logger.warning("telemetry not flushed: no answer in time")
 
 
@@ -94,7 +94,7 @@ def _flush(shutdown: Callable[[], None]) -> None:
         logger.warning("telemetry not flushed", exc_info=True)
 
 
-class Seldom(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """One line of each part of OpenTelemetry, then silence for minutes: a collector that is away
     is no news every second."""
 
@@ -108,12 +108,12 @@ class Seldom(logging.Filter):
         part, now = ".".join(record.name.split(".")[:3]), time.monotonic()
         if now < self._next.get(part, 0.0):
             return False
-        self._next[part] = now + _SELDOM_SECONDS
+        self._next[part] = now + _LOG_INTERVAL_SECONDS
         return True
 
 
-def say_seldom() -> None:
+def rate_limit_logs() -> None:
     """For every handler there is now."""
-    seldom = Seldom()
+    limited = RateLimitFilter()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(seldom)
+        handler.addFilter(limited)

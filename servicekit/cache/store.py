@@ -10,7 +10,7 @@ from zlib import crc32
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from servicekit.breaker import Breaker
+from servicekit.circuit_breaker import Breaker
 
 T = TypeVar("T")
 

@@ -10,13 +10,13 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 
-from servicekit.draining import CannotListen, DrainingServer
-from servicekit.health import Health
-from servicekit.logs import configure_logging
-from servicekit.protocol import HttpProtocol
+from servicekit.http_server.health import Health
+from servicekit.http_server.protocol import HttpProtocol
+from servicekit.http_server.server import CannotListen, DrainingServer
 from servicekit.settings import ServiceSettings, SettingsWrong, read_settings
-from servicekit.telemetry import configure_telemetry
-from servicekit.telemetry_end import Telemetry
+from servicekit.telemetry.logs import configure_logging
+from servicekit.telemetry.setup import configure_telemetry
+from servicekit.telemetry.shutdown import Telemetry
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from servicekit.cache_store import CacheAway, CacheStore, Entry
+from servicekit.cache.store import CacheAway, CacheStore, Entry
 from servicekit.deadline import require_time
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
 

@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from servicekit.stream import ConsumerGroup
-from servicekit.stream_state import pending_states
-from servicekit.telemetry import untraced
+from servicekit.stream.consumer_group import ConsumerGroup
+from servicekit.stream.state import pending_states
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

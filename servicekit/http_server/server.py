@@ -13,9 +13,9 @@ from types import FrameType
 
 import uvicorn
 
-from servicekit.health import Health
-from servicekit.lifespan import Lifespan
-from servicekit.protocol import HttpProtocol
+from servicekit.http_server.health import Health
+from servicekit.http_server.lifespan import Lifespan
+from servicekit.http_server.protocol import HttpProtocol
 from servicekit.signals import heeded
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,15 @@ from typing import cast
 import httptools
 from uvicorn._types import ASGI3Application, HTTPScope
 
-from servicekit.connection import Connection
-from servicekit.cycle import Cycle, Refusal
+from servicekit.http_server.connection import Connection
+from servicekit.http_server.request_head import (
+    read_target,
+    require_sound_head,
+    size_of_head,
+    without_upgrade,
+)
+from servicekit.http_server.response_cycle import Cycle, Refusal
 from servicekit.problems import BadRequest, HeadersTooLarge, Problem, TooManyRequests
-from servicekit.request_head import read_target, require_sound_head, size_of_head, without_upgrade
 
 logger = logging.getLogger(__name__)
 

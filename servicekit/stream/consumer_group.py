@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
-from servicekit.stream_state import StreamNames, pending_states
-from servicekit.telemetry import untraced
+from servicekit.stream.state import StreamNames, pending_states
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from servicekit.breaker import Breaker
+from servicekit.circuit_breaker import Breaker
 
 # For a look-up; on one network it takes a millisecond.
 _PATIENCE_SECONDS = 0.5

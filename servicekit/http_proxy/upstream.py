@@ -8,7 +8,8 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from servicekit.connections import (
+from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.session import (
     SAFE_METHODS,
     ConnectionFailed,
     UpstreamFailure,
@@ -16,7 +17,6 @@ from servicekit.connections import (
     problem_for,
     resending,
 )
-from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy  # its create_engine by this name is the instrumented one
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from sqlalchemy import Connection, Dialect, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from servicekit.names import names
-from servicekit.sql_spans import commit_span
-from servicekit.telemetry import instrument_engines
+from servicekit.database.sql_spans import commit_span, name_spans_by_table
+from servicekit.name_resolution import names
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,11 +55,20 @@ def create_database_engine(
     A statement that takes longer than `statement_seconds` is ended by the database, or by the
     driver if the database does not answer at all.
     """
-    instrument_engines()
+    _instrument_engines()
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite_engine(parsed, read_only, connections)
     return _create_mysql_engine(parsed, connections, statement_seconds)
+
+
+def _instrument_engines() -> None:
+    """Spans for every engine that `sqlalchemy.create_engine` makes from now on. The other way,
+    `instrument(engine=…)`, serves the first engine of a process only."""
+    instrumentor = SQLAlchemyInstrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument()
+    name_spans_by_table()
 
 
 def _create_sqlite_engine(url: URL, read_only: bool, connections: int) -> Engine:

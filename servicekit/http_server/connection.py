@@ -11,8 +11,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from servicekit.cycle import Cycle, Outlet
-from servicekit.health import Health
+from servicekit.http_server.health import Health
+from servicekit.http_server.response_cycle import Cycle, Outlet
 from servicekit.problems import ProblemRenderer, problem_response
 
 

@@ -11,10 +11,10 @@ from uvicorn._types import ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from servicekit.problems import Problem, ProblemRenderer, ServiceUnavailable
-from servicekit.telemetry import trace_response_headers, tracer
+from servicekit.telemetry.tracing import trace_response_headers, tracer
 
 if TYPE_CHECKING:
-    from servicekit.protocol import HttpProtocol
+    from servicekit.http_server.protocol import HttpProtocol
 
 logger = logging.getLogger(__name__)
 

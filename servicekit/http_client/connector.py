@@ -12,7 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from servicekit.names import NoAddressInTime, names
+from servicekit.name_resolution import NoAddressInTime, names
 
 # For a place in the pool, the name and the TCP handshake together; on one network that is
 # milliseconds.
