@@ -18,7 +18,7 @@ from loadtest.bench import Load, Rates, Result, compare, opened_pairs, spread_of
 from loadtest.cores import pin, two_cores
 from loadtest.generator import LoadFailed
 from loadtest.processes import StartFailed
-from servicekit.signals import heeded
+from servicekit.signals import not_ignored
 
 PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
@@ -30,7 +30,7 @@ UNITS: dict[str, Callable[[Rates], float | None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
-    for number in heeded(signal.SIGTERM):
+    for number in not_ignored(signal.SIGTERM):
         signal.signal(number, _interrupt)
     began = time.monotonic()
 

@@ -12,7 +12,7 @@ from local.child import Child, ChildFailed, ChildSpec, Household
 from local.console import say
 from local.endings import describe, wait_out
 from local.plan import Plan
-from servicekit.signals import heeded
+from servicekit.signals import not_ignored
 
 # A cold start on a busy small machine takes some ten seconds.
 READY_SECONDS = 120.0
@@ -128,7 +128,7 @@ class Launcher:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in heeded(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._interrupt)
 
     def _interrupt(self) -> None:

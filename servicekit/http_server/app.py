@@ -1,7 +1,8 @@
 """The FastAPI app that every service starts from: problems, probes, deadline, tracing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Protocol
 
 from fastapi import FastAPI
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
@@ -17,10 +18,24 @@ from servicekit.settings import ServiceSettings
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
 
 
+class ServedApp(Protocol):
+    """An ASGI app, what it opens while it is served, and the state that its probes show."""
+
+    health: Health
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]: ...
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
 class ServiceApp(FastAPI):
     """A FastAPI app whose `health` the server drains before it stops."""
 
     health: Health
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with self.router.lifespan_context(self):
+            yield
 
 
 # Opens what the service needs, on a stack that closes it in reverse order.

@@ -1,10 +1,13 @@
 """What leaves a handler as an exception becomes an answer; every kind of one."""
 
+import asyncio
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -19,10 +22,12 @@ from servicekit.problems import (
     NotFound,
     Problem,
     ProblemRenderer,
+    ServiceUnavailable,
     UnsupportedMediaType,
     invalid,
     problem_response,
 )
+from servicekit.telemetry.tracing import trace_response_headers, tracer
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
@@ -78,6 +83,12 @@ class ProblemMiddleware:
             await self._app(scope, receive, send_and_note)
         except ClientDisconnect:
             logger.info("the client left before its request was whole")
+        except asyncio.CancelledError:
+            if started:
+                raise
+            # By the server, when the time that it has left for requests under way is over.
+            problem: Problem = ServiceUnavailable("This server is stopping.")
+            await self._render(scope, problem)(scope, receive, send)
         except Exception as error:
             if started:
                 raise
@@ -86,6 +97,27 @@ class ProblemMiddleware:
                 logger.exception("unexpected error")
                 trace.get_current_span().record_exception(error)
             await self._render(scope, problem)(scope, receive, send)
+
+
+def refusing(problem: Problem, service: Any) -> ASGIApp:
+    """In place of `service`, which shows problems by its `render_problem` if it has one, for what
+    never became a request. It has a trace of its own, so that the id in the answer is also in
+    the log."""
+    render = getattr(service, "render_problem", problem_response)
+    attributes: dict[str, str | int] = {
+        "http.request.method": "_OTHER",
+        "http.response.status_code": problem.status,
+        "url.scheme": "http",
+    }
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        with tracer().start_as_current_span("HTTP", kind=SpanKind.SERVER, attributes=attributes):
+            logger.info("refused with %d: %s", problem.status, problem.detail)
+            response = render(scope, problem)
+            response.headers.update(trace_response_headers())
+            await response(scope, receive, send)
+
+    return refuse
 
 
 def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_response) -> None:

@@ -1,69 +1,76 @@
-"""uvicorn's HTTP protocol, strict about what a request is and how large its head may be.
+"""uvicorn's HTTP protocol with limits, and strict about what a request is (decision 33)."""
 
-docs/decisions/0009 tells what stock uvicorn does instead.
-"""
-
-import logging
-from typing import cast
+import asyncio
+import random
+from typing import Any, ClassVar, cast
 
 import httptools
-from uvicorn._types import ASGI3Application, HTTPScope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from servicekit.http_server.connection import Connection
-from servicekit.http_server.request_head import (
-    read_target,
-    require_sound_head,
-    size_of_head,
-    without_upgrade,
-)
-from servicekit.http_server.response_cycle import Cycle, Refusal
+from servicekit.http_server.connection import Limits, LingeringTransport
+from servicekit.http_server.health import Health
+from servicekit.http_server.problem_handlers import refusing
+from servicekit.http_server.request_head import require_sound_head, size_of_head
 from servicekit.problems import BadRequest, HeadersTooLarge, Problem, TooManyRequests
 
-logger = logging.getLogger(__name__)
 
+class HttpProtocol(HttpToolsProtocol):
+    limits: ClassVar[Limits] = Limits()
 
-class HttpProtocol(Connection):
+    def __init__(self, config: Config, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
+        self._service, self.app = cast(ASGIApp, self.app), cast(Any, self._call_service)
+        self.url = b""
+        self._health: Health | None = getattr(config.app, "health", None)
+        max_age = self.limits.max_connection_age_seconds * random.uniform(1, 1.5)
+        self._ends_at = self.loop.time() + max_age
+        self._timer: asyncio.TimerHandle | None = None
+        # Whether the next byte belongs to a head or to a body, and how many came so far that
+        # were neither part of a whole head nor of a body. The first one is waited for already.
+        self._in_head, self._overhead = True, 1
+        self._discards_input = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        seconds = self.limits.lingering_close_seconds
+        lingering: Any = LingeringTransport(
+            transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
+        )
+        super().connection_made(lingering)
+        self._limit_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self._limit_time()
+
     def data_received(self, data: bytes) -> None:
-        if self._done_reading or self._ended:
+        if self._discards_input or self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
+        step = self.limits.max_header_bytes
         try:
-            while data:
-                piece, data = self._take(data)
-                self._feed(piece)
-        except Problem as problem:
-            self._refuse(problem)
-        except httptools.HttpParserError as error:
+            for start in range(0, len(data), step):
+                self._feed(data[start : start + step])
+        except (Problem, httptools.HttpParserError) as error:
             self._refuse(_problem_of(error))
-        else:
-            self._watch()
-
-    def _take(self, data: bytes) -> tuple[bytes, bytes]:
-        """As much as may be read before the limit is looked at again, and the rest."""
-        room = self.limits.header_bytes - self._overhead
-        if room <= 0:
-            raise HeadersTooLarge(f"The limit is {self.limits.header_bytes} bytes.")
-        piece = data[:room]
-        self._overhead += len(piece)
-        return piece, data[room:]
+        self._limit_time()
 
     def _feed(self, piece: bytes) -> None:
+        self._overhead += len(piece)
         while piece:
             try:
                 self.parser.feed_data(piece)
-                return
+                break
             except httptools.HttpParserUpgrade as offer:
-                method = self.parser.get_method()
-                if method == b"CONNECT":
-                    raise BadRequest("This server opens no tunnels.") from None
-                # The parser skips the body as if the offer had been accepted; its bytes would
-                # be read as the next request. Read the request again, without the offer.
-                version = self.parser.get_http_version().encode()
-                request_line = b"%b %b HTTP/%b" % (method, self.url, version)
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-                self.parser.feed_data(without_upgrade(request_line, self.headers))
+                # Of another protocol, which a server may ignore (RFC 9110 §7.8).
                 piece = piece[offer.args[0] :]
+        self._require_small_head(self._overhead)
+
+    def _require_small_head(self, size: int) -> None:
+        if size > self.limits.max_header_bytes:
+            raise HeadersTooLarge(f"The limit is {self.limits.max_header_bytes} bytes.")
 
     def on_message_begin(self) -> None:
         self._overhead = max(1, self._overhead)
@@ -75,76 +82,83 @@ class HttpProtocol(Connection):
             super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade():
-            return
-        # `_overhead` misses what was read together with the end of the request before.
-        if size_of_head(self.url, self.headers) > self.limits.header_bytes:
-            raise HeadersTooLarge(f"The limit is {self.limits.header_bytes} bytes.")
-        version = self.parser.get_http_version()
-        require_sound_head(version, self.headers)
-        target = read_target(self.url)
-        if target.host is not None:
-            self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
-            self.headers.append((b"host", target.host))
-        if len(self.pipeline) >= self.limits.waiting_requests:
+        self._require_small_head(size_of_head(self.parser, self.url, self.headers))
+        require_sound_head(self.parser, self.url, self.headers)
+        if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = version
-        self.scope["path"] = target.path
-        self.scope["raw_path"] = target.raw_path
-        self.scope["query_string"] = target.query
-        keep_alive = version == "1.1" and self.parser.should_keep_alive()
-        self._in_head = False
-        self._overhead = 0
-        self._begin(Cycle(self, self.scope, keep_alive=keep_alive), self.app)
+        self._in_head, self._overhead = False, 0
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        # Chunks of one byte have five bytes around each.
-        self._overhead = max(0, self._overhead - 8 * len(body))
+        self._overhead = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self.parser.should_upgrade():
-            return
-        self._in_head = True
-        self._overhead = 0
+        self._in_head, self._overhead = True, 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._limit_time()
+
+    def _limit_time(self) -> None:
+        """Of what is not whole, be it a head or a body that no request waits for any more."""
+        in_flight = self.cycle is not None and not self.cycle.response_complete
+        whole = self._in_head and self._overhead == 0
+        if whole or in_flight or self.transport.is_closing():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+        elif self._timer is None:
+            seconds = self.limits.header_timeout_seconds
+            self._timer = self.loop.call_later(seconds, self.transport.close)
+
+    async def _call_service(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_and_end(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._is_last(scope):
+                headers = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._service(scope, receive, send_and_end)
+
+    def _is_last(self, scope: Scope) -> bool:
+        """Whether the connection is to end with the answer that begins now."""
+        cycle, health = cast(Any, self.cycle), self._health
+        # RFC 9110 §10.1.1: a client that was not told to continue may send the body or not.
+        unsure = cycle.scope is scope and cycle.waiting_for_100_continue and cycle.more_body
+        draining = health is not None and health.draining
+        return draining or unsure or self.loop.time() >= self._ends_at
 
     def _refuse(self, problem: Problem) -> None:
         """Answer after everything that was asked before, as the last on this connection."""
-        self._done_reading = True
-        self._stop_timer()
-        refusal = cast(ASGI3Application, Refusal(problem, self.render_problem))
-        if self._in_head or self._takes_over(refusal):
-            scope = {
-                "type": "http",
-                "method": self.parser.get_method().decode("ascii"),
-                "path": self.url.partition(b"?")[0][:200].decode("latin-1") or "/",
-                "query_string": b"",
-                # Those that were whole by then.
-                "headers": self.headers or [],
-            }
-            self._begin(Cycle(self, cast(HTTPScope, scope), keep_alive=False), refusal)
-
-    def _takes_over(self, refusal: ASGI3Application) -> bool:
-        """For a fault in the body of a request that is known already. True if it is to be
-        answered by the refusal alone, from now on."""
-        self.cycle.keep_alive = False
-        if self.cycle.response_complete:
-            self._end()
-        elif self.pipeline:
-            self.pipeline[0] = (self.cycle, refusal)
-        elif not self.cycle.response_started:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            return True
-        return False
+        self._discards_input = True
+        refusal: Any = refusing(problem, self.config.app)
+        if not self._in_head:  # the fault is in the body of a request that is known already
+            self.cycle.keep_alive = False
+            if self.cycle.response_complete:
+                self.transport.close()
+            elif self.pipeline:
+                self.pipeline[0] = (self.cycle, refusal)
+            elif not self.cycle.response_started:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+                self.cycle = cast(Any, None)
+        if self._in_head or self.cycle is None:
+            # Of the head, what was whole by then; the target may be none.
+            headers, path = self.headers or [], self.url.partition(b"?")[0][:200]
+            self.on_message_begin()
+            self.app, self.url = refusal, b"/"
+            super().on_headers_complete()
+            self.cycle.keep_alive = False
+            self.scope["headers"], self.scope["path"] = headers, path.decode("latin-1") or "/"
 
 
-def _problem_of(error: httptools.HttpParserError) -> Problem:
-    cause = error.__context__
+def _problem_of(error: Exception) -> Problem:
+    # What a callback raises is the context of the parser's own exception.
+    cause = error.__context__ or error
+    if isinstance(cause, httptools.HttpParserError):
+        return BadRequest(f"The request is malformed: {cause}.")
     if isinstance(cause, Problem):
         return cause
-    if cause is not None:
-        logger.error("cannot read a request", exc_info=cause)
-    return BadRequest(f"The request is malformed: {error}.")
+    raise cause

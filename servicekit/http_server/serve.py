@@ -4,13 +4,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn, Protocol, TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 
-from servicekit.http_server.health import Health
+from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.server import CannotListen, DrainingServer
 from servicekit.settings import ServiceSettings, SettingsWrong, read_settings
@@ -25,14 +24,6 @@ S = TypeVar("S", bound=ServiceSettings)
 # Exit codes.
 FAILED = 1
 SETTINGS_WRONG = 2
-
-
-class ServedApp(Protocol):
-    """An ASGI app and the state that its probes show."""
-
-    health: Health
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 def serve(create_app: Callable[[S], ServedApp], settings_class: type[S]) -> NoReturn:
@@ -100,13 +91,7 @@ def _create_server(
         # Else a pipelined request would find the context, and the trace, of the one before.
         reset_contextvars=True,
     )
-    return DrainingServer(
-        config,
-        health=app.health,
-        drain_seconds=settings.drain_seconds,
-        shutdown_seconds=settings.shutdown_seconds,
-        on_stuck=leave_stuck,
-    )
+    return DrainingServer(app, config, settings, on_stuck=leave_stuck)
 
 
 def _leave(exit_code: int) -> NoReturn:

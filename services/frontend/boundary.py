@@ -1,12 +1,15 @@
 """The trust boundary: what a client claims is dropped here, before any instrumentation sees
 it, and what the shop itself says about guest and safety is added here, to every answer."""
 
+from contextlib import AbstractAsyncContextManager
+from typing import cast
 from uuid import uuid4
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.headers import INTERNAL_PREFIX
+from servicekit.http_server.app import ServedApp
 from servicekit.http_server.health import Health
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
@@ -75,6 +78,9 @@ class TrustBoundary:
         self._secure = secure
         self._render_refusal = render_refusal
         self._own_headers = _SECURITY_HEADERS | (_HSTS if secure else {})
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        return cast(ServedApp, self._app).lifespan()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -94,7 +94,7 @@ def test_while_draining_it_is_not_ready_but_answers_until_hurried(tmp_path: Path
 
 
 def test_connections_that_ask_nothing_do_not_hold_up_the_stop(tmp_path: Path) -> None:
-    patient = {"header_seconds": LONG, "shutdown_seconds": LONG}
+    patient = {"header_timeout_seconds": LONG, "shutdown_seconds": LONG}
     with (
         sample_process(tmp_path, **patient) as sample,
         sample.connect(),
