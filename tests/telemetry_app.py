@@ -76,8 +76,7 @@ def create_app(settings: Settings) -> ServiceApp:
             settings.database_url, read_only=False, connections=1, statement_seconds=2
         )
         stack.callback(app.state.engine.dispose)
-        declared = {"arloji.test": ("s", "A test")}
-        app.state.histogram = create_histogram("arloji.test", declared, (0.1, 1.0))
+        app.state.histogram = create_histogram(("arloji.test", "s", "A test"), (0.1, 1.0))
 
     app = create_service_app(
         settings, title="Telemetry", description="", open_resources=open_resources

@@ -11,7 +11,6 @@ from httpx_aiohttp import AiohttpTransport
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
-from servicekit.http_client.connector import CONNECT_SECONDS
 from servicekit.http_client.session import (
     SAFE_METHODS,
     AnswerBroken,
@@ -82,7 +81,7 @@ async def fetch(
             params=params,
             json=json,
             headers=sent,
-            timeout=httpx.Timeout(_READ_SECONDS if left is None else left, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(_READ_SECONDS if left is None else left, connect=None),
         )
 
     try:

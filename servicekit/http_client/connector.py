@@ -3,6 +3,8 @@ whether an answer had begun when its connection broke."""
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ from servicekit.name_resolution import NoAddressInTime, names
 # For a place in the pool, the name and the TCP handshake together; on one network that is
 # milliseconds.
 CONNECT_SECONDS = 1.0
+_TICK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -63,7 +66,8 @@ class WatchedConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
+        async with _connect_timeout(self._loop):
+            connection = await super().connect(req, traces, timeout)
         attempt, transport = current_attempt.get(), connection.transport
         assert transport is not None
         watch = transport.get_protocol()
@@ -75,6 +79,36 @@ class WatchedConnector(aiohttp.TCPConnector):
         watch.attempt = attempt
         connection.add_callback(watch.rest)
         return connection
+
+
+@asynccontextmanager
+async def _connect_timeout(loop: asyncio.AbstractEventLoop) -> AsyncIterator[None]:
+    """Raises `TimeoutError` after CONNECT_SECONDS in which the event loop turned.
+
+    A loop that stood still, as on a machine with more work than it can do, finds the answers of
+    all servers and the end of every timeout at the same time, and would take them all for
+    unreachable. So a tick that comes late does not count as the last one. How long a request may
+    take in all is the deadline's business.
+    """
+    ticks = round(CONNECT_SECONDS / _TICK_SECONDS)
+    timer: asyncio.TimerHandle
+
+    def tick(due: float) -> None:
+        nonlocal ticks, timer
+        now = loop.time()
+        ticks -= 1
+        if ticks <= 0 and now - due < _TICK_SECONDS:
+            limit.reschedule(now)
+        else:
+            timer = loop.call_at(now + _TICK_SECONDS, tick, now + _TICK_SECONDS)
+
+    due = loop.time() + _TICK_SECONDS
+    timer = loop.call_at(due, tick, due)
+    try:
+        async with asyncio.timeout(None) as limit:
+            yield
+    finally:
+        timer.cancel()
 
 
 class _Watch(asyncio.Protocol):

@@ -16,7 +16,6 @@ from opentelemetry.instrumentation._semconv import _StabilityMode
 from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 
 from servicekit.http_client.connector import (
-    CONNECT_SECONDS,
     Attempt,
     NameResolver,
     WatchedConnector,
@@ -91,10 +90,8 @@ async def open_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        # How long an answer may take is the deadline's business.
-        timeout=aiohttp.ClientTimeout(
-            total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
-        ),
+        # How long a connection may take is the connector's business, an answer the deadline's.
+        timeout=aiohttp.ClientTimeout(total=None),
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,

@@ -126,8 +126,8 @@ async def test_each_look_up_is_counted_by_its_result(
 ) -> None:
     counted: list[tuple[object, ...]] = []
 
-    def create_counter(name: str, _declared: object) -> SimpleNamespace:
-        return SimpleNamespace(add=lambda *added: counted.append((name, *added)))
+    def create_counter(metric: object) -> SimpleNamespace:
+        return SimpleNamespace(add=lambda *added: counted.append((metric, *added)))
 
     monkeypatch.setattr(app_module, "create_counter", create_counter)
     async with service_http(database_url, queue_server.url, cache_server.url) as api:
