@@ -1,4 +1,4 @@
-"""Set-up of the SDK and its exporters, which nothing else imports.
+"""Set-up of the SDK, which nothing but `serve` imports.
 
 A signal is exported if an endpoint is set for it (`environment.py`), else nothing leaves the
 process. Trace ids exist either way, so that an error answer and its log line name each other.
@@ -7,26 +7,15 @@ process. Trace ids exist either way, so that an error answer and its log line na
 import logging
 import os
 import socket
-from collections.abc import Callable
 
-from opentelemetry import metrics, trace
-from opentelemetry._logs import set_logger_provider
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry import trace
 from opentelemetry.instrumentation.propagators import (
     TraceResponsePropagator,
     set_global_response_propagator,
 )
 from opentelemetry.propagate import set_global_textmap
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -37,7 +26,6 @@ from servicekit.telemetry.environment import (
     clean_variables,
     take_choice,
 )
-from servicekit.telemetry.process_metrics import observe_process
 from servicekit.telemetry.shutdown import Telemetry, rate_limit_logs
 
 
@@ -68,36 +56,17 @@ def configure_telemetry(
     trace.set_tracer_provider(traces)
     telemetry = Telemetry([traces.shutdown])
     if timeouts:
+        # Exporters take a tenth of a second to import.
+        from servicekit.telemetry import export
+
         rate_limit_logs()
-    if "traces" in timeouts:
-        span_exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeouts["traces"]))
-        traces.add_span_processor(BatchSpanProcessor(span_exporter))
-    if "metrics" in timeouts:
-        metric_exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeouts["metrics"]))
-        telemetry.shutdowns.append(_export_metrics(metric_exporter, resource))
-    if "logs" in timeouts:
-        log_exporter = telemetry.monitor(OTLPLogExporter(timeout=timeouts["logs"]))
-        telemetry.shutdowns.append(_export_logs(log_exporter, resource))
+        if "traces" in timeouts:
+            export.export_traces(telemetry, traces, timeouts["traces"])
+        if "metrics" in timeouts:
+            export.export_metrics(telemetry, resource, timeouts["metrics"])
+        if "logs" in timeouts:
+            export.export_logs(telemetry, resource, timeouts["logs"])
     return telemetry
-
-
-def _export_metrics(exporter: OTLPMetricExporter, resource: Resource) -> Callable[[], None]:
-    meters = MeterProvider(
-        resource=resource,
-        metric_readers=[PeriodicExportingMetricReader(exporter)],
-        shutdown_on_exit=False,
-    )
-    metrics.set_meter_provider(meters)
-    observe_process(meters.get_meter("arloji"))
-    return meters.shutdown
-
-
-def _export_logs(exporter: OTLPLogExporter, resource: Resource) -> Callable[[], None]:
-    logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
-    set_logger_provider(logs)
-    _export_log_records(logs)
-    return logs.shutdown
 
 
 def _describe_process(service_name: str, port: int) -> Resource:
@@ -114,16 +83,3 @@ def _describe_process(service_name: str, port: int) -> Resource:
             "service.instance.id": chosen.get("service.instance.id", instance),
         }
     )
-
-
-class _ExportingHandler(LoggingHandler):
-    def flush(self) -> None:
-        """Nothing: `Telemetry.shutdown` has flushed the provider when logging comes by at exit,
-        where starting a thread, as the inherited one does, fails from Python 3.12 on."""
-
-
-def _export_log_records(provider: LoggerProvider) -> None:
-    handler = _ExportingHandler(logger_provider=provider)
-    # The exporters' own complaints must not be exported: a dead collector would feed itself.
-    handler.addFilter(lambda record: not record.name.startswith(("opentelemetry", "urllib3")))
-    logging.getLogger().addHandler(handler)

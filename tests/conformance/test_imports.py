@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "local": {"local", "servicekit", "contracts"},
     "loadtest": {"loadtest", "local", "servicekit"},
 }
-SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py"}
+SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.
 READS_ENVIRONMENT = {
     "servicekit/__init__.py",
