@@ -17,7 +17,7 @@ from local.endings import describe, wait_out
 from local.layout import ROOT, DataFolder
 
 DEATHS_AT_START = 5
-# `servicekit.http_server.serve.SETTINGS_WRONG`: what is wrong will be wrong the next time too.
+# `servicekit.http_server.serve.INVALID_SETTINGS`: what is wrong will be wrong the next time too.
 _SETTINGS_WRONG = 2
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0

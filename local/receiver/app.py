@@ -16,7 +16,7 @@ from local.receiver.guard import AnswerHeaders, refuse_host
 from local.receiver.ingest import Ingest
 from local.receiver.pages import FOLDER, Pages
 from local.receiver.store import Limits, Store
-from servicekit.http_server.allowed_hosts import HostGuard
+from servicekit.http_server.allowed_hosts import AllowedHostsMiddleware
 
 
 def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) -> Starlette:
@@ -44,7 +44,7 @@ def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) 
         ],
         middleware=[
             Middleware(AnswerHeaders),
-            Middleware(HostGuard, refuse=refuse_host, allowed=tuple(allowed_hosts)),
+            Middleware(AllowedHostsMiddleware, refuse=refuse_host, allowed=tuple(allowed_hosts)),
         ],
         exception_handlers={HTTPException: show_error},
     )

@@ -60,7 +60,7 @@ async def fetch(
     json: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """The answer, whole, if it is the service's own word: 2xx, 3xx and 4xx.
+    """The whole answer, if its status is 2xx, 3xx or 4xx.
 
     Raises `BadGateway`, `ServiceUnavailable` (with the service's own `Retry-After`) or
     `DeadlinePassed` for everything else. Sends a second time, once, only on a reused connection

@@ -178,7 +178,7 @@ def test_nothing_is_left_behind_when_the_launcher_is_killed(
     options = ["--set", "consumer.DRAIN_SECONDS=3"]
     with RunningStack(tmp_path_factory.mktemp("orphans"), options) as stack:
         pids = [stack.pid(name) for name in (*SERVICES, "queue-redis", "cache-redis")]
-        stack.kill_launcher()
+        stack.launcher.kill()
         stack.start()
         assert stack.wait_for_line("ready after")
         assert "waiting for what a killed run left" in stack.output()

@@ -117,7 +117,7 @@ def test_a_second_run_on_the_same_folder_is_refused(stack: RunningStack) -> None
     code, said = launch(stack.data, free_offset())
     assert code != 0
     assert said.count("\n") == 1
-    assert f"in use by another run (process {stack.launcher_pid})" in said
+    assert f"in use by another run (process {stack.launcher.pid})" in said
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_every_server_listens_on_the_loopback_only(stack: RunningStack) -> None:
 def test_a_second_ctrl_c_hurries(tmp_path_factory: pytest.TempPathFactory) -> None:
     options = ["--set", "frontend.DRAIN_SECONDS=600"]
     with RunningStack(tmp_path_factory.mktemp("hurry"), options) as stack:
-        os.kill(stack.launcher_pid, signal.SIGINT)
+        os.kill(stack.launcher.pid, signal.SIGINT)
         assert stack.wait_for_line("stopping")
         assert stack.stop() != 0
         assert processes_of(stack.data) == []
@@ -268,7 +268,7 @@ def test_what_its_starter_ignores_ends_neither_launcher_nor_shop(
 
     with RunningStack(data, ["--no-telemetry"], before=ignore) as stack:
         for number in ignored:
-            stack.send(number)
+            stack.launcher.send(number)
         order_one(stack)
         assert "stopping" not in stack.output()
         # The services still end in their own time.
@@ -285,7 +285,7 @@ def test_a_launcher_killed_at_any_moment_leaves_nothing(
     stack.offset = free_offset()
     stack.start()
     assert stack.wait_for_line(moment)
-    stack.kill_launcher()
+    stack.launcher.kill()
     eventually(lambda: processes_of(stack.data), lambda left: not left, seconds=45)
 
 

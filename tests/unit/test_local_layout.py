@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.layout import DataFolder, StartRefused, require_free
-from servicekit.embedded import PORTS, NoSuchRun, Ports
+from servicekit.embedded import PORTS, InvalidRun, Ports
 
 
 def refuse_waiting() -> None:
@@ -21,7 +21,7 @@ def test_every_port_moves_by_the_offset() -> None:
 
 @pytest.mark.parametrize("text", ["x", "1.5", "", "57445", "-4318"])
 def test_an_offset_that_leads_nowhere_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(NoSuchRun, match="ARLOJI_PORT_OFFSET") as refusal:
+    with pytest.raises(InvalidRun, match="ARLOJI_PORT_OFFSET") as refusal:
         Ports.from_text(text)
     assert "\n" not in str(refusal.value)
 

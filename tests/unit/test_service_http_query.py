@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from contracts.products import MAX_QUERY_LENGTH, ProductSort
 from database.words import words_of
-from servicekit.validation import faults_of
+from servicekit.validation import field_errors
 from services.service_http.query import ProductQuery
 
 
@@ -73,4 +73,4 @@ def test_no_word_that_is_kept_begins_another_one(words: set[str]) -> None:
 def test_a_wrong_value_is_told_in_plain_words(query: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ProductQuery.model_validate(query)
-    assert [one["message"] for one in faults_of(caught.value)] == [message]
+    assert [one["message"] for one in field_errors(caught.value)] == [message]

@@ -1,5 +1,4 @@
-"""Stores whose name is not answered for: whoever needs them is told soon, and nobody is left with
-a failure that is not his."""
+"""Stores whose name cannot be resolved: each caller fails soon, and no other one with it."""
 
 import asyncio
 import gc
