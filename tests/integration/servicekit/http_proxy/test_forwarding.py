@@ -1,4 +1,4 @@
-"""The frontend's passage to the gateway, and the second try of what is passed on."""
+"""The API proxy of the frontend, and the connections of what is forwarded."""
 
 import asyncio
 import random
@@ -14,15 +14,21 @@ from multidict import CIMultiDict
 from servicekit.http_client import session as connections
 from servicekit.http_client.connector import CONNECT_SECONDS
 from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed
-from servicekit.http_proxy.forwarding import ForwardingApp, OutgoingRequest, open_upstream
+from servicekit.http_proxy.forwarding import (
+    ForwardingApp,
+    OutgoingRequest,
+    Upstream,
+    open_upstream,
+)
 from servicekit.http_server.app import ServiceApp, create_service_app
-from servicekit.name_resolution import Address, names
+from servicekit.name_resolution import Address, resolver
 from servicekit.problems import ServiceUnavailable
 from servicekit.settings import ServiceSettings
 from tests.asgi import running
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
 from tests.servers import free_port
+from tests.waiting import eventually_async
 
 REQUEST = OutgoingRequest("GET", "/x", CIMultiDict())
 
@@ -46,33 +52,38 @@ async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
     app: FastAPI = create_service_app(
         Settings(), title="test", description="", open_resources=open_resources
     )
-    passage = ForwardingApp(
+    proxy = ForwardingApp(
         "/api",
         upstream_of=lambda _: app.state.upstream,
         own_headers=lambda _: {"X-Arloji-Guest": "g"},
         via="test",
     )
-    app.mount("/api", passage)
+    app.mount("/api", proxy)
     async with running(app) as client:
         yield client
 
 
 @pytest.mark.parametrize("path", ["/api/products?q=a%20b", "/api/any/path-of_it.json", "/api/1"])
-async def test_a_plain_path_is_passed_on_as_it_is(
+async def test_a_plain_path_is_passed_on_as_it_is_and_own_headers_win(
     client: httpx.AsyncClient, gateway: ScriptedServer, path: str
 ) -> None:
     gateway.otherwise = ok(b"there")
-    assert (await client.get(path)).text == "there"
-    assert gateway.received[0].target == path
-
-
-async def test_own_headers_win_over_the_clients(
-    client: httpx.AsyncClient, gateway: ScriptedServer
-) -> None:
     headers = {"X-Arloji-Guest": "forged", "Connection": "X-Arloji-Guest"}
-    await client.get("/api/orders", headers=headers)
-    assert gateway.received[0].values("x-arloji-guest") == ["g"]
-    assert gateway.received[0].values("via") == ["1.1 test"]
+    assert (await client.get(path, headers=headers)).text == "there"
+    (received,) = gateway.received
+    assert received.target == path
+    assert received.values("x-arloji-guest") == ["g"]
+    assert received.values("via") == ["1.1 test"]
+
+
+async def send(upstream: Upstream, times: int = 1) -> None:
+    for _ in range(times):
+        async with await upstream.send(REQUEST) as answer:
+            await answer.read()
+
+
+async def until_closed(gateway: ScriptedServer, seconds: float = 10) -> None:
+    await eventually_async(lambda: gateway.open_connections, lambda n: n == 0, seconds)
 
 
 async def test_a_stale_connection_is_replaced_and_a_new_one_that_breaks_is_not(
@@ -126,9 +137,7 @@ async def test_each_new_connection_asks_for_the_name_anew_and_takes_any_of_its_a
     with system_names() as system:
         system.addresses["gateway.test"] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
         async with open_upstream(by_name) as upstream:
-            for _ in range(3):
-                async with await upstream.send(REQUEST) as answer:
-                    await answer.read()
+            await send(upstream, 3)
     assert system.asked["gateway.test"] == 3
     assert shuffled == [["127.0.0.1", "127.0.0.2", "127.0.0.3"]] * 3
 
@@ -141,9 +150,7 @@ async def test_no_cookie_of_one_answer_is_sent_with_the_next_request(
     with system_names() as system:
         system.addresses["gateway.test"] = ["127.0.0.1"]
         async with open_upstream(gateway.url.replace("127.0.0.1", "gateway.test")) as upstream:
-            for _ in range(2):
-                async with await upstream.send(REQUEST) as answer:
-                    await answer.read()
+            await send(upstream, 2)
     assert [request.values("cookie") for request in gateway.received] == [[], []]
 
 
@@ -152,11 +159,8 @@ async def test_a_connection_that_idles_is_closed_by_its_client_first(
 ) -> None:
     monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.1)
     async with open_upstream(gateway.url) as upstream:
-        async with await upstream.send(REQUEST) as answer:
-            await answer.read()
-        async with asyncio.timeout(10):
-            while gateway.open_connections:
-                await asyncio.sleep(0.01)
+        await send(upstream)
+        await until_closed(gateway)
 
 
 async def test_what_arrives_between_two_requests_answers_none(
@@ -166,9 +170,7 @@ async def test_what_arrives_between_two_requests_answers_none(
     gateway.otherwise = ok(b"mine")
     await client.get("/api/x")
     gateway.write_to_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
-    async with asyncio.timeout(KEEP_ALIVE_SECONDS / 2):  # not just for being idle
-        while gateway.open_connections:
-            await asyncio.sleep(0.01)
+    await until_closed(gateway, KEEP_ALIVE_SECONDS / 2)  # not just for being idle
     assert (await client.get("/api/x")).text == "mine"
 
 
@@ -186,11 +188,9 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_come_back(
     gateway.script.append(SILENCE)
     async with open_upstream(gateway.url, max_connections=1) as upstream:
         waiting = asyncio.create_task(upstream.send(REQUEST))
-        async with asyncio.timeout(30):
-            while not gateway.received:
-                await asyncio.sleep(0.01)
-            with pytest.raises(ServiceUnavailable):
-                await upstream.send(REQUEST)
+        await eventually_async(lambda: gateway.received)
+        with pytest.raises(ServiceUnavailable):
+            await asyncio.wait_for(upstream.send(REQUEST), 30)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
@@ -210,7 +210,7 @@ async def test_who_gets_no_handshake_in_time_is_told_to_come_back() -> None:
         # Of a name that is lost, what hangs is then left alone.
         with system_names() as system:
             system.addresses["full.test"] = ["127.0.0.1"]
-            await names.find("full.test")
+            await resolver.resolve("full.test")
             system.addresses["full.test"] = []
             async with open_upstream(f"http://full.test:{port}") as upstream:
                 with pytest.raises(ServiceUnavailable):
