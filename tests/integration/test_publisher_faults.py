@@ -299,7 +299,8 @@ async def test_a_queue_that_is_not_durable_is_announced_loudly(
     # The SDK keeps one callback for a gauge, that of the run's first publisher.
     gauges: dict[str, Callable[[], float | None]] = {}
     monkeypatch.setattr(
-        "services.publisher.app.observe_gauge", lambda name, _, read: gauges.update({name: read})
+        "services.publisher.app.observe_gauge",
+        lambda metric, read: gauges.update({metric.name: read}),
     )
     async with publisher(cache_server.url, tmp_path) as client:
         ready = await until_ready(client, is_ok)
