@@ -37,7 +37,7 @@ from tests.integration.consuming import (
     running_consumer,
     stock_of,
 )
-from tests.integration.publisher import redis_user
+from tests.publishing import redis_user
 from tests.servers import MySqlServer, RedisServer, free_port, running
 from tests.waiting import eventually_async as eventually
 

@@ -30,7 +30,7 @@ from tests.integration.consuming import (
     publish,
     rows_of,
 )
-from tests.integration.publisher import redis_user
+from tests.publishing import redis_user
 from tests.servers import RedisServer, free_port
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from housekeeping.audit_trail import Extent, list_audit_files
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, read_queue
 from servicekit.database.engine import transaction
-from tests.integration.publisher import order, place, publisher, redis_user
+from tests.publishing import order, place, publisher, redis_user
 from tests.servers import RedisServer
 
 ROOT = Path(__file__).parents[2]

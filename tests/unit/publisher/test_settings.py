@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from services.publisher.settings import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs/queue-memory.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/queue-memory.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

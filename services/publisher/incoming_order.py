@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest
+from servicekit.http_server.body import read_body
 from servicekit.problems import (
     BadRequest,
-    BodyTooLarge,
     GuestRequired,
     UnsupportedMediaType,
     invalid,
 )
 
-MAX_BODY_BYTES = 64 * 1024
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -35,7 +34,7 @@ async def read_order(request: Request) -> IncomingOrder:
     guest_id = _guest_of(request)
     key = _idempotency_key_of(request)
     _require_json(request)
-    document = _parse(await _read_body(request))
+    document = _parse(await _read_whole(request))
     try:
         order = OrderRequest.model_validate(document)
     except ValidationError as error:
@@ -78,21 +77,11 @@ def _require_json(request: Request) -> None:
         raise UnsupportedMediaType("Send the order without a content encoding.")
 
 
-async def _read_body(request: Request) -> bytes:
-    """The body, whole. What is counted is what arrives: a chunked body states no length."""
-    too_large = BodyTooLarge(f"The limit is {MAX_BODY_BYTES} bytes.")
-    length = request.headers.get("Content-Length", "")
-    if length.isdecimal() and len(length) < 20 and int(length) > MAX_BODY_BYTES:
-        raise too_large
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise too_large
-    except ClientDisconnect:
-        raise BadRequest("The body did not arrive whole.") from None
-    return bytes(body)
+async def _read_whole(request: Request) -> bytes:
+    body = await read_body(request.scope, request.receive)
+    if body is None:
+        raise BadRequest("The body did not arrive whole.")
+    return body
 
 
 def _parse(body: bytes) -> object:

@@ -18,7 +18,7 @@ from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 
-# Between two looks the queue may pass a bound by what half a second brings.
+# Between two questions the queue may pass a bound by what half a second brings.
 _INTERVAL_SECONDS = 0.5
 
 
@@ -37,17 +37,17 @@ class QueueState:
     durable: bool
 
 
-class QueueAway(Exception):
-    """The last look at the queue failed."""
+class QueueUnavailable(Exception):
+    """The queue did not answer when it was last asked."""
 
 
-class QueueWatch:
-    """The last look at the queue, and what follows from it."""
+class QueueMonitor:
+    """What the queue last said of itself, and what follows from it."""
 
     def __init__(self, redis: Redis, bounds: QueueBounds) -> None:
         self._redis, self._bounds = redis, bounds
         self._state: QueueState | None = None
-        self._error: str | None = "not looked at yet"
+        self._error: str | None = "not asked yet"
 
     def refusal(self) -> str | None:
         """Why no order may be added now. A queue that cannot be seen refuses for itself."""
@@ -68,16 +68,16 @@ class QueueWatch:
         return float(self._state.durable)
 
     async def check(self) -> str | None:
-        """For the health of this process: raise if the queue is away."""
+        """For the health of this process: raise if the queue is unavailable."""
         if self._error is not None:
-            raise QueueAway(self._error)
+            raise QueueUnavailable(self._error)
         assert self._state is not None
         written = "durable" if self._state.durable else "NOT DURABLE: no append-only file"
         refusal = self.refusal()
         return f"{written}; {refusal or f'{self._state.backlog} orders waiting'}"
 
-    async def look(self) -> None:
-        """Refresh; never raises."""
+    async def refresh(self) -> None:
+        """Ask the queue; never raises."""
         before, was_lost = self._state, self._error is not None
         try:
             with untraced():
@@ -97,9 +97,9 @@ class QueueWatch:
         """Tell nothing any more, the metric included."""
         self._error = "stopped"
 
-    async def keep_looking(self) -> None:
+    async def keep_fresh(self) -> None:
         while True:
-            await self.look()
+            await self.refresh()
             await asyncio.sleep(_INTERVAL_SECONDS)
 
 
@@ -123,12 +123,12 @@ async def _memory_share(redis: Redis) -> float:
 
 
 @asynccontextmanager
-async def watching(redis: Redis, bounds: QueueBounds) -> AsyncIterator[QueueWatch]:
-    watch = QueueWatch(redis, bounds)
-    task = asyncio.create_task(watch.keep_looking())
+async def open_monitor(redis: Redis, bounds: QueueBounds) -> AsyncIterator[QueueMonitor]:
+    monitor = QueueMonitor(redis, bounds)
+    task = asyncio.create_task(monitor.keep_fresh())
     try:
-        yield watch
+        yield monitor
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        watch.stop()
+        monitor.stop()
