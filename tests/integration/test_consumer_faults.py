@@ -154,7 +154,7 @@ async def test_a_locked_database_costs_no_delivery(
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(DatabaseUnavailable):
                 await one.handle()
-            await one.group.hand_back()
+            await one.group.release()
             assert set((await deliveries(queue)).values()) == {0}
             other.execute("ROLLBACK")
         assert await one.handle_claimed() == 2
@@ -188,7 +188,7 @@ async def test_a_commit_whose_reply_is_lost_is_not_acknowledged_and_not_repeated
                 await one.handle()
         assert await queue.xlen("orders") == 1
         assert len(ends(engine)) == 1
-        await one.group.hand_back()
+        await one.group.release()
         assert await one.handle_claimed() == 1
     assert stock_of(engine, 1) == before - 1
     assert_books_balance(engine)
@@ -450,7 +450,7 @@ async def test_the_consumer_needs_no_more_rights_than_the_contract_grants(
                 async with consumer(url, cache_server.url, database_url, name="gone") as other:
                     await publish(queue, make_order({1: 1}))
                     await other.read()
-                    await other.group.hand_back()
+                    await other.group.release()
                 await until_stored(engine, 2)
                 await eventually(lambda: queue.xlen("orders"), lambda backlog: backlog == 0)
         assert len(await dead_letters(queue)) == 1
