@@ -14,9 +14,10 @@ from contracts.orders import DeadLetterReason, OrderMessage, OrderReason, OrderS
 from contracts.queue import FIELD_DELIVERIES, FIELD_ENTRY_ID, FIELD_REASON, pending_key
 from contracts.telemetry import ORDER_ID
 from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
-from services.consumer.measurements import OrderMeasurements
-from services.consumer.messages import MessageRefused, read_message, remains_of
+from services.consumer.messages import MessageRefused, parse_partial_order, read_message
+from services.consumer.metrics import OrderMetrics
 from services.consumer.orders import Known, Outcome
+from services.consumer.repository import DatabaseUnavailable, OrderRepository, describe_error
 from services.consumer.spans import (
     add_order_span,
     batch_span,
@@ -24,7 +25,6 @@ from services.consumer.spans import (
     mark_failed,
     order_span,
 )
-from services.consumer.store import DatabaseUnavailable, OrderStore, describe
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,16 @@ class OrderHandler:
     the group's hand then has not reached its end."""
 
     def __init__(
-        self, group: ConsumerGroup, cache: Redis, store: OrderStore, *, max_deliveries: int
+        self,
+        group: ConsumerGroup,
+        cache: Redis,
+        repository: OrderRepository,
+        *,
+        max_deliveries: int,
     ) -> None:
-        self._group, self._cache, self._store = group, cache, store
+        self._group, self._cache, self._repository = group, cache, repository
         self._max_deliveries = max_deliveries
-        self._measurements = OrderMeasurements()
+        self._metrics = OrderMetrics()
 
     async def handle_together(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Store what can be stored in one transaction; returns what must be handled alone: all
@@ -62,11 +67,11 @@ class OrderHandler:
         began_ns = time.time_ns()
         with batch_span(entries) as span:
             try:
-                outcomes = await self._store.store_together(messages)
+                outcomes = await self._repository.store_together(messages)
             except DatabaseUnavailable:
                 raise
             except Exception as error:
-                logger.info("a batch of %d falls apart: %s", len(entries), describe(error))
+                logger.info("a batch of %d falls apart: %s", len(entries), describe_error(error))
                 mark_failed(span, type(error).__name__)
                 return []
             finished = [
@@ -95,7 +100,7 @@ class OrderHandler:
 
     async def _store_alone(self, entry: Entry, message: OrderMessage, span: Span) -> None:
         try:
-            outcome = await self._store.store_alone(message)
+            outcome = await self._repository.store_alone(message)
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -115,7 +120,7 @@ class OrderHandler:
             "order %s cannot be stored (delivery %d): %s",
             message.order_id,
             entry.deliveries,
-            describe(error),
+            describe_error(error),
         )
         mark_failed(span, type(error).__name__)
         if entry.deliveries >= self._max_deliveries:
@@ -128,7 +133,7 @@ class OrderHandler:
         if not finished:
             return
         outcomes = [outcome for _, outcome in finished]
-        self._measurements.committed(outcomes)
+        self._metrics.committed(outcomes)
         await self._forget_pages(outcomes)
         releases = [
             HashChange(pending_key(str(one.message.guest_id)), str(one.message.order_id))
@@ -155,13 +160,15 @@ class OrderHandler:
             logger.info("pages not removed from the cache: %s", type(error).__name__)
 
     async def _dead_letter(self, entry: Entry, reason: DeadLetterReason, span: Span) -> None:
-        change, remains = None, remains_of(entry.entry_id, entry.fields)
+        change, remains = None, parse_partial_order(entry.entry_id, entry.fields)
         if remains is not None:
             span.set_attribute(ORDER_ID, remains.order_id)
-            if reason is DeadLetterReason.KEY_REUSE or await self._store.has_row(remains.order_id):
-                change = remains.release()
+            if reason is DeadLetterReason.KEY_REUSE or await self._repository.has_row(
+                remains.order_id
+            ):
+                change = remains.clear_pending()
             else:
-                change = remains.hold(OrderReason.HELD)
+                change = remains.set_pending(OrderReason.HELD)
         mark_failed(span, reason.value)
         about = {
             FIELD_REASON: reason.value,
@@ -170,7 +177,7 @@ class OrderHandler:
         }
         letter = {name.encode(): value.encode() for name, value in about.items()}
         await self._group.dead_letter(entry, letter, change)
-        self._measurements.dead_lettered(reason)
+        self._metrics.dead_lettered(reason)
         logger.error("entry %s is a dead letter: %s", entry.entry_id, reason.value)
 
 

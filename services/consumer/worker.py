@@ -15,7 +15,7 @@ from servicekit.stream.consumer_group import ConsumerGroup
 from servicekit.stream.maintenance import delete_consumer, maintain_group
 from servicekit.telemetry.tracing import untraced
 from services.consumer.handlers import OrderHandler
-from services.consumer.store import DatabaseUnavailable, OrderStore
+from services.consumer.repository import DatabaseUnavailable, OrderRepository
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ class Worker:
         self,
         group: ConsumerGroup,
         handler: OrderHandler,
-        store: OrderStore,
+        repository: OrderRepository,
         health: Health,
         *,
         batch_size: int,
     ) -> None:
-        self._group, self._handler, self._store = group, handler, store
+        self._group, self._handler, self._repository = group, handler, repository
         self._health, self._batch_size = health, batch_size
         self._stop = asyncio.Event()
         self._next_claim = self._next_maintenance = 0.0
@@ -64,7 +64,7 @@ class Worker:
         await self._wait_for_database()
         while not self._stopping:
             try:
-                await self._turn()
+                await self._run_once()
                 self._failures = 0
             except DatabaseUnavailable as error:
                 logger.warning("the database is unavailable, reading pauses: %s", error)
@@ -82,9 +82,9 @@ class Worker:
                 logger.error("unexpected %s in the loop\n%s", type(error).__name__, where)
                 self._group.in_flight.clear()
                 await self._pause()
-        await self._depart()
+        await self._shut_down()
 
-    async def _turn(self) -> None:
+    async def _run_once(self) -> None:
         self._health.beat()
         if self._group.in_flight:  # the queue was lost on the way
             await self._group.release()
@@ -132,7 +132,7 @@ class Worker:
             self._health.beat()
             try:
                 with untraced():
-                    await self._store.check()
+                    await self._repository.check()
             except Exception as error:
                 logger.debug("the database is still unavailable: %s", type(error).__name__)
                 await self._pause()
@@ -149,7 +149,7 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _depart(self) -> None:
+    async def _shut_down(self) -> None:
         """Probes go on for as long as the server drains; the loop owes them no heartbeat."""
         self._health.heartbeat_limit_seconds = None
         try:

@@ -23,7 +23,7 @@ from servicekit.database.engine import create_database_engine, transaction
 from servicekit.http_server.health import Health
 from servicekit.stream.consumer_group import Entry
 from services.consumer import orders as orders_module
-from services.consumer.store import DatabaseUnavailable
+from services.consumer.repository import DatabaseUnavailable
 from services.consumer.worker import Worker
 from tests.integration.consuming import (
     assert_books_balance,
@@ -424,7 +424,7 @@ async def test_a_stop_between_two_orders_hands_back_those_not_begun(
         monkeypatch.setattr(one.handler, "handle_together", fall_apart)
         monkeypatch.setattr(one.handler, "handle_alone", be_the_last)
         ids = [await publish(queue, make_order({1: 1})) for _ in range(3)]
-        async with Worker(one.group, one.handler, one.store, health, batch_size=10).running():
+        async with Worker(one.group, one.handler, one.repository, health, batch_size=10).running():
             await until_stored(engine, 1)
     assert await deliveries(queue) == dict.fromkeys(ids[1:], 0)
     assert len(ends(engine)) == 1

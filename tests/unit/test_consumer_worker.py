@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.http_server.health import Health
 from servicekit.stream.consumer_group import Entry
 from services.consumer import worker as worker_module
-from services.consumer.store import DatabaseUnavailable
+from services.consumer.repository import DatabaseUnavailable
 from services.consumer.worker import Worker
 from tests.waiting import eventually_async as eventually
 
