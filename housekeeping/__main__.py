@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = _COMMANDS[options.command].run(options, read_settings(HousekeepingSettings))
-    except (RedisError, SQLAlchemyError, OSError, reconcile.NothingToCompare) as error:
+    except (RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         print(f"{options.command} failed: {reason}", file=sys.stderr)
         return _COULD_NOT

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from contracts.orders import OrderReason, OrderStatus
-from database.catalogue import CATALOGUE
+from database.catalogue import create_catalogue
 from services.frontend import texts
 from services.frontend.language import Language
 from services.frontend.texts import read_texts
+
+CATALOGUE = create_catalogue()
 
 FOLDER = Path(texts.__file__).parents[1]
 TEXTS = read_texts()

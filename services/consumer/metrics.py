@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
-class OrderMeasurements:
+class OrderMetrics:
     def __init__(self) -> None:
         self._settled = create_counter(ORDERS_SETTLED)
         self._dead_lettered = create_counter(ORDERS_DEAD_LETTERED)

@@ -1,5 +1,5 @@
-"""The database as the event loop sees it: work runs in threads, lost races are repeated, and an
-outage is told from a message that cannot be stored."""
+"""Orders in the database, asked for from the event loop: transactions run in threads, lost races
+are repeated, and an outage is told from a message that cannot be stored."""
 
 import asyncio
 import random
@@ -48,7 +48,7 @@ class SchemaOutdated(Exception):
     """The database still awaits a migration that this version needs."""
 
 
-class OrderStore:
+class OrderRepository:
     """Every method raises `DatabaseUnavailable`, or the error that the message itself caused."""
 
     def __init__(self, engine: Engine, reading: Engine, threads: DatabaseThreads) -> None:
@@ -91,7 +91,7 @@ class OrderStore:
                 may_repeat = attempt < _ATTEMPTS and time.monotonic() < deadline
                 if not (is_contention(error) and may_repeat):
                     if is_unavailable(error) or isinstance(error, TransactionTooSlow):
-                        raise DatabaseUnavailable(describe(error)) from error
+                        raise DatabaseUnavailable(describe_error(error)) from error
                     raise
             # Full jitter: two that met once must not meet again.
             await asyncio.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))
@@ -99,7 +99,7 @@ class OrderStore:
 
 
 @asynccontextmanager
-async def open_store(database_url: str) -> AsyncIterator[OrderStore]:
+async def open_repository(database_url: str) -> AsyncIterator[OrderRepository]:
     """Waits at the end for what is running.
 
     One connection is for the orders, one for the check: neither waits for the other, and in
@@ -116,14 +116,14 @@ async def open_store(database_url: str) -> AsyncIterator[OrderStore]:
     )
     threads = DatabaseThreads(2)
     try:
-        yield OrderStore(engine, reading, threads)
+        yield OrderRepository(engine, reading, threads)
     finally:
         await threads.close()
         engine.dispose()
         reading.dispose()
 
 
-def describe(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What happened, without the text of the error: drivers quote values in it, and they may be
     personal."""
     if not isinstance(error, DBAPIError):
