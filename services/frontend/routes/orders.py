@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from contracts.identifiers import parse_uuid
 from contracts.orders import (
     MAX_LISTED,
     Customer,
@@ -207,11 +208,8 @@ async def list_orders(request: Request) -> Response:
 
 
 def _read_order_id(text: str) -> UUID:
-    try:
-        order_id = UUID(text)
-    except ValueError:
-        order_id = None
-    if order_id is None or str(order_id) != text.lower():
+    order_id = parse_uuid(text)
+    if order_id is None:
         raise NotFound("No such order.")
     return order_id
 
