@@ -18,12 +18,12 @@ from services.frontend import language as languages
 from services.frontend.assets import Assets
 from services.frontend.cart import Cart
 from services.frontend.cookies import ShopCookies
-from services.frontend.faces import draw_face
 from services.frontend.formats import format_date, format_moment, format_number, format_rupiah
 from services.frontend.guest import guest_of
 from services.frontend.language import Language, choose_language, find_language
 from services.frontend.settings import Settings
 from services.frontend.texts import Texts, read_texts
+from watch_faces import draw_face
 
 # A page shows a cart and may show orders: going back to it must not show yesterday's, which
 # browsers do with any page that they may keep.

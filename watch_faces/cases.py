@@ -1,8 +1,8 @@
 """Case, lugs, crown and pushers."""
 
-from services.frontend.faces.palette import METALS
-from services.frontend.faces.shapes import disc, turned
-from services.frontend.faces.spec import Face
+from watch_faces.palette import METALS
+from watch_faces.shapes import disc, turned
+from watch_faces.spec import Face
 
 _CUSHION = "M0-73C46-73 73-46 73 0C73 46 46 73 0 73C-46 73-73 46-73 0C-73-46-46-73 0-73Z"
 _BARREL = "M-43-66H43L70-32Q73 0 70 32L43 66H-43L-70 32Q-73 0-70-32Z"

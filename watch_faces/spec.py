@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
 
-from services.frontend.faces.palette import (
+from watch_faces.palette import (
     ACCENTS,
     DIALS,
     LUMES,

@@ -1,7 +1,7 @@
 """Date window, chronograph counters, small seconds, moon phase, open heart."""
 
-from services.frontend.faces.palette import DIALS, TRIMS
-from services.frontend.faces.spec import Face
+from watch_faces.palette import DIALS, TRIMS
+from watch_faces.spec import Face
 
 _STARS = "M-8 23h.01M-5 19h.01M7 20h.01M9 25h.01M0 17.5h.01M-10 27h.01"
 _CHRONO_COUNTERS = {"chrono2": ((-29, 0), (29, 0)), "chrono3": ((-29, 0), (29, 0), (0, 29))}

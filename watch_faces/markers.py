@@ -1,8 +1,8 @@
 """Hour markers, minute track, the small mark under twelve and the printed word above six."""
 
-from services.frontend.faces.palette import DIALS, LUMES, TRIMS
-from services.frontend.faces.shapes import number, place, point, ticks, turned
-from services.frontend.faces.spec import Face
+from watch_faces.palette import DIALS, LUMES, TRIMS
+from watch_faces.shapes import number, place, point, ticks, turned
+from watch_faces.spec import Face
 
 _ROMAN = ("XII", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")
 _SERIF = "Georgia,'Times New Roman',serif"

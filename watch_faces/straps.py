@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from services.frontend.faces.finishes import define_pattern
-from services.frontend.faces.palette import STRAPS
-from services.frontend.faces.spec import Face
+from watch_faces.finishes import define_pattern
+from watch_faces.palette import STRAPS
+from watch_faces.spec import Face
 
 _OUTLINES = {
     "round": "M-33-160H33L37-60V60L33 160H-33L-37 60V-60Z",

@@ -2,15 +2,15 @@
 
 from functools import lru_cache
 
-from services.frontend.faces.bezels import draw_bezel, find_dial_scale
-from services.frontend.faces.cases import define_metal, draw_case
-from services.frontend.faces.finishes import batik_ink, define_pattern, draw_finish, shade_dial
-from services.frontend.faces.hands import draw_hands
-from services.frontend.faces.markers import draw_markers
-from services.frontend.faces.shapes import DIAL_RADIUS, disc, ring
-from services.frontend.faces.spec import Face, read_face
-from services.frontend.faces.straps import define_strap, draw_strap
-from services.frontend.faces.subdials import draw_subdials
+from watch_faces.bezels import draw_bezel, find_dial_scale
+from watch_faces.cases import define_metal, draw_case
+from watch_faces.finishes import batik_ink, define_pattern, draw_finish, shade_dial
+from watch_faces.hands import draw_hands
+from watch_faces.markers import draw_markers
+from watch_faces.shapes import DIAL_RADIUS, disc, ring
+from watch_faces.spec import Face, read_face
+from watch_faces.straps import define_strap, draw_strap
+from watch_faces.subdials import draw_subdials
 
 __all__ = ["draw_face"]
 

@@ -1,8 +1,8 @@
 """Bezels, from plain to diver's, and the flange that leads down to the dial."""
 
-from services.frontend.faces.palette import DIALS, LUMES, METALS
-from services.frontend.faces.shapes import DIAL_RADIUS, disc, place, ring, ticks, turned
-from services.frontend.faces.spec import Face
+from watch_faces.palette import DIALS, LUMES, METALS
+from watch_faces.shapes import DIAL_RADIUS, disc, place, ring, ticks, turned
+from watch_faces.spec import Face
 
 _OPENINGS = {"thin": 64, "smooth": 60, "coin": 60, "fluted": 57, "dive": 52, "gmt": 52, "tachy": 55}
 _OCTAGON_OPENING = 53

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from services.frontend.faces.palette import ACCENTS, LUMES, TRIMS
-from services.frontend.faces.shapes import number
-from services.frontend.faces.spec import Face
+from watch_faces.palette import ACCENTS, LUMES, TRIMS
+from watch_faces.shapes import number
+from watch_faces.spec import Face
 
 # Hands, unlike the rest, are drawn around the middle of the finished picture: that is the point
 # around which a page script turns them.

@@ -1,8 +1,8 @@
 """What the surface of a dial or a printed strap looks like: rays, engraving, batik."""
 
-from services.frontend.faces.palette import DIALS, TRIMS
-from services.frontend.faces.shapes import DIAL_RADIUS, disc, place, ticks
-from services.frontend.faces.spec import Face
+from watch_faces.palette import DIALS, TRIMS
+from watch_faces.shapes import DIAL_RADIUS, disc, place, ticks
+from watch_faces.spec import Face
 
 # Fraction of the radius → colour of (glow, base, edge); how deep a finish lets the edge fall.
 _SHADES = {
