@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest
-from services.frontend.notes import RECEIPT
 from tests.integration.frontend.browsing import Browser, Form, Page
 from tests.scripted_gateway import ScriptedGateway, problem
 
@@ -22,6 +21,7 @@ CUSTOMER = {
     "email": "sari@example.com",
     "address": "Jl. Merdeka 1\nBandung",
 }
+RECEIPT = "arloji_receipt"
 FIXED = ("key", "lines", "expected_total_idr")
 NOBODYS_ORDER = uuid.UUID("5f2c8a3e-9d0b-4e6c-8a11-7c1f0c7a9b42")
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.api_gw.description import describe_api
 from services.frontend.app import create_app
-from services.frontend.boundary import TrustBoundary
+from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, running
 from tests.integration.frontend.browsing import Browser, Page
 from tests.integration.frontend.conftest import settings_for

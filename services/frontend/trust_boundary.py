@@ -11,15 +11,16 @@ from servicekit.http_server.health import Health
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
 from services.frontend.cookies import ShopCookies
-from services.frontend.csrf import Sender, find_sender
+from services.frontend.csrf import Initiator, find_initiator
 from services.frontend.guest import Guest
+from services.frontend.security_headers import security_headers
 
 Headers = list[tuple[bytes, bytes]]
 
 # W3C Trace Context §3.4: a front gate restarts the trace instead of trusting a stranger's.
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate", b"baggage", b"traceresponse"})
 # Nobody behind asks where a client is: the edge limits by it, and logs it.
-_ORIGIN_HEADERS = frozenset(
+_FORWARDED_HEADERS = frozenset(
     (
         *(b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
         *(b"cf-connecting-ip", b"fastly-client-ip"),
@@ -33,28 +34,6 @@ _DROPPED_PREFIXES = (
 # These are the same for everybody, and asked for by programs that keep no cookies.
 _WITHOUT_GUEST = ("/static/", "/healthz", "/readyz", "/favicon.svg", "/robots.txt")
 
-_CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "form-action 'self'",
-    )
-)
-_SECURITY_HEADERS = {
-    b"content-security-policy": _CONTENT_SECURITY_POLICY.encode(),
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"strict-origin-when-cross-origin",
-    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cross-origin-resource-policy": b"same-origin",
-}
-_HSTS = {b"strict-transport-security": b"max-age=31536000; includeSubDomains"}
-
 
 class TrustBoundary:
     """Wraps the whole app, instrumentation included. The server uses `health`, and
@@ -63,80 +42,81 @@ class TrustBoundary:
     def __init__(
         self,
         app: ASGIApp,
-        *,
         health: Health,
         cookies: ShopCookies,
-        secure: bool,
         render_refusal: ProblemRenderer = problem_response,
     ) -> None:
-        self.health = health
-        self._app = app
-        self.cookies = cookies
-        self._secure = secure
-        self._render_refusal = render_refusal
-        self._own_headers = _SECURITY_HEADERS | (_HSTS if secure else {})
+        self.health, self.cookies = health, cookies
+        self._app, self._render_refusal = app, render_refusal
+        self._security_headers = security_headers(secure=cookies.options.secure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         visitor = self.cookies.guest.find_guest(scope["headers"])
-        sender = find_sender(scope, secure=self._secure)
-        own_cookies = self._cookies_for(scope, visitor, sender)
+        initiator = find_initiator(scope, secure=self.cookies.options.secure)
+        own_cookies = self._cookies_for(scope, visitor, initiator)
 
-        async def send_marked(message: Message) -> None:
+        async def send_with_own_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = self._mark(message["headers"], own_cookies, sender)
+                headers = self._with_own_headers(message["headers"], own_cookies, initiator)
                 message = {**message, "headers": headers}
             await send(message)
 
-        inner = {**scope, guest.SCOPE_KEY: visitor, csrf.SCOPE_KEY: sender}
+        inner = {**scope, guest.SCOPE_KEY: visitor, csrf.SCOPE_KEY: initiator}
         inner["headers"] = [pair for pair in scope["headers"] if not _is_claim(pair[0])]
-        await self._app(inner, receive, send_marked)
+        await self._app(inner, receive, send_with_own_headers)
 
     def render_problem(self, scope: Scope, problem: Problem) -> Response:
         """An answer like every other, but to somebody whose cookies were not read."""
         nobody = Guest(uuid4(), known=False)
         response = self._render_refusal({**scope, guest.SCOPE_KEY: nobody}, problem)
-        response.raw_headers = self._mark(response.raw_headers, [], Sender.STRANGER)
+        response.raw_headers = self._with_own_headers(
+            response.raw_headers, [], Initiator.CROSS_SITE
+        )
         return response
 
-    def _cookies_for(self, scope: Scope, visitor: Guest, sender: Sender) -> list[str]:
+    def _cookies_for(self, scope: Scope, visitor: Guest, initiator: Initiator) -> list[str]:
         """What the boundary itself adds to the answer."""
-        if scope["path"].startswith(_WITHOUT_GUEST) or sender is Sender.STRANGER:
+        if scope["path"].startswith(_WITHOUT_GUEST) or initiator is Initiator.CROSS_SITE:
             return []
-        if sender is Sender.LINK:
+        if initiator is Initiator.NAVIGATION:
             # Whoever follows a link with a cookie that cannot be read keeps it until they go
             # on from here: no other site takes anything from anybody.
             unknown = not self.cookies.guest.is_in(scope["headers"])
-            return [self.cookies.guest.write(visitor)] if unknown else []
+            return [self.cookies.guest.header(visitor)] if unknown else []
         if not visitor.known:
-            return [self.cookies.guest.write(visitor)]
+            return [self.cookies.guest.header(visitor)]
         return self.cookies.renew(scope["headers"], visitor) if visitor.renew else []
 
-    def _mark(self, headers: Headers, own_cookies: list[str], sender: Sender) -> Headers:
-        replaced = set(self._own_headers)
-        if sender is not Sender.SHOP:
+    def _with_own_headers(
+        self, headers: Headers, own_cookies: list[str], initiator: Initiator
+    ) -> Headers:
+        replaced = set(self._security_headers)
+        if initiator is not Initiator.SAME_ORIGIN:
             # A browser takes them from whatever answer, and forgets those that it had.
             replaced.add(b"set-cookie")
         if own_cookies:
             # A cache in between must not hand one guest's cookie to the next.
             replaced.add(b"cache-control")
-        marked = [(name, value) for name, value in headers if name not in replaced]
-        marked.extend(self._own_headers.items())
+        kept = [(name, value) for name, value in headers if name not in replaced]
+        kept.extend(self._security_headers.items())
         if own_cookies:
-            marked.append((b"cache-control", b"no-store"))
-            written = {_cookie_name(value) for name, value in marked if name == b"set-cookie"}
+            kept.append((b"cache-control", b"no-store"))
+            written = {_cookie_name(value) for name, value in kept if name == b"set-cookie"}
             added = (cookie.encode("ascii") for cookie in own_cookies)
-            marked.extend(
+            kept.extend(
                 (b"set-cookie", cookie) for cookie in added if _cookie_name(cookie) not in written
             )
-        return marked
+        return kept
 
 
 def _is_claim(name: bytes) -> bool:
     """True for what only the shop may say: about trace, origin, guest and time."""
-    return name in _TRACE_HEADERS or name in _ORIGIN_HEADERS or name.startswith(_DROPPED_PREFIXES)
+    return (
+        name in _TRACE_HEADERS or name in _FORWARDED_HEADERS or name.startswith(_DROPPED_PREFIXES)
+    )
 
 
 def _cookie_name(set_cookie: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Addresses that lead to others: the way is told to browsers as lasting, but not kept by them."""
+"""Addresses that lead to others, permanently, yet not kept by browsers."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -8,8 +8,8 @@ router = APIRouter()
 
 @router.get("/products")
 @router.get("/products/")
-async def lead_to_catalogue(request: Request) -> Response:
-    return lead_to("/", request)
+async def redirect_to_catalogue(request: Request) -> Response:
+    return redirect_permanently("/", request)
 
 
 @router.get("/cart/")
@@ -18,10 +18,10 @@ async def lead_to_catalogue(request: Request) -> Response:
 @router.get("/products/{_name}/")
 async def drop_last_slash(request: Request) -> Response:
     path = request.scope.get("raw_path") or request.scope["path"].encode()
-    return lead_to("/" + path.decode("latin-1").strip("/"), request)
+    return redirect_permanently("/" + path.decode("latin-1").strip("/"), request)
 
 
-def lead_to(path: str, request: Request) -> Response:
+def redirect_permanently(path: str, request: Request) -> Response:
     """308 with the query kept. Without a lifetime browsers keep it for good, and once a product
     is called as it was before, two of them lead to each other."""
     query = request.url.query

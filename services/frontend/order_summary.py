@@ -1,24 +1,16 @@
-"""What the cart and the order pages show of an order: its lines with the watches, and the form
-that sends it."""
+"""What the cart and the order pages show of an order: its lines, with the watches and their sum."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import UUID
-
-from starlette.requests import Request
-from starlette.responses import Response
 
 from contracts.orders import OrderLine
 from contracts.products import Product
 from servicekit.deadline import within
 from servicekit.problems import Problem
-from services.frontend.checkout import FIELDS, OrderForm, key_for, typed_fields
-from services.frontend.gateway import Gateway
-from services.frontend.guest import guest_of
-from services.frontend.shop import shop_of
+from services.frontend.gateway_client import GatewayClient
 
-EXTRA_SECONDS = 0.5
+_LOOK_UP_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,24 +84,24 @@ def by_name(line: Named) -> tuple[object, ...]:
     return (*name, line.product_id)
 
 
-async def summarise(gateway: Gateway, lines: Sequence[OrderLine]) -> Summary:
+async def summarise(gateway: GatewayClient, lines: Sequence[OrderLine]) -> Summary:
     products = await gateway.find_products(line.product_id for line in lines)
     return _summary(lines, products)
 
 
-async def summarise_if_possible(gateway: Gateway, lines: Sequence[OrderLine]) -> Summary:
+async def summarise_if_possible(gateway: GatewayClient, lines: Sequence[OrderLine]) -> Summary:
     """Without the watches if the gateway cannot name them now: the form must come back."""
     products = await find_products_if_possible(gateway, (line.product_id for line in lines))
     return _summary(lines, products or {})
 
 
 async def find_products_if_possible(
-    gateway: Gateway, product_ids: Iterable[int]
+    gateway: GatewayClient, product_ids: Iterable[int]
 ) -> dict[int, Product] | None:
     """For a page that is worth showing with numbers in place of names; it waits for them no
-    longer than `EXTRA_SECONDS`. None if nobody could say, which is not the same as none."""
+    longer than `_LOOK_UP_SECONDS`. None if nobody could say, which is not the same as none."""
     try:
-        async with within(EXTRA_SECONDS):
+        async with within(_LOOK_UP_SECONDS):
             return await gateway.find_products(product_ids)
     except Problem:
         return None
@@ -122,42 +114,3 @@ def _summary(lines: Sequence[OrderLine], products: Mapping[int, Product]) -> Sum
             for line in lines
         )
     )
-
-
-def new_order_form(
-    request: Request, summary: Summary, checkout: UUID, typed: Mapping[str, str]
-) -> OrderForm:
-    """A form for what the page shows."""
-    return OrderForm(
-        lines=summary.order_lines,
-        prices_idr=tuple(summary.prices_by_product.values()),
-        expected_total_idr=summary.total_idr,
-        key=key_for(checkout, summary.order_lines),
-        token=shop_of(request).form_tokens.create_token(guest_of(request.scope).guest_id),
-        typed=typed,
-    )
-
-
-def typed_customer(request: Request, form: Mapping[str, str]) -> dict[str, str]:
-    """What was typed: into this form, or lately; otherwise what the last order was sent with."""
-    if form.keys() & set(FIELDS):
-        return typed_fields(form)
-    cookies, headers = shop_of(request).cookies, request.scope["headers"]
-    guest_id = guest_of(request.scope).guest_id
-    known = cookies.draft.read(headers, guest_id)
-    known = known or cookies.receipt.read(headers, guest_id).get("customer", {})
-    return {name: str(known.get(name, "")) for name in FIELDS}
-
-
-def keep_draft(request: Request, response: Response, form: Mapping[str, str]) -> None:
-    """Whatever the form asked for, what was typed into it is there the next time."""
-    typed = typed_fields(form)
-    if typed != typed_customer(request, {}) and form.keys() & set(FIELDS):
-        draft = shop_of(request).cookies.draft
-        keep_note(response, draft.write(typed, guest_of(request.scope).guest_id))
-
-
-def keep_note(response: Response, cookie: str | None) -> None:
-    """A note that is too long for a cookie leaves the one before."""
-    if cookie is not None:
-        response.headers.append("Set-Cookie", cookie)

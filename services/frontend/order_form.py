@@ -1,9 +1,8 @@
 """The order form: what it carries, what is wrong in it, and the key that makes it one order."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -12,12 +11,9 @@ from pydantic import ValidationError
 from contracts.orders import MAX_TOTAL_IDR, Customer, OrderLine, OrderRequest
 from servicekit.problems import BadRequest
 from services.frontend.cart import LinesNotReadable, read_lines, write_lines
-from services.frontend.cookie import Cookie, CookieStyle, Headers
-from services.frontend.signing import GuestSigner
+from services.frontend.order_summary import Summary
 
 FIELDS = ("name", "email", "address")
-# A UUID, a dot and a signature are 80 characters.
-_MAX_COOKIE_LENGTH = 128
 _KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]{1,16}", re.ASCII)
 # Kinds of pydantic's errors → the ending of the text that explains them.
@@ -72,6 +68,20 @@ class OrderForm:
         return OrderRequest(
             items=self.lines, customer=customer, expected_total_idr=self.expected_total_idr
         )
+
+
+def new_order_form(
+    summary: Summary, *, checkout: UUID, token: str, typed: Mapping[str, str]
+) -> OrderForm:
+    """A form for what the page shows."""
+    return OrderForm(
+        lines=summary.order_lines,
+        prices_idr=tuple(summary.prices_by_product.values()),
+        expected_total_idr=summary.total_idr,
+        key=key_for(checkout, summary.order_lines),
+        token=token,
+        typed=typed,
+    )
 
 
 def read_order_form(form: Mapping[str, str]) -> OrderForm:
@@ -131,25 +141,3 @@ def key_for(checkout: UUID, lines: Iterable[OrderLine]) -> str:
     """The idempotency key of a form: the same however often the cart is shown, so that an
     order whose answer was lost is not made twice; another one as soon as the cart differs."""
     return str(uuid5(checkout, write_lines(lines)))
-
-
-class CheckoutCookie:
-    """Reads and writes the cookie of the checkout under way, which is signed for its guest."""
-
-    def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
-        self._signer = GuestSigner(secrets, "checkout")
-        self._cookie = Cookie("arloji_checkout", style, kept=timedelta(days=30))
-
-    def read(self, headers: Headers, guest_id: UUID) -> UUID | None:
-        for token in self._cookie.read(headers):
-            if len(token) <= _MAX_COOKIE_LENGTH and (text := self._signer.read(guest_id, token)):
-                return UUID(text)
-        return None
-
-    def write(self, checkout: UUID, guest_id: UUID) -> str:
-        """Value of the `Set-Cookie` header."""
-        return self._cookie.write(self._signer.sign(guest_id, str(checkout)))
-
-    def remove(self) -> str:
-        """Ends the checkout, so that the same watches can be ordered again."""
-        return self._cookie.remove()

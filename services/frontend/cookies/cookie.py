@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from starlette.responses import Response
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True)
-class CookieStyle:
+class CookieOptions:
     """What the cookies of one shop have in common.
 
     `secure`: over https only, under names that browsers let no neighbouring host and no plain
@@ -24,12 +26,12 @@ class Cookie:
     """Reads and writes one of the shop's cookies. None is for scripts, and none travels with
     what another site's page loads or posts."""
 
-    def __init__(self, name: str, style: CookieStyle, *, kept: timedelta) -> None:
-        self.name = f"{'__Host-' if style.secure else ''}{name}{style.suffix}"
-        self._max_age_seconds = int(kept.total_seconds())
-        self._attributes = "HttpOnly; SameSite=Lax" + ("; Secure" if style.secure else "")
+    def __init__(self, name: str, options: CookieOptions, *, max_age: timedelta) -> None:
+        self.name = f"{'__Host-' if options.secure else ''}{name}{options.suffix}"
+        self._max_age_seconds = int(max_age.total_seconds())
+        self._attributes = "HttpOnly; SameSite=Lax" + ("; Secure" if options.secure else "")
 
-    def read(self, headers: Headers) -> list[str]:
+    def values(self, headers: Headers) -> list[str]:
         """Every value that a request brings: one of a neighbouring host may be among them."""
         return [
             value.decode("latin-1")
@@ -39,9 +41,13 @@ class Cookie:
             if name == self.name.encode()
         ]
 
-    def write(self, value: str) -> str:
-        """Value of the `Set-Cookie` header."""
-        return f"{self.name}={value}; Path=/; Max-Age={self._max_age_seconds}; {self._attributes}"
+    def header(self, value: str) -> str:
+        """Value of the `Set-Cookie` header; without a value it takes the cookie away."""
+        max_age = self._max_age_seconds if value else 0
+        return f"{self.name}={value}; Path=/; Max-Age={max_age}; {self._attributes}"
 
-    def remove(self) -> str:
-        return f"{self.name}=; Path=/; Max-Age=0; {self._attributes}"
+    def set(self, response: Response, value: str) -> None:
+        response.headers.append("Set-Cookie", self.header(value))
+
+    def delete(self, response: Response) -> None:
+        self.set(response, "")

@@ -33,7 +33,7 @@ _REFUSALS: Mapping[int, type[Problem]] = {
 }
 
 
-class Gateway:
+class GatewayClient:
     """Answers as contracts; every refusal and every failure as a `Problem`."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
