@@ -19,6 +19,7 @@ COPY servicekit servicekit
 COPY database database
 COPY housekeeping housekeeping
 COPY services services
+COPY watch_faces watch_faces
 RUN python -m compileall -q .
 
 FROM $PYTHON_IMAGE AS load-dependencies

@@ -15,12 +15,14 @@ PACKAGES = (
     "local",
     "servicekit",
     "services",
+    "watch_faces",
 )
 MAY_IMPORT = {
     "contracts": {"contracts"},
     "servicekit": {"servicekit"},
     "database": {"database", "contracts", "servicekit"},
-    "services": {"services", "contracts", "database", "servicekit"},
+    "services": {"services", "contracts", "database", "servicekit", "watch_faces"},
+    "watch_faces": {"watch_faces"},
     "housekeeping": {"housekeeping", "contracts", "database", "servicekit"},
     "local": {"local", "servicekit", "contracts"},
     "loadtest": {"loadtest", "local", "servicekit"},
