@@ -48,7 +48,7 @@ class Plan:
     telemetry: bool = True
     overrides: Sequence[tuple[str, str, str]] = ()
 
-    def backing(self) -> list[ChildSpec]:
+    def backing_services(self) -> list[ChildSpec]:
         """What the services need, in the order of its start."""
         specs = [
             self._redis_spec("queue", _QUEUE_OPTIONS),
@@ -58,7 +58,7 @@ class Plan:
             specs.append(self._telemetry_spec())
         return specs
 
-    def preparations(self) -> list[ChildSpec]:
+    def init_jobs(self) -> list[ChildSpec]:
         """Commands that run to their end before any service starts."""
         return [
             ChildSpec(
@@ -81,7 +81,7 @@ class Plan:
             for name in SERVICES
         ]
 
-    def greeting(self) -> list[str]:
+    def ready_lines(self) -> list[str]:
         lines = [f"shop       {self.ports.url('frontend')}/"]
         if self.telemetry:
             lines.append(f"telemetry  {self.ports.url('telemetry')}/")
@@ -188,7 +188,7 @@ def _is_off(signal: str, environment: Mapping[str, str]) -> bool:
     return environment.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() == "none"
 
 
-def require_readable_queue(folder: DataFolder, redis: RedisProgram | None) -> None:
+def require_compatible_queue(folder: DataFolder, redis: RedisProgram | None) -> None:
     """Redis 7 keeps its append-only file in a folder that Redis 6.2 does not look at: it would
     start empty, and accepted orders would be gone."""
     kept = folder.redis("queue") / "appendonlydir"

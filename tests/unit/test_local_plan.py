@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from local.layout import DataFolder, StartRefused
-from local.plan import SERVICES, Plan, parse_override, require_readable_queue, wants_own_telemetry
+from local.plan import SERVICES, Plan, parse_override, require_compatible_queue, wants_own_telemetry
 from local.redis_program import RedisProgram
 from servicekit.embedded import Ports
 
@@ -45,7 +45,7 @@ def test_runs_on_other_ports_have_cookies_of_other_names() -> None:
 
 def test_without_telemetry_nothing_is_exported_and_no_receiver_starts() -> None:
     plan = replace(PLAN, telemetry=False)
-    assert [spec.name for spec in plan.backing()] == ["queue-redis", "cache-redis"]
+    assert [spec.name for spec in plan.backing_services()] == ["queue-redis", "cache-redis"]
     assert not any(
         name.startswith("OTEL_") for service in SERVICES for name in environment_of(plan, service)
     )
@@ -83,7 +83,7 @@ def test_an_override_reaches_its_service_only_or_all() -> None:
     assert environment_of(plan, "consumer")["CLAIM_IDLE_SECONDS"] == "1"
     assert "CLAIM_IDLE_SECONDS" not in environment_of(plan, "frontend")
     assert environment_of(plan, "frontend")["LOG_LEVEL"] == "DEBUG"
-    assert plan.preparations()[0].environment["LOG_LEVEL"] == "DEBUG"
+    assert plan.init_jobs()[0].environment["LOG_LEVEL"] == "DEBUG"
 
 
 def test_a_value_may_hold_dots_and_equal_signs() -> None:
@@ -103,8 +103,8 @@ def test_an_override_that_names_nothing_is_refused(text: str) -> None:
 def test_an_older_redis_must_not_start_empty_beside_a_newer_file(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     old = RedisProgram(Path("/redis-server"), (6, 2))
-    require_readable_queue(folder, old)
+    require_compatible_queue(folder, old)
     (folder.redis("queue") / "appendonlydir").mkdir(parents=True)
     with pytest.raises(StartRefused, match="appendonlydir"):
-        require_readable_queue(folder, old)
-    require_readable_queue(folder, REDIS)
+        require_compatible_queue(folder, old)
+    require_compatible_queue(folder, REDIS)

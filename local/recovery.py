@@ -1,5 +1,5 @@
-"""Looks at what an earlier run left in the data folder before anything is started on it: it is
-whole, or it is mended where nothing that was accepted is lost, or the start is refused."""
+"""Checks what an earlier run left in the data folder before anything is started on it: it is
+intact, or is repaired where nothing that was accepted is lost, or the start is refused."""
 
 import os
 import re
@@ -21,9 +21,9 @@ _COUNT = re.compile(rb"\*\d+\r\n")
 _LENGTH = re.compile(rb"\$(\d+)\r\n")
 
 
-def require_whole_database(folder: DataFolder) -> None:
-    """SQLite takes an empty file for a new database, and then deletes what waits in the log
-    beside it: rows would be gone without a word."""
+def require_intact_database(folder: DataFolder) -> None:
+    """SQLite takes an empty file for a new database, and then deletes the
+    write-ahead log beside it: rows would be lost silently."""
     database = folder.database
     log = database.with_name(f"{database.name}-wal")
     if not _size(database):
@@ -41,26 +41,26 @@ def require_whole_database(folder: DataFolder) -> None:
         raise StartRefused(f"{database} is damaged ({verdict.splitlines()[-1]}): {_REMEDY}")
 
 
-def mend_queue(folder: DataFolder, redis: RedisProgram, say: Callable[[str], None]) -> None:
+def repair_queue(folder: DataFolder, redis: RedisProgram, say: Callable[[str], None]) -> None:
     """Cut off what a power cut left behind the last command: zeroes, or the beginning of another
     one. It was never fsynced, and so never answered. Whatever else Redis could not read, or would
-    pass over in silence, is a `StartRefused`."""
+    skip silently, is a `StartRefused`."""
     files = _append_only_files(folder.redis("queue"))
     for file in files:
         if not _size(file):
             continue
-        good = _good_bytes(file, redis)
+        valid_bytes = _valid_bytes(file, redis)
         with file.open("rb") as content:
-            content.seek(good)
-            rest = content.read()
-        if not rest:
+            content.seek(valid_bytes)
+            tail = content.read()
+        if not tail:
             continue
-        if file != files[-1] or not _was_never_answered(rest):
-            raise StartRefused(f"{file} is damaged from byte {good} on: {_REMEDY}")
-        os.truncate(file, good)
+        if file != files[-1] or not _is_unfinished_write(tail):
+            raise StartRefused(f"{file} is damaged from byte {valid_bytes} on: {_REMEDY}")
+        os.truncate(file, valid_bytes)
         say(
-            f"cut {len(rest)} bytes off {file}: the unfinished write of a power cut or a full "
-            "disk. What was accepted is whole."
+            f"cut {len(tail)} bytes off {file}: the unfinished write of a power cut or a full "
+            "disk. No accepted order was in it."
         )
 
 
@@ -90,7 +90,7 @@ def _append_only_files(folder: Path) -> list[Path]:
     raise StartRefused(f"{manifest} cannot be read: {_REMEDY}")
 
 
-def _good_bytes(file: Path, redis: RedisProgram) -> int:
+def _valid_bytes(file: Path, redis: RedisProgram) -> int:
     """How far Redis itself can read the file; its checker is the server under another name."""
     checker = redis.path.name.replace("server", "check-aof")
     try:
@@ -110,12 +110,12 @@ def _good_bytes(file: Path, redis: RedisProgram) -> int:
     return 0 if b"aborting" in done.stdout + done.stderr else _size(file)
 
 
-def _was_never_answered(rest: bytes) -> bool:
+def _is_unfinished_write(tail: bytes) -> bool:
     """Whether this is at most the beginning of a command, or of a transaction, and zeroes."""
-    rest = rest.rstrip(b"\0")
+    tail = tail.rstrip(b"\0")
     at = 0
-    while at < len(rest):
-        if (end := _end_of_command(rest, at)) is None:
+    while at < len(tail):
+        if (end := _end_of_command(tail, at)) is None:
             return False
         at = end
     return True

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from local.layout import DataFolder
-from local.remains import require_whole_database
+from local.recovery import require_intact_database
 
 
 def test_rows_that_are_still_in_the_log_beside_the_database_come_back(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_rows_that_are_still_in_the_log_beside_the_database_come_back(tmp_path: 
         # As a machine that loses power leaves them.
         shutil.copy(living, data.database)
         shutil.copy(f"{living}-wal", f"{data.database}-wal")
-    require_whole_database(data)
+    require_intact_database(data)
     with closing(sqlite3.connect(data.database)) as connection:
         assert connection.execute("SELECT number FROM orders").fetchall() == [(7,)]
 
@@ -28,4 +28,4 @@ def test_a_first_start_that_left_an_empty_file_goes_on(tmp_path: Path) -> None:
     data = DataFolder(tmp_path)
     data.prepare()
     data.database.touch()
-    require_whole_database(data)
+    require_intact_database(data)

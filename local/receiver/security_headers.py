@@ -1,4 +1,4 @@
-"""What a browser may do with an answer, and how those are refused that may not ask."""
+"""Security headers on every answer, and the answer to a foreign Host header."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
@@ -15,7 +15,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-refuse_host = JSONResponse(
+misdirected_request = JSONResponse(
     {
         "type": "about:blank",
         "title": "Misdirected Request",
@@ -27,18 +27,18 @@ refuse_host = JSONResponse(
 )
 
 
-class AnswerHeaders:
-    """Puts them on every answer, a refusal too."""
+class SecurityHeaders:
+    """Adds them to every answer, refusals included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        await self._app(scope, receive, send_with_headers)
