@@ -25,18 +25,6 @@ _NOT_FOR_OURS = {
     for name in ("HEADERS", "PROTOCOL", "TIMEOUT")
 }
 
-_QUEUE_OPTIONS = (
-    # An order is answered with 202 once its entry is fsynced, and never evicted.
-    *("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"),
-    # The publisher refuses orders at 80 % of it: a backlog of some hundred thousand.
-    *("--maxmemory", "256mb"),
-    *("--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "16mb"),
-)
-_CACHE_OPTIONS = (
-    *("--appendonly", "no", "--maxmemory-policy", "allkeys-lfu"),
-    # The whole catalogue and its pages take a few MB.
-    *("--maxmemory", "32mb"),
-)
 _REDIS_GRACE_SECONDS = 15.0
 
 
@@ -51,8 +39,8 @@ class Plan:
     def backing_services(self) -> list[ChildSpec]:
         """What the services need, in the order of its start."""
         specs = [
-            self._redis_spec("queue", _QUEUE_OPTIONS),
-            self._redis_spec("cache", _CACHE_OPTIONS),
+            self._redis_spec("queue"),
+            self._redis_spec("cache"),
         ]
         if self.telemetry:
             specs.append(self._telemetry_spec())
@@ -91,17 +79,14 @@ class Plan:
             "`make demo` in a second terminal plays a customer; Ctrl-C stops everything.",
         ]
 
-    def _redis_spec(self, role: str, options: tuple[str, ...]) -> ChildSpec:
+    def _redis_spec(self, role: str) -> ChildSpec:
         name = f"{role}-redis"
         port = self.ports[name]
         command: tuple[str, ...]
         if self.redis is None:
             command = (sys.executable, "-m", "local.stand_in", "--port", str(port))
         else:
-            command = (
-                *(str(self.redis.path), "--port", str(port), "--bind", "127.0.0.1"),
-                *("--dir", str(self.folder.redis(role).absolute()), "--save", "", *options),
-            )
+            command = self.redis.command(role, port, self.folder.redis(role))
         probe = Probe(port, b"*1\r\n$4\r\nPING\r\n", b"PONG")
         return ChildSpec(name, command, {}, probe, _REDIS_GRACE_SECONDS, quiet=True)
 
