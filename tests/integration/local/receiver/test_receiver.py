@@ -19,16 +19,14 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanKind, StatusCode, format_span_id, format_trace_id
 
-from tests.otlp import PROTOBUF, log, logs_of, span, trace_id, traces_of
+from tests.otlp import PROTOBUF, export_of, log, span
 from tests.processes import CLEAN, ROOT, ModuleProcess, receiver_process
 
-COMPRESSIONS = [Compression.NoCompression, Compression.Gzip, Compression.Deflate]
 RESOURCE = Resource({"service.name": "sdk", "service.instance.id": "one"})
 
 
@@ -36,7 +34,6 @@ RESOURCE = Resource({"service.name": "sdk", "service.instance.id": "one"})
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleProcess]:
     with receiver_process(tmp_path_factory.mktemp("receiver")) as process:
         yield process
-        assert process.stop() == 0
 
 
 @pytest.fixture
@@ -52,7 +49,7 @@ def read(url: str, path: str) -> Any:
     return answer.json()
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda one: str(one.value))
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
 def test_spans_of_the_sdk_arrive_whole(url: str, compression: Compression) -> None:
     provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=f"{url}/v1/traces", compression=compression)
@@ -78,41 +75,32 @@ def test_spans_of_the_sdk_arrive_whole(url: str, compression: Compression) -> No
     values = {pair["key"]: pair["value"] for pair in second["attributes"]}
     assert values["text"] == {"stringValue": "jam 🕰"}
     assert values["list"] == {"arrayValue": {"values": [{"intValue": "1"}, {"intValue": "2"}]}}
+    assert "[1, 2]" in httpx.get(f"{url}/traces/{found}").text
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda one: str(one.value))
-def test_metrics_of_the_sdk_arrive_whole(url: str, compression: Compression) -> None:
-    exporter = OTLPMetricExporter(endpoint=f"{url}/v1/metrics", compression=compression)
-    exponential = View(
-        instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation()
-    )
-    provider = MeterProvider(
-        [PeriodicExportingMetricReader(exporter)], RESOURCE, False, views=[exponential]
-    )
+def test_metrics_of_the_sdk_arrive_whole(url: str) -> None:
+    exporter = OTLPMetricExporter(endpoint=f"{url}/v1/metrics", compression=Compression.Deflate)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], RESOURCE, False)
     meter = provider.get_meter("arloji")
     meter.create_counter("counter", "{order}", "Orders").add(3, {"status": "confirmed"})
-    for name in ("explicit", "exponential"):
-        histogram = meter.create_histogram(name, "s")
-        for value in range(1, 101):
-            histogram.record(float(value))
+    histogram = meter.create_histogram("histogram", "s")
+    for value in range(1, 101):
+        histogram.record(float(value))
     provider.shutdown()
     metrics = {metric["name"]: metric for metric in read(url, "/api/metrics")["metrics"]}
     (counter,) = metrics["counter"]["series"]
     assert (counter["value"], counter["attributes"]) == (3, {"status": "confirmed"})
     assert (counter["service"], counter["instance"]) == ("sdk", "one")
-    assert metrics["exponential"]["kind"] == "exponential histogram"
-    for name in ("explicit", "exponential"):
-        (series,) = metrics[name]["series"]
-        assert (series["count"], series["sum"]) == (100, 5050)
-        assert (series["min"], series["max"], series["average"]) == (1, 100, 50.5)
-        assert series["p50"] == pytest.approx(50, rel=0.05)
-        assert series["p95"] == pytest.approx(95, rel=0.05)
+    (series,) = metrics["histogram"]["series"]
+    assert (series["count"], series["sum"]) == (100, 5050)
+    page = httpx.get(f"{url}/metrics").text
+    assert 'data-label="p50">50 s<' in page
+    assert 'data-label="p95">95 s<' in page
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda one: str(one.value))
-def test_log_records_of_the_sdk_arrive_whole(url: str, compression: Compression) -> None:
+def test_log_records_of_the_sdk_arrive_whole(url: str) -> None:
     provider = LoggerProvider(resource=RESOURCE, shutdown_on_exit=False)
-    exporter = OTLPLogExporter(endpoint=f"{url}/v1/logs", compression=compression)
+    exporter = OTLPLogExporter(endpoint=f"{url}/v1/logs")
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     logger = logging.Logger("shop")
     logger.addHandler(LoggingHandler(logger_provider=provider))
@@ -145,9 +133,9 @@ def test_memory_stays_bounded_under_a_flood(receiver: ModuleProcess, url: str) -
                 span(1 + batch * 8 + number // 10, 1 + number % 10, attributes={"text": text})
                 for number in range(80)
             ]
-            assert client.post("/v1/traces", content=traces_of("flood", spans)).is_success
-            lines = [log(text) for _ in range(80)]
-            assert client.post("/v1/logs", content=logs_of("flood", lines)).is_success
+            for records in (spans, [log(text) for _ in range(80)]):
+                path, body = export_of("flood", *records)
+                assert client.post(path, content=body).is_success
         held = client.get("/api/telemetry").json()
     assert held["dropped_traces"] > 0
     assert held["dropped_logs"] > 0
@@ -167,11 +155,13 @@ def resident_bytes(pid: int) -> int:
 def test_it_ends_with_exit_code_0_even_with_a_client_connected(
     tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
 ) -> None:
+    folder, options = tmp_path_factory.mktemp("ending"), ["--allowed-host", "Telemetry"]
     with (
-        receiver_process(tmp_path_factory.mktemp("ending")) as process,
+        ModuleProcess(folder, "local.receiver", options=options) as process,
         httpx.Client(base_url=process.url) as client,
     ):
-        assert client.get("/").status_code == 200
+        for host, status in (("telemetry:4318", 200), ("localhost", 200), ("other", 421)):
+            assert client.get("/", headers={"host": host}).status_code == status
         assert process.stop(number) == 0
         assert process.log.read_text() == ""
 
@@ -188,23 +178,3 @@ def test_a_port_in_use_is_said_in_one_line(receiver: ModuleProcess) -> None:
     assert ended.returncode != 0
     assert "address already in use" in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
-
-
-def test_a_host_may_be_allowed_by_option(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("allowed")
-    with ModuleProcess(folder, "local.receiver", options=["--allowed-host", "Telemetry"]) as one:
-        for host, status in (("telemetry:4318", 200), ("localhost", 200), ("other", 421)):
-            assert httpx.get(f"{one.url}/", headers={"host": host}).status_code == status
-
-
-def test_a_trace_is_found_by_json_too(url: str) -> None:
-    sent = read_trace_as_json(url)
-    httpx.delete(f"{url}/api/telemetry")
-    assert httpx.post(f"{url}/v1/traces", json=sent).json() == {}
-    assert read(url, f"/api/traces/{trace_id(1)}") == sent
-
-
-def read_trace_as_json(url: str) -> Any:
-    body = traces_of("shop", [span(1, 1), span(1, 2, parent=1)])
-    assert httpx.post(f"{url}/v1/traces", content=body, headers=PROTOBUF).is_success
-    return read(url, f"/api/traces/{trace_id(1)}")
