@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 from local import inherited
-from local.guard import enter_child
 from local.layout import ROOT
+from local.supervisor import enter_child
 from servicekit.embedded import PORTS
 
 _START_SECONDS = 120

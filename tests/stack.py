@@ -197,7 +197,7 @@ class RunningStack:
 
 def processes_of(data: Path) -> list[str]:
     """Command lines of every process that has the data folder among its arguments or in its
-    environment: launcher, guards, servers and services."""
+    environment: launcher, supervisors, servers and services."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

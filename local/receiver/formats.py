@@ -3,13 +3,14 @@
 import zlib
 from datetime import UTC, datetime
 
+from local.plan import SERVICES
 from local.receiver.values import json_number
 
 # The shop's own services keep their colours; any other takes one of the rest by its name.
-SHOP_SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
+SHOP_SERVICES = SERVICES[::-1]  # in the order of a request
 COLOURS = 10
 KINDS = ("", "internal", "server", "client", "producer", "consumer")
-LONGEST_TEXT = 4000
+MAX_TEXT_LENGTH = 4000
 
 
 def colour_of(service: str) -> int:
@@ -78,4 +79,4 @@ def _short(value: float | int) -> str:
 
 
 def clipped(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
+    return text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + " …"

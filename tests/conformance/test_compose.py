@@ -223,12 +223,6 @@ def test_the_queue_is_durable_and_never_evicts() -> None:
     assert limit >= 1.25 * int(queue["maxmemory"].removesuffix("mb"))
 
 
-def test_the_embedded_queue_is_as_durable() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "local").glob("*.py"))
-    for setting in ("appendonly", "appendfsync", "noeviction"):
-        assert setting in sources
-
-
 def test_the_cache_keeps_nothing_and_is_bounded() -> None:
     cache = settings_in("stores/cache-redis.conf")
     assert (cache["appendonly"], cache["save"]) == ("no", '""')

@@ -5,9 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from database.catalogue import CATALOGUE
+from database.catalogue import create_catalogue
 from watch_faces import draw_face
 from watch_faces.spec import CHOICES, read_face
+
+CATALOGUE = create_catalogue()
 
 SVG = "{http://www.w3.org/2000/svg}"
 FACES = [item.face for item in CATALOGUE]
