@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
+    "benchmarks",
     "contracts",
     "database",
     "housekeeping",
@@ -23,7 +24,8 @@ MAY_IMPORT = {
     "services": {"services", "contracts", "database", "servicekit"},
     "housekeeping": {"housekeeping", "contracts", "database", "servicekit"},
     "local": {"local", "servicekit", "contracts"},
-    "loadtest": {"loadtest", "local", "servicekit"},
+    "loadtest": {"loadtest"},
+    "benchmarks": {"benchmarks", "local", "servicekit"},
 }
 SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.

@@ -25,7 +25,8 @@ def test_every_linked_file_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_file_named_as_code_exists(path: Path) -> None:
     names = re.findall(
-        r"`((?:services|contracts|servicekit|database|local|housekeeping|tests|loadtest|docs|tools)"
+        r"`((?:services|contracts|servicekit|database|local|housekeeping|tests|loadtest|benchmarks"
+        r"|docs|tools)"
         r"/[\w./-]+)(?:::[\w]+)?`",
         path.read_text(encoding="utf-8"),
     )

@@ -29,7 +29,7 @@ class Bench:
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "loadtest", *OPTIONS],
+                [sys.executable, "-m", "benchmarks", *OPTIONS],
                 cwd=ROOT,
                 env={**os.environ, "TMPDIR": str(folder)},
                 stdout=out,
@@ -51,7 +51,7 @@ def test_every_pair_has_finite_ratios(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     assert bench.process.wait(110) == 0, bench.stderr.read_text()
     printed = bench.stdout.read_text()
-    assert re.search(r"^command   python -m loadtest --rounds 1 --seconds 0.3 ", printed, re.M)
+    assert re.search(r"^command   python -m benchmarks --rounds 1 --seconds 0.3 ", printed, re.M)
     assert re.search(r"^machine   .* \d+ cores", printed, re.M)
     assert f"CPython {sys.version.split()[0]}" in printed
     assert re.search(r"fastapi \d+\.\d+", printed)
@@ -85,7 +85,7 @@ def test_a_benchmark_that_is_ended_takes_all_it_started_with_it(
 def test_load_is_bounded(option: str) -> None:
     began = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "loadtest", option], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks", option], cwd=ROOT, capture_output=True, text=True
     )
     assert ended.returncode == 2
     assert "must be between" in ended.stderr

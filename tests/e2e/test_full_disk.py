@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from tests.disks import SmallDisk, small_disk
 from tests.e2e.conftest import Guest, assert_stock_is_the_sum_of_its_ledger, eventually
 from tests.e2e.test_launcher import launch

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench import Load, Pair, Rates, Spread, compare, spread_of
-from loadtest.cores import cpu_seconds
-from loadtest.generator import LoadFailed, Target, measure
+from benchmarks.closed_loop import LoadFailed, Target, measure
+from benchmarks.cores import cpu_seconds
+from benchmarks.request_path import Load, Pair, Rates, Spread, compare, spread_of
 from tests.servers import free_port
 
 seen: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from local import redis_program
 from local.child import Child, Household
 from local.layout import DataFolder, StartRefused

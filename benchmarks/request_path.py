@@ -1,4 +1,4 @@
-"""The first benchmark: three pairs, each measured side by side and interleaved, as ratios."""
+"""The request path in pairs, each measured side by side and interleaved, as ratios."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 
-from loadtest.cores import cpu_seconds, pin, two_cores
-from loadtest.generator import LoadFailed, Target, measure
-from loadtest.processes import Shop, free_port, module, shop
+from benchmarks.closed_loop import LoadFailed, Target, measure
+from benchmarks.cores import cpu_seconds, pin, two_cores
+from benchmarks.processes import Shop, free_port, module, shop
 
 CHAIN = ("frontend", "api-gw", "service-http")
 BACKING = ("queue-redis", "cache-redis", "telemetry")
@@ -139,11 +139,11 @@ def _hop(stack: ExitStack, folder: Path) -> Pair:
     other = Target(f"http://127.0.0.1:{plain}/")
     urls = {"SERVICE_HTTP_URL": behind, "PUBLISHER_URL": behind, "PORT": str(gateway)}
     pids = [
-        stack.enter_context(module(name, folder, arguments, environment, ready_url))
+        stack.enter_context(module(name, folder, arguments, environment, ready_url=ready_url))
         for name, arguments, environment, ready_url in (
-            ("loadtest.upstream", [str(upstream)], {}, f"{behind}/"),
+            ("benchmarks.upstream", [str(upstream)], {}, f"{behind}/"),
             ("services.api_gw", [], urls, target.url),
-            ("loadtest.hello", [str(plain)], {}, other.url),
+            ("benchmarks.hello", [str(plain)], {}, other.url),
         )
     ]
     if cores := two_cores():

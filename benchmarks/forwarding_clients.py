@@ -1,22 +1,23 @@
-"""`python -m loadtest.forwarding_clients`: one hop with each HTTP client, side by side (needs wrk).
+"""`python -m benchmarks.forwarding_clients`: one hop by each HTTP client, side by side (needs wrk).
 
 The reason for docs/decisions/0004; the whole request path is measured by `make bench`.
 """
 
 import asyncio
 import re
-import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from benchmarks.processes import free_port, module
 from servicekit.forwarding import ForwardingApp, encoded_query
 from servicekit.headers import answer_headers, end_to_end_headers
 from servicekit.http_client import open_http_client
@@ -96,25 +97,13 @@ async def _serve(app: ASGIApp, port: int) -> None:
 
 
 @contextmanager
-def running(kind: str, url: str = "") -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "loadtest.forwarding_clients", kind, str(port), url]
-    process = subprocess.Popen(command)
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+def running(kind: str, folder: Path, service: str = "") -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = [kind, str(port), service]
+    ready_url = f"{url}/api/products"
+    with module("benchmarks.forwarding_clients", folder, arguments, ready_url=ready_url):
+        yield url
 
 
 def measure(url: str) -> float:
@@ -130,8 +119,9 @@ def measure(url: str) -> float:
 def main() -> None:
     rates: dict[str, list[float]] = {kind: [] for kind in CLIENTS}
     with ExitStack() as stack:
-        service = stack.enter_context(running("service"))
-        urls = {kind: stack.enter_context(running(kind, service)) for kind in CLIENTS}
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="arloji-bench-")))
+        service = stack.enter_context(running("service", folder))
+        urls = {kind: stack.enter_context(running(kind, folder, service)) for kind in CLIENTS}
         for _ in range(ROUNDS + 1):
             for kind, url in urls.items():
                 rates[kind].append(measure(url))

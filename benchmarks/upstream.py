@@ -1,4 +1,4 @@
-"""`python -m loadtest.upstream <port>`: the cheapest service there can be behind the gateway; its
+"""`python -m benchmarks.upstream <port>`: the cheapest service there can be behind the gateway; its
 answer to every request is the same product."""
 
 import asyncio

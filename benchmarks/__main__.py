@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 
-from loadtest.bench import Load, Rates, Result, compare, opened_pairs, spread_of
-from loadtest.cores import pin, two_cores
-from loadtest.generator import LoadFailed
-from loadtest.processes import StartFailed
+from benchmarks.closed_loop import LoadFailed
+from benchmarks.cores import pin, two_cores
+from benchmarks.processes import StartFailed
+from benchmarks.request_path import Load, Rates, Result, compare, opened_pairs, spread_of
 from servicekit.signals import heeded
 
 PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=_between(1, 20), default=7)
     parser.add_argument(
         "--seconds", type=_between(0.1, 10), default=1.5, help="of each side of a pair, per round"
@@ -88,7 +88,7 @@ def machine(options: argparse.Namespace) -> list[str]:
     """What has to be known to repeat the run."""
     pinned = "servers on one core, load and backing on another" if two_cores() else "not pinned"
     given = {"rounds": options.rounds, "seconds": options.seconds}
-    command = ["python", "-m", "loadtest"]
+    command = ["python", "-m", "benchmarks"]
     for name, value in (given | {"connections": options.connections}).items():
         command += [f"--{name}", f"{value:g}"]
     return [

@@ -1,4 +1,4 @@
-"""`python -m loadtest.hello <port>`: the plain FastAPI application that the gateway is compared
+"""`python -m benchmarks.hello <port>`: the plain FastAPI application that the gateway is compared
 with: one route, no middleware, the same server settings."""
 
 import sys

@@ -1,4 +1,4 @@
-"""`python -m loadtest.queue_memory`: how much memory a pending order and a key record take in the
+"""`python -m benchmarks.queue_memory`: how much memory a pending order and a key record take in the
 queue Redis, and the `maxmemory` that follows. docs/queue-memory.md shows the result.
 
 A real publisher writes one order of each size; copies of what it wrote, each with ids of its own,
@@ -8,10 +8,7 @@ then fill a real Redis, and `used_memory` tells.
 import argparse
 import platform
 import shutil
-import socket
-import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +21,9 @@ from typing import Any
 import httpx
 import redis
 
-from local import inherited
+from benchmarks.processes import free_port, module, program
 
 _COPIES = 20_000
-_START_SECONDS = 60
 _CUSTOMER = {
     "name": "Sari Wulandari",
     "email": "sari.wulandari@example.com",
@@ -152,62 +148,39 @@ def write_order(
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[tuple[redis.Redis, str]]:
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found is None:
         raise SystemExit("no redis-server or valkey-server on PATH")
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
-    with started(command), redis.Redis(port=port, protocol=2) as server:
-        wait_until(server.ping)
-        version: Any = server.info("server")
-        yield server, version["redis_version"]
+    with redis.Redis(port=port, protocol=2) as server:
+
+        def answers() -> bool:
+            try:
+                return bool(server.ping())
+            except redis.RedisError:
+                return False
+
+        with program(command, folder / "redis.log", answers):
+            version: Any = server.info("server")
+            yield server, version["redis_version"]
 
 
 @contextmanager
 def publisher(server: redis.Redis, folder: Path) -> Iterator[httpx.Client]:
     queue, port = server.connection_pool.connection_kwargs["port"], free_port()
     environment = {
-        **inherited.for_shop(),
         "PORT": str(port),
         "QUEUE_REDIS_URL": f"redis://127.0.0.1:{queue}/0",
         "AUDIT_DIRECTORY": str(folder / "audit"),
     }
-    command = [sys.executable, "-m", "services.publisher"]
     url = f"http://127.0.0.1:{port}"
-    with started(command, environment), httpx.Client(base_url=url, trust_env=False) as client:
-        wait_until(lambda: client.get("/readyz").is_success)
+    with (
+        module("services.publisher", folder, environment=environment, ready_url=f"{url}/readyz"),
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
         yield client
-
-
-@contextmanager
-def started(command: list[str], environment: dict[str, str] | None = None) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_until(is_ready: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            if is_ready():
-                return
-        except (redis.RedisError, httpx.TransportError):
-            pass
-        if time.monotonic() > deadline:
-            raise SystemExit("a server did not start")
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

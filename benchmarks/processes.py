@@ -39,13 +39,27 @@ def module(
     folder: Path,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    ready_url: str = "",
+    *,
+    ready_url: str,
 ) -> Iterator[int]:
     """`python -m <name>` until the end of the block; yields its pid once `ready_url` is 200."""
-    log = folder / f"{name}.log"
+    command = [sys.executable, "-m", name, *arguments]
+    log = folder / f"{'-'.join([name, *arguments[:1]])}.log"
+    with program(command, log, lambda: _answers(ready_url), environment) as pid:
+        yield pid
+
+
+@contextmanager
+def program(
+    command: Sequence[str],
+    log: Path,
+    is_ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """The same of any command."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", name, *arguments],
+            command,
             cwd=ROOT,
             env={**_CLEAN, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -55,7 +69,7 @@ def module(
             preexec_fn=enter_child,
         )
     try:
-        _wait(process, log, lambda: _answers(ready_url))
+        _wait(process, log, is_ready)
         yield process.pid
     finally:
         _stop(process, signal.SIGTERM)
