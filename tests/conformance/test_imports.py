@@ -9,13 +9,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "benchmarks",
+    "bootstrap",
     "contracts",
     "database",
     "housekeeping",
     "loadtest",
     "local",
+    "operations",
     "servicekit",
     "services",
+    "tools",
 )
 MAY_IMPORT = {
     "contracts": {"contracts"},
@@ -25,6 +28,9 @@ MAY_IMPORT = {
     "housekeeping": {"housekeeping", "contracts", "database", "servicekit"},
     "local": {"local", "servicekit", "contracts"},
     "loadtest": {"loadtest"},
+    "bootstrap": {"bootstrap"},
+    "operations": {"operations", "bootstrap", "contracts"},
+    "tools": {"tools", "operations", "local", "contracts", "servicekit"},
     "benchmarks": {"benchmarks", "local", "servicekit"},
 }
 SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}

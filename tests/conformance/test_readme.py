@@ -26,7 +26,7 @@ def test_every_linked_file_exists(path: Path) -> None:
 def test_every_file_named_as_code_exists(path: Path) -> None:
     names = re.findall(
         r"`((?:services|contracts|servicekit|database|local|housekeeping|tests|loadtest|benchmarks"
-        r"|docs|tools)"
+        r"|bootstrap|operations|docs|tools)"
         r"/[\w./-]+)(?:::[\w]+)?`",
         path.read_text(encoding="utf-8"),
     )

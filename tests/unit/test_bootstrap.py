@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from housekeeping import bootstrap
-from housekeeping.__main__ import main
-from housekeeping.credentials import READERS
+from bootstrap import volumes
+from bootstrap.__main__ import main
+from bootstrap.credentials import READERS
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int]]:
 @pytest.fixture
 def folder(tmp_path: Path, owners: dict[str, tuple[int, int]]) -> Path:
     """As compose mounts it: one volume for each."""
-    for name in (bootstrap.MASTER, *(reader.name for reader in READERS)):
+    for name in (volumes.MASTER, *(reader.name for reader in READERS)):
         (tmp_path / "secrets" / name).mkdir(parents=True)
-    for name in bootstrap.LOG_WRITERS:
+    for name in volumes.LOG_WRITERS:
         (tmp_path / "logs" / name).mkdir(parents=True)
-    for name in bootstrap.DATA_OWNERS:
+    for name in volumes.DATA_OWNERS:
         (tmp_path / "data" / name).mkdir(parents=True)
     return tmp_path
 
@@ -49,7 +49,7 @@ def mode(path: Path) -> int:
 def test_each_reader_gets_its_files_and_nobody_else_can_open_them(
     folder: Path, owners: dict[str, tuple[int, int]]
 ) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     for reader in READERS:
         own = folder / "secrets" / reader.name
         assert {path.name for path in own.iterdir()} == set(reader.files)
@@ -59,7 +59,7 @@ def test_each_reader_gets_its_files_and_nobody_else_can_open_them(
             assert mode(path) == 0o400
             # Given away before it gets its name.
             assert owners[os.fspath(path.with_name(f".{path.name}.new"))][0] == reader.user_id
-    assert mode(folder / "secrets" / bootstrap.MASTER) == 0o700
+    assert mode(folder / "secrets" / volumes.MASTER) == 0o700
 
 
 def test_a_secret_is_on_the_disk_before_it_has_its_name(
@@ -75,25 +75,25 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", note)
-    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    outcome = volumes.prepare_secrets(folder / "secrets")
     assert did == ["synced", "named"] * (1 + len(outcome.written))
 
 
 def test_a_second_run_changes_nothing(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     before = contents(folder)
-    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    outcome = volumes.prepare_secrets(folder / "secrets")
     assert contents(folder) == before
     assert outcome.written == ()
 
 
 def test_a_lost_file_is_made_again_with_the_same_secret(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     before = contents(folder)
     lost = folder / "secrets" / "publisher" / "queue_redis_url"
     lost.parent.chmod(0o700)
     lost.unlink()
-    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    outcome = volumes.prepare_secrets(folder / "secrets")
     assert outcome.written == ("publisher/queue_redis_url",)
     assert contents(folder) == before
 
@@ -102,15 +102,15 @@ def test_a_run_that_was_killed_half_way_is_completed(folder: Path) -> None:
     half = folder / "secrets" / "publisher" / ".queue_redis_url.new"
     half.write_text("half a sec")
     half.chmod(0o400)
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     assert not half.exists()
     assert (half.with_name("queue_redis_url")).read_text().startswith("redis://publisher:")
 
 
 def test_only_a_rotation_replaces_secrets(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     before = contents(folder)
-    outcome = bootstrap.prepare_secrets(folder / "secrets", renew=True)
+    outcome = volumes.prepare_secrets(folder / "secrets", renew=True)
     after = contents(folder)
     assert "frontend/session_secret" in outcome.written
     sessions = "secrets/frontend/session_secret"
@@ -119,44 +119,44 @@ def test_only_a_rotation_replaces_secrets(folder: Path) -> None:
 
 
 def test_a_rotation_that_stopped_half_way_is_gone_on_with(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets", renew=True)
+    volumes.prepare_secrets(folder / "secrets", renew=True)
     half_way = contents(folder)
-    assert bootstrap.prepare_secrets(folder / "secrets", renew=True).written == ()
-    bootstrap.prepare_secrets(folder / "secrets")
+    assert volumes.prepare_secrets(folder / "secrets", renew=True).written == ()
+    volumes.prepare_secrets(folder / "secrets")
     assert contents(folder) == half_way
-    assert bootstrap.prepare_secrets(folder / "secrets", finish=True).written == ()
-    assert bootstrap.prepare_secrets(folder / "secrets", renew=True).written != ()
+    assert volumes.prepare_secrets(folder / "secrets", finish=True).written == ()
+    assert volumes.prepare_secrets(folder / "secrets", renew=True).written != ()
 
 
 def test_a_file_of_an_older_version_is_removed(folder: Path) -> None:
     older = folder / "secrets" / "accounts" / "accounts.sql"
     older.write_text("IDENTIFIED BY 'still good'")
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     assert not older.exists()
 
 
 def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
     missing = folder / "secrets" / "consumer"
     missing.rmdir()
-    with pytest.raises(bootstrap.FolderMissing, match="consumer is not there"):
-        bootstrap.prepare_secrets(folder / "secrets")
+    with pytest.raises(volumes.FolderMissing, match="consumer is not there"):
+        volumes.prepare_secrets(folder / "secrets")
 
 
 def test_logs_are_their_writers_and_readable_by_the_collectors_group(
     folder: Path, owners: dict[str, tuple[int, int]]
 ) -> None:
-    bootstrap.prepare_log_folders(folder / "logs")
-    for name, user_id in bootstrap.LOG_WRITERS.items():
+    volumes.prepare_log_folders(folder / "logs")
+    for name, user_id in volumes.LOG_WRITERS.items():
         path = folder / "logs" / name
-        assert owners[os.fspath(path)] == (user_id, bootstrap.LOG_READERS_GROUP_ID)
+        assert owners[os.fspath(path)] == (user_id, volumes.LOG_READERS_GROUP_ID)
         assert mode(path) == 0o750
 
 
 def test_data_folders_belong_to_those_that_keep_data_in_them(
     folder: Path, owners: dict[str, tuple[int, int]]
 ) -> None:
-    bootstrap.prepare_data_folders(folder / "data")
-    for name, user_id in bootstrap.DATA_OWNERS.items():
+    volumes.prepare_data_folders(folder / "data")
+    for name, user_id in volumes.DATA_OWNERS.items():
         path = folder / "data" / name
         assert owners[os.fspath(path)] == (user_id, user_id)
         assert mode(path) == 0o750
@@ -168,7 +168,7 @@ def test_the_command_does_all_of_it_and_says_what(
     (folder / "data/collector/queue").write_bytes(b"none of a collector's")
     secrets = []
     for option in ([], ["--rotate"], ["--rotate"], ["--finish-rotation"], ["--rotate"]):
-        assert main(["bootstrap", str(folder), *option]) == 0
+        assert main([str(folder), *option]) == 0
         secrets.append((folder / "secrets/frontend/session_secret").read_text().split())
     first, second, third = secrets[0][0], secrets[1][0], secrets[4][0]
     assert secrets == [[first], *[[second, first]] * 3, [third, second]]

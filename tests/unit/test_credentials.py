@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from database.rights import TABLE_RIGHTS
-from housekeeping.credentials import (
+from bootstrap.credentials import (
     CACHE_USERS,
     DATABASE_USERS,
     QUEUE_USERS,
@@ -18,6 +17,7 @@ from housekeeping.credentials import (
     create_master,
     rotate,
 )
+from database.rights import TABLE_RIGHTS
 
 
 def rendered(master: Mapping[str, Any]) -> dict[str, str]:

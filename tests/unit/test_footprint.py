@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools import footprint
-from tools.footprint import Use, in_mib, table
+from operations import footprint
+from operations.footprint import Use, in_mib, table
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import pin_images
-from tools.compose import ComposeFailed
+from operations import pin_images
+from operations.compose import ComposeFailed
 from tools.offline_images.__main__ import WrongVersion, honest_name
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from operations import compose, reload, rotate_secrets, upgrade
 from tests.waiting import eventually
-from tools import compose, reload, rotate_secrets, upgrade
 
 
 @pytest.fixture

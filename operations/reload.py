@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tools.compose import ROOT, ComposeFailed, compose, docker, restart
+from operations.compose import ROOT, ComposeFailed, compose, docker, restart
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.reload", description=__doc__)
-    parser.parse_args(arguments)
+    argparse.ArgumentParser(prog="make reload", description=__doc__).parse_args(arguments)
     try:
         started = start_times()
         changed = {

@@ -1,12 +1,11 @@
-"""Makes what the stack needs before its first start: one folder of secrets per reader, log folders
-that their writer may write and the collector's group may read, data folders of their owners.
+"""What the volumes hold before the first start: one folder of secrets per reader, log folders that
+their writer may write and the collector's group may read, data folders of their owners.
 
 Secrets are made once and kept in the master file; every other file follows from it, so a second
 run completes what is missing or what a newer version adds, and removes what it has no use for.
 Only a rotation replaces a secret.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Mapping
@@ -14,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from housekeeping.collector_queue import put_torn_files_aside
-from housekeeping.credentials import READERS, Reader, complete, create_master, rotate
-from housekeeping.settings import HousekeepingSettings
+from bootstrap.credentials import READERS, Reader, complete, create_master, rotate
 
 MASTER = "master"
 # The collector reads logs as a member of this group.
@@ -44,33 +41,6 @@ DATA_OWNERS: Mapping[str, int] = {
 
 class FolderMissing(OSError):
     """A reader's folder is not mounted here."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="where secrets/, logs/ and data/ are mounted")
-    rotation = parser.add_mutually_exclusive_group()
-    rotation.add_argument(
-        "--rotate",
-        action="store_true",
-        help="replace every secret by a new one, or go on with a rotation that is not finished",
-    )
-    rotation.add_argument(
-        "--finish-rotation", action="store_true", help="every reader has its new secret"
-    )
-
-
-def run(options: argparse.Namespace, _settings: HousekeepingSettings) -> int:
-    prepare_log_folders(options.folder / "logs")
-    prepare_data_folders(options.folder / "data")
-    for name in put_torn_files_aside(options.folder / "data" / "collector"):
-        print(f"put aside collector/{name}, which was torn: what waited in it is not delivered")
-    outcome = prepare_secrets(
-        options.folder / "secrets", renew=options.rotate, finish=options.finish_rotation
-    )
-    for name in outcome.written:
-        print(f"wrote {name}")
-    print(f"{len(outcome.written)} secret files written, {len(outcome.kept)} kept as they are")
-    return 0
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tools.compose import ComposeFailed, restart, run_once, running
-from tools.upgrade import REDIS, replace_services
+from operations.compose import ComposeFailed, restart, run_once, running
+from operations.upgrade import REDIS, replace_services
 
 # Each reads its secrets when it starts.
 EXPORTERS = ("mysqld-exporter", "redis-exporter")
 READERS = ("consumer", "service-http", "publisher", "frontend")
-_BOOTSTRAP = ("bootstrap", "python", "-m", "housekeeping", "bootstrap", "/bootstrap")
+_BOOTSTRAP = ("bootstrap", "python", "-m", "bootstrap", "/bootstrap")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.rotate_secrets", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m operations.rotate_secrets", description=__doc__
+    )
     parser.parse_args(arguments)
     try:
         run_once(*_BOOTSTRAP, "--rotate")

@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.compose import ROOT, ComposeFailed, compose, docker
-from tools.offline_images.pins import BUILD_ARGUMENT, pinned_images
+from operations.compose import ROOT, ComposeFailed, compose, docker
+from operations.images import BUILD_ARGUMENT, pinned_images
 
 OVERRIDE = ROOT / "compose.override.yaml"
 _MARK = "# Written by a command of this repository; remove it to go back to compose.yaml's tags.\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.pin_images", description=__doc__)
-    parser.parse_args(arguments)
+    argparse.ArgumentParser(prog="make pin", description=__doc__).parse_args(arguments)
     try:
         replace_images({image: with_digest(image) for image in pinned_images()})
     except ComposeFailed as error:
@@ -64,7 +63,7 @@ def _replaced(service: Mapping[str, Any], replacements: Mapping[str, str]) -> di
         found = re.findall(BUILD_ARGUMENT, text)
         bases = {name: replacements[image] for name, image in found if image in replacements}
         return {"build": {"args": bases}} if bases else {}
-    image = service.get("image")
+    image = service.get("image", "")
     return {"image": replacements[image]} if image in replacements else {}
 
 

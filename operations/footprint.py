@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.compose import ComposeFailed, compose, docker
+from operations.compose import ComposeFailed, compose, docker
 
 # A limit leaves half as much again as was ever used, and is a round number.
 HEADROOM = 1.5
@@ -41,7 +41,7 @@ class Use:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.footprint", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m operations.footprint", description=__doc__)
     parser.add_argument("--seconds", type=float, default=0, help="watch for so long; default: once")
     parser.add_argument(
         "--without", action="append", default=[], metavar="SERVICE", help="do not count this one"

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tools.compose import ComposeFailed, compose, networks_differ, replace, restart, run_once
+from operations.compose import ComposeFailed, compose, networks_differ, replace, restart, run_once
 
 # From the inside out: whoever asks is never newer than who answers.
 SERVICES = ("consumer", "service-http", "publisher", "api-gw", "frontend")
@@ -20,7 +20,7 @@ INGRESS_SECONDS = 11
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.upgrade", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m operations.upgrade", description=__doc__)
     parser.add_argument("services", nargs="*", metavar="SERVICE", help="only these; default: all")
     parser.add_argument("--no-build", action="store_true", help="the image is here already")
     options = parser.parse_args(arguments)
@@ -53,8 +53,8 @@ def bring_up_stores() -> None:
     for server in REDIS:
         if f"wrote {server}/users.acl" in written:
             restart(server)
-    for one_shot in ("accounts", "migrate", "rights"):
-        run_once(one_shot)
+    for init_job in ("accounts", "migrate", "rights"):
+        run_once(init_job)
 
 
 def replace_services(services: Sequence[str]) -> None:
