@@ -10,26 +10,25 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from bootstrap.credentials import READERS
+from contracts.services import SERVICE_NAMES
 from operations.compose import ComposeFailed, restart, run_once, running
 from operations.upgrade import REDIS, replace_services
 
 # Each reads its secrets when it starts.
-EXPORTERS = ("mysqld-exporter", "redis-exporter")
-READERS = ("consumer", "service-http", "publisher", "frontend")
+EXPORTERS = [reader.name for reader in READERS if reader.name.endswith("-exporter")]
+SERVICES = [reader.name for reader in READERS if reader.name in SERVICE_NAMES]
 _BOOTSTRAP = ("bootstrap", "python", "-m", "bootstrap", "/bootstrap")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m operations.rotate_secrets", description=__doc__
-    )
-    parser.parse_args(arguments)
+    argparse.ArgumentParser(prog="make secrets", description=__doc__).parse_args(arguments)
     try:
         run_once(*_BOOTSTRAP, "--rotate")
         for server in REDIS:
             restart(server)
         run_once("accounts")
-        replace_services(READERS)
+        replace_services(SERVICES)
         for exporter in EXPORTERS:
             if running(exporter):
                 restart(exporter)

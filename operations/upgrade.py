@@ -9,10 +9,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from contracts.services import DEPENDENCY_ORDER
 from operations.compose import ComposeFailed, compose, networks_differ, replace, restart, run_once
 
-# From the inside out: whoever asks is never newer than who answers.
-SERVICES = ("consumer", "service-http", "publisher", "api-gw", "frontend")
 # Each reads its accounts when it starts.
 REDIS = ("queue-redis", "cache-redis")
 # nginx leaves one out for 10 s that refused connections while it started (ingress/conf/upstream).
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help="only these; default: all")
     parser.add_argument("--no-build", action="store_true", help="the image is here already")
     options = parser.parse_args(arguments)
-    if unknown := set(options.services) - set(SERVICES):
+    if unknown := set(options.services) - set(DEPENDENCY_ORDER):
         parser.error(f"not a service: {', '.join(sorted(unknown))}")
     try:
         if not options.no_build:
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             start_anew()
             return 0
         bring_up_stores()
-        replace_services(options.services or SERVICES)
+        replace_services(options.services or DEPENDENCY_ORDER)
     except ComposeFailed as error:
         print(f"stopped half way, nothing is lost: {error}. Repeat it when that is repaired.")
         return 1
@@ -58,7 +57,8 @@ def bring_up_stores() -> None:
 
 
 def replace_services(services: Sequence[str]) -> None:
-    for service in SERVICES:
+    """Whoever asks is never newer than who answers."""
+    for service in DEPENDENCY_ORDER:
         if service in services:
             # nginx tries two frontends, no more; the services' own clients try every address.
             edge = service == "frontend"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.services import SERVICE_NAMES
 from operations import compose, reload, rotate_secrets, upgrade
 from tests.waiting import eventually
 
@@ -110,7 +111,7 @@ class Docker:
         self.steps: list[str] = []
         self._fails = fails
         self._running = {
-            name: [f"{name}-1", f"{name}-2"] for name in (*upgrade.SERVICES, "mysqld-exporter")
+            name: [f"{name}-1", f"{name}-2"] for name in (*SERVICE_NAMES, "mysqld-exporter")
         }
         self._old = {one for ids in self._running.values() for one in ids}
 
@@ -168,7 +169,7 @@ STORES = [
 @pytest.mark.parametrize(
     ("words", "order"),
     [
-        ([], ["consumer", "service-http", "publisher", "api-gw", "frontend"]),
+        ([], ["consumer", "publisher", "service-http", "api-gw", "frontend"]),
         (["frontend", "consumer"], ["consumer", "frontend"]),
     ],
 )
@@ -189,7 +190,7 @@ def test_secrets_are_known_to_those_that_check_them_before_anybody_shows_them(
         "run accounts",
         *(
             step
-            for name in ("consumer", "service-http", "publisher", "frontend")
+            for name in ("consumer", "publisher", "service-http", "frontend")
             for step in replaced(name)
         ),
         *("restart mysqld-exporter", "wait for mysqld-exporter"),
