@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from html import escape
 
 from loadtest.figures import Figures, Outcome, Tally
-from loadtest.objectives import P99_SECONDS, StepVerdict, Verdict, clicks_of, groups_of
+from loadtest.objectives import P99_SECONDS, StepVerdict, Verdict, groups_of, requests_of
 
 _WIDTH, _HEIGHT = 960, 900
 _TITLES = {
     "pages": "Pages",
     "reads": "Reads by programs",
     "orders": "Orders (until 202 or the status page)",
-    "ends": "Order seen confirmed or rejected",
+    "completions": "Order seen confirmed or rejected",
 }
 # Told apart by people who see few colours, and by their dashes by those who see none.
 _LINES = {50: ("#0072b2", "none"), 95: ("#e69f00", "6 3"), 99: ("#d55e00", "2 3")}
@@ -171,10 +171,10 @@ def _share_panel(
 
 
 def _shares(tallies: dict[str, Tally]) -> dict[str, float]:
-    clicks, everything = clicks_of(tallies), Tally.merged(tallies.values())
+    requests, everything = requests_of(tallies), Tally.merged(tallies.values())
     counts = {name: everything.outcomes[name] for name in _SHARES}
-    counts["missed start"] = clicks.missed
-    return {name: 100 * count / max(clicks.planned, 1) for name, count in counts.items() if count}
+    counts["missed start"] = requests.missed
+    return {name: 100 * count / max(requests.planned, 1) for name, count in counts.items() if count}
 
 
 def _highest_rate(steps: Sequence[StepVerdict]) -> float:

@@ -1,24 +1,25 @@
-"""A load run as its leader sees it: the plan, the generators that send it, and what they report."""
+"""A load run as its master sees it: the plan, the generators that send it, and what they report."""
 
 import os
 import platform
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from loadtest.figures import Figures
+from loadtest.answers import Answer, Watch, WrongContent, read_watches
+from loadtest.figures import Counts, Figures, LocustEntry, LocustError
 from loadtest.objectives import judge
 from loadtest.plan import Plan, PlanRefused, Step
-from loadtest.result import Result, command_for
-from loadtest.shopping import Answer, Shop, Watch, WrongContent, read_watches
+from loadtest.report.result import Result, command_for
+from loadtest.scenarios import Shop
 from loadtest.usage import Reader, StepUsage
 
-_SHOP_PATIENCE_SECONDS = 120.0
+_SHOP_TIMEOUT_SECONDS = 120.0
 # Between the end of the last visit and the report of it.
 _REPORT_SECONDS = 15.0
 # So many of each watch that one run does not sell it out.
@@ -49,7 +50,7 @@ class Run:
         plain values that can travel."""
         self.begins_at = at
         return {
-            "plan": self.plan.as_plain(),
+            "plan": self.plan.to_dict(),
             "url": self.url,
             "generators": self.generators,
             "begins_at": at,
@@ -67,8 +68,8 @@ class Run:
     def is_over(self, now: float) -> bool:
         if not self.begins_at:
             return False
-        patience = self.plan.longest_visit_seconds + _REPORT_SECONDS
-        if now > self.begins_at + self.plan.seconds + patience:
+        timeout = self.plan.longest_visit_seconds + _REPORT_SECONDS
+        if now > self.begins_at + self.plan.seconds + timeout:
             return True
         return all(one in self._lost or self._has_finished(one) for one in self.generators)
 
@@ -84,12 +85,17 @@ class Run:
             with suppress(OSError):  # one look less
                 self._usage.setdefault(step.number, StepUsage()).add(moment, self._reader())
 
-    def result(self) -> Result:
-        figures, cores = Figures(), dict[int, float]()
+    def result(self, entries: Iterable[LocustEntry], errors: Iterable[LocustError]) -> Result:
+        """Out of Locust's statistics of all generators and their own reports."""
+        counts, cores = Counts(), dict[int, float]()
         for report in self._reports.values():
-            figures.merge(Figures.from_plain(report["figures"]))
+            for *key, count in report["counts"]:
+                counts[tuple(key)] += count
             for step, used in report["cores"].items():
                 cores[int(step)] = max(cores.get(int(step), 0.0), used)
+        figures = Figures.from_locust(entries, errors, counts)
+        if sold_out := sum(report["sold_out"] for report in self._reports.values()):
+            figures.failures["a watch was sold out, and the guest left"] = sold_out
         faults = [
             f"generator {number} of {len(self.generators)} did not report its end"
             for number, one in enumerate(self.generators, 1)
@@ -100,7 +106,7 @@ class Run:
             figures,
             judge(self.plan, figures, faults),
             self._about(),
-            {step: usage.as_plain() for step, usage in self._usage.items()},
+            {step: usage.to_dict() for step, usage in self._usage.items()},
             cores,
         )
 
@@ -130,7 +136,7 @@ class Run:
 def find_watches(url: str, say: Callable[[str], None]) -> list[Watch]:
     """The watches that there are enough of to be ordered; waits for a shop that is starting.
     Raises PlanRefused."""
-    deadline, said = time.monotonic() + _SHOP_PATIENCE_SECONDS, False
+    deadline, said = time.monotonic() + _SHOP_TIMEOUT_SECONDS, False
     watches, page = [], 1
     while True:
         answer = _fetch(f"{url}/api/products?page_size=100&page={page}")

@@ -9,9 +9,9 @@ Usage = Mapping[int, Mapping[str, Mapping[str, float]]]
 
 
 def tables(verdict: Verdict, figures: Figures, usage: Usage, about: Mapping[str, str]) -> str:
-    """What each step did, and what each service used at the first that breaks an objective, or
+    """What each step did, and what each service used at the first that fails, or
     else at the last one."""
-    step = verdict.first_broken or verdict.steps[-1]
+    step = verdict.first_fail or verdict.steps[-1]
     lines = [
         f"`{about['command']}`  ",
         f"{about['machine']}; {about['date']}",
@@ -37,7 +37,7 @@ def _row(step: StepVerdict, tallies: Mapping[str, Tally]) -> str:
         p99 = tally.milliseconds(99)
         times.append("" if p99 is None else f"{p99:.0f} ms")
     whole = Tally.merged(tallies.values())
-    cells = [f"{step.step.rate:g}", *times, str(whole.errors), str(whole.limited), step.word]
+    cells = [f"{step.step.rate:g}", *times, str(whole.errors), str(whole.limited), step.outcome]
     return f"| {' | '.join(cells)} |"
 
 

@@ -17,7 +17,7 @@ _NEAR = [
 _SERVICE_NAME = re.compile(r"[a-z]([a-z0-9_-]*[a-z0-9])?", re.IGNORECASE)
 
 
-def require_reachable(url: str, allowed: Collection[str] = ()) -> None:
+def require_allowed_host(url: str, allowed: Collection[str] = ()) -> None:
     """Raises PlanRefused unless the URL leads to this machine, a private address, a name without
     a domain (a compose service), or a host that was allowed by name."""
     try:

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.figures import ERRORS, Figures, Outcome, Tally
-from loadtest.mix import GROUPS
 from loadtest.objectives import P99_SECONDS, StepVerdict, Verdict, groups_of
 from loadtest.plan import Arrivals, Plan
-from loadtest.plot import draw
-from loadtest.table import tables
+from loadtest.report.plot import draw
+from loadtest.report.tables import tables
+from loadtest.workload import GROUPS
 
 PERCENTILES = (50, 95, 99)
 # With fewer answers than this the p99 is the slowest one, whatever that was.
@@ -65,7 +65,8 @@ class Result:
     def _step(self, verdict: StepVerdict) -> Iterator[str]:
         step = verdict.step
         tallies = self.figures.of_step(step.number)
-        yield f"step {step.number}: {step.rate:g} requests/s for {step.seconds:g} s: {verdict.word}"
+        offered = f"{step.rate:g} requests/s for {step.seconds:g} s"
+        yield f"step {step.number}: {offered}: {verdict.outcome}"
         yield (
             f"  {'class':<17}{'planned':>8}{'started':>8}{'answered':>9}"
             f"{'p50':>8}{'p95':>8}{'p99':>8}{'worst':>8}  ms{'429':>6}{'errors':>7}{'given up':>9}"
@@ -77,7 +78,7 @@ class Result:
             if tally.planned:
                 yield _row(f"all {group}", tally)
         yield from self._remarks(step.number, tallies)
-        for sentence in (*verdict.faults, *verdict.broken):
+        for sentence in (*verdict.faults, *verdict.failures):
             yield f"  ! {sentence}"
 
     def _remarks(self, step: int, tallies: dict[str, Tally]) -> Iterator[str]:
@@ -95,28 +96,28 @@ class Result:
 
     def _end(self) -> Iterator[str]:
         verdict = self.verdict
-        for text, times in self.figures.complaints.most_common(10):
+        for text, times in self.figures.failures.most_common(10):
             yield f"{times:>6} x {text}"
         for fault in verdict.faults:
             yield f"INVALID: {fault}"
         for step in verdict.steps:
             if step.faults:
                 yield f"INVALID: step {step.step.number}: {step.faults[0]}"
-        if any(0 < one.latency.count < _FEW for one in self._judged()):
+        if any(0 < one.response_times.total() < _FEW for one in self._judged()):
             yield f"* fewer than {_FEW} of them: their p99 is the slowest one, whatever that was"
         if not verdict.valid:
             yield "This run proves nothing; a slower plan or more generators may."
             return
-        broken, held = verdict.first_broken, verdict.highest_held
+        failed, passed = verdict.first_fail, verdict.last_pass
         yield "Objectives: " + ", ".join(
             f"{group} p99 ≤ {seconds * 1000:.0f} ms" for group, seconds in P99_SECONDS.items()
         )
-        if held:
-            yield f"They hold up to {held.step.rate:g} requests/s."
-        if broken:
-            yield f"First broken at {broken.step.rate:g} requests/s: {'; '.join(broken.broken)}."
+        if passed:
+            yield f"Passes up to {passed.step.rate:g} requests/s."
+        if failed:
+            yield f"First fails at {failed.step.rate:g} requests/s: {'; '.join(failed.failures)}."
         else:
-            yield "No step breaks one."
+            yield "No step fails."
 
     def _judged(self) -> Iterator[Tally]:
         for verdict in self.verdict.steps:
@@ -126,7 +127,7 @@ class Result:
         verdict = self.verdict
         plain: dict[str, Any] = {
             "about": dict(self.about),
-            "plan": self.plan.as_plain(),
+            "plan": self.plan.to_dict(),
             "verdict": {
                 "valid": verdict.valid,
                 "faults": list(verdict.faults),
@@ -134,16 +135,16 @@ class Result:
                     {
                         "step": one.step.number,
                         "rate": one.step.rate,
-                        "word": one.word,
+                        "outcome": one.outcome,
                         "faults": list(one.faults),
-                        "broken": list(one.broken),
+                        "failures": list(one.failures),
                         "generator_cores": self.generator_cores.get(one.step.number),
                         "usage": self.usage.get(one.step.number, {}),
                     }
                     for one in verdict.steps
                 ],
             },
-            "figures": self.figures.as_plain(),
+            "figures": self.figures.to_dict(),
         }
         return json.dumps(plain, ensure_ascii=False, indent=1)
 
@@ -164,7 +165,7 @@ class Result:
                         *(verdict.step.number, verdict.step.rate, name),
                         *(getattr(tally, count) for count in counts),
                         *("" if time is None else f"{time:.1f}" for time in times),
-                        f"{tally.latency.longest * 1000:.1f}",
+                        f"{tally.longest_milliseconds:.1f}",
                         *(tally.outcomes[one] for one in Outcome),
                     ]
                 )
@@ -192,7 +193,7 @@ def command_for(plan: Plan, url: str, workers: int) -> str:
         ("--rest-seconds", "rest_seconds"),
         ("--warm-up-seconds", "warm_up_seconds"),
         ("--timeout-seconds", "timeout_seconds"),
-        ("--order-patience-seconds", "order_patience_seconds"),
+        ("--order-timeout-seconds", "order_timeout_seconds"),
     ):
         if getattr(plan, name) != getattr(usual, name):
             options += [option, f"{getattr(plan, name):g}"]
@@ -203,9 +204,10 @@ def command_for(plan: Plan, url: str, workers: int) -> str:
 
 def _row(name: str, tally: Tally) -> str:
     times = [tally.milliseconds(percent) for percent in PERCENTILES]
-    worst = tally.latency.longest * 1000 if tally.latency.count else None
+    answers = tally.response_times.total()
+    worst = tally.longest_milliseconds if answers else None
     shown = "".join(f"{'-' if time is None else f'{time:.1f}':>8}" for time in (*times, worst))
-    few = " *" if 0 < tally.latency.count < _FEW else "  "
+    few = " *" if 0 < answers < _FEW else "  "
     return (
         f"  {name:<17}{tally.planned:>8}{tally.started:>8}{tally.answered:>9}{shown}{few}  "
         f"{tally.limited:>6}{tally.errors:>7}{tally.given_up:>9}"
