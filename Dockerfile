@@ -18,6 +18,7 @@ COPY contracts contracts
 COPY servicekit servicekit
 COPY database database
 COPY housekeeping housekeeping
+COPY bootstrap bootstrap
 COPY services services
 COPY watch_faces watch_faces
 RUN python -m compileall -q .

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from housekeeping.credentials import READERS
+from bootstrap.credentials import READERS
 from tests.compose.project import ROOT, ComposeProject
 
 # Who mounts whose; `accounts` are the two one-shots that are MySQL's administrator.

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from bootstrap.credentials import READERS
+from bootstrap.volumes import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from database.settings import DatabaseSettings
-from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
-from housekeeping.credentials import READERS
 from housekeeping.settings import HousekeepingSettings
 from local.plan import SERVICES
+from operations.images import pinned_images, repository_and_tag
 from servicekit.embedded import PORTS, Ports
-from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 
 ROOT = Path(__file__).parents[2]

@@ -8,13 +8,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
+    "benchmarks",
+    "bootstrap",
     "contracts",
     "database",
     "housekeeping",
     "loadtest",
     "local",
+    "operations",
     "servicekit",
     "services",
+    "tools",
     "watch_faces",
 )
 MAY_IMPORT = {
@@ -25,7 +29,11 @@ MAY_IMPORT = {
     "watch_faces": {"watch_faces"},
     "housekeeping": {"housekeeping", "contracts", "database", "servicekit"},
     "local": {"local", "servicekit", "contracts"},
-    "loadtest": {"loadtest", "local", "servicekit"},
+    "loadtest": {"loadtest"},
+    "bootstrap": {"bootstrap"},
+    "operations": {"operations", "bootstrap", "contracts"},
+    "tools": {"tools", "operations", "local", "contracts", "servicekit"},
+    "benchmarks": {"benchmarks", "local", "servicekit"},
 }
 SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.

@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 MAX_CODE_LINES = 200
 MAX_FUNCTION_LINES = 30
 FOLDERS = (
-    *("contracts", "database", "housekeeping", "local", "servicekit", "services", "watch_faces"),
+    *("benchmarks", "bootstrap", "contracts", "database", "housekeeping", "loadtest", "local"),
+    *("operations", "servicekit", "services", "tools", "watch_faces"),
 )
 # History, spelled out in full.
 EXEMPT = ("database/migrations/versions/",)

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
-from housekeeping.collector_queue import put_torn_files_aside
+from bootstrap.collector_queue import put_torn_files_aside
 from tests.telemetry_stores import Pipeline, eventually, running_pipeline
 
 RESOURCE = Resource(
