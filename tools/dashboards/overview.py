@@ -438,7 +438,14 @@ TELEMETRY = Row(
         Panel(
             "Lines by severity",
             "All logs. A burst of warnings or errors: the panel below has them.",
-            [Query("* | stats by (severity) count() lines", "{{severity}}", LOGS, "statsRange")],
+            [
+                Query(
+                    "* | stats by (severity_text) count() lines",
+                    "{{severity_text}}",
+                    LOGS,
+                    "statsRange",
+                )
+            ],
             stacked=True,
         ),
         Panel(
@@ -447,7 +454,7 @@ TELEMETRY = Row(
             "Explore, VictoriaLogs.",
             [
                 Query(
-                    "severity:in(WARN, WARNING, ERROR, FATAL, CRITICAL)",
+                    "severity_text:in(WARN, WARNING, ERROR, FATAL, CRITICAL)",
                     source=LOGS,
                     query_type="instant",
                 )
