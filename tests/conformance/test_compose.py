@@ -21,8 +21,11 @@ from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 ROOT = Path(__file__).parents[2]
 TEXTS = [(ROOT / name).read_text() for name in ("compose.yaml", "observability/compose.yaml")]
 FILES = [yaml.safe_load(text) for text in TEXTS]
+HARDENED = yaml.safe_load((ROOT / "compose.hardened.yaml").read_text())["services"]["hardened"]
 CONTAINERS: dict[str, dict[str, Any]] = {
-    name: container for file in FILES for name, container in file["services"].items()
+    name: {**(HARDENED if "extends" in container else {}), **container}
+    for file in FILES
+    for name, container in file["services"].items()
 }
 ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
 JOBS = ONE_SHOTS | {"housekeeping", "load", "load-worker"}
