@@ -47,7 +47,7 @@ def running(service: str) -> list[str]:
 
 
 def run_once(service: str, *command: str) -> str:
-    """A one-shot of compose.yaml, in a fresh container; with another command if one is given.
+    """A job of compose.yaml, in a fresh container; with another command if one is given.
     Returns what it printed, which is shown as well."""
     shown = compose("run", "--rm", "--no-TTY", "--no-deps", service, *command)
     print(shown, end="", flush=True)

@@ -53,8 +53,8 @@ def bring_up_stores() -> None:
     for server in REDIS:
         if f"wrote {server}/users.acl" in written:
             restart(server)
-    for one_shot in ("accounts", "migrate", "rights"):
-        run_once(one_shot)
+    for job in ("accounts", "migrate", "rights"):
+        run_once(job)
 
 
 def replace_services(services: Sequence[str]) -> None:
