@@ -79,34 +79,15 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(
     assert did == ["synced", "named"] * (1 + len(outcome.written))
 
 
-<<<<<<<< HEAD:tests/unit/housekeeping/test_bootstrap.py
 def test_a_second_run_makes_only_what_was_lost_and_with_the_same_secret(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
+    volumes.prepare_secrets(folder / "secrets")
     before = contents(folder)
-    assert bootstrap.prepare_secrets(folder / "secrets").written == ()
+    assert volumes.prepare_secrets(folder / "secrets").written == ()
     assert contents(folder) == before
     lost = folder / "secrets" / "publisher" / "queue_redis_url"
     lost.parent.chmod(0o700)
     lost.unlink()
-    assert bootstrap.prepare_secrets(folder / "secrets").written == ("publisher/queue_redis_url",)
-========
-def test_a_second_run_changes_nothing(folder: Path) -> None:
-    volumes.prepare_secrets(folder / "secrets")
-    before = contents(folder)
-    outcome = volumes.prepare_secrets(folder / "secrets")
-    assert contents(folder) == before
-    assert outcome.written == ()
-
-
-def test_a_lost_file_is_made_again_with_the_same_secret(folder: Path) -> None:
-    volumes.prepare_secrets(folder / "secrets")
-    before = contents(folder)
-    lost = folder / "secrets" / "publisher" / "queue_redis_url"
-    lost.parent.chmod(0o700)
-    lost.unlink()
-    outcome = volumes.prepare_secrets(folder / "secrets")
-    assert outcome.written == ("publisher/queue_redis_url",)
->>>>>>>> load:tests/unit/bootstrap/test_volumes.py
+    assert volumes.prepare_secrets(folder / "secrets").written == ("publisher/queue_redis_url",)
     assert contents(folder) == before
 
 
@@ -114,13 +95,9 @@ def test_what_a_killed_run_or_an_older_version_left_is_removed(folder: Path) -> 
     half = folder / "secrets" / "publisher" / ".queue_redis_url.new"
     half.write_text("half a sec")
     half.chmod(0o400)
-<<<<<<<< HEAD:tests/unit/housekeeping/test_bootstrap.py
     older = folder / "secrets" / "accounts" / "accounts.sql"
     older.write_text("IDENTIFIED BY 'still good'")
-    bootstrap.prepare_secrets(folder / "secrets")
-========
     volumes.prepare_secrets(folder / "secrets")
->>>>>>>> load:tests/unit/bootstrap/test_volumes.py
     assert not half.exists()
     assert not older.exists()
     assert (half.with_name("queue_redis_url")).read_text().startswith("redis://publisher:")
@@ -147,16 +124,6 @@ def test_a_rotation_that_stopped_half_way_is_gone_on_with(folder: Path) -> None:
     assert volumes.prepare_secrets(folder / "secrets", renew=True).written != ()
 
 
-<<<<<<<< HEAD:tests/unit/housekeeping/test_bootstrap.py
-========
-def test_a_file_of_an_older_version_is_removed(folder: Path) -> None:
-    older = folder / "secrets" / "accounts" / "accounts.sql"
-    older.write_text("IDENTIFIED BY 'still good'")
-    volumes.prepare_secrets(folder / "secrets")
-    assert not older.exists()
-
-
->>>>>>>> load:tests/unit/bootstrap/test_volumes.py
 def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
     missing = folder / "secrets" / "consumer"
     missing.rmdir()
@@ -167,33 +134,15 @@ def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
 def test_log_and_data_folders_are_their_writers_and_logs_readable_by_the_collectors_group(
     folder: Path, owners: dict[str, tuple[int, int]]
 ) -> None:
-<<<<<<<< HEAD:tests/unit/housekeeping/test_bootstrap.py
-    bootstrap.prepare_log_folders(folder / "logs")
-    bootstrap.prepare_data_folders(folder / "data")
-    group = bootstrap.LOG_READERS_GROUP_ID
+    volumes.prepare_log_folders(folder / "logs")
+    volumes.prepare_data_folders(folder / "data")
+    group = volumes.LOG_READERS_GROUP_ID
     expected = {
-        **{f"logs/{name}": (user, group) for name, user in bootstrap.LOG_WRITERS.items()},
-        **{f"data/{name}": (user, user) for name, user in bootstrap.DATA_OWNERS.items()},
+        **{f"logs/{name}": (user, group) for name, user in volumes.LOG_WRITERS.items()},
+        **{f"data/{name}": (user, user) for name, user in volumes.DATA_OWNERS.items()},
     }
     assert {path: owners[os.fspath(folder / path)] for path in expected} == expected
     assert {mode(folder / path) for path in expected} == {0o750}
-========
-    volumes.prepare_log_folders(folder / "logs")
-    for name, user_id in volumes.LOG_WRITERS.items():
-        path = folder / "logs" / name
-        assert owners[os.fspath(path)] == (user_id, volumes.LOG_READERS_GROUP_ID)
-        assert mode(path) == 0o750
-
-
-def test_data_folders_belong_to_those_that_keep_data_in_them(
-    folder: Path, owners: dict[str, tuple[int, int]]
-) -> None:
-    volumes.prepare_data_folders(folder / "data")
-    for name, user_id in volumes.DATA_OWNERS.items():
-        path = folder / "data" / name
-        assert owners[os.fspath(path)] == (user_id, user_id)
-        assert mode(path) == 0o750
->>>>>>>> load:tests/unit/bootstrap/test_volumes.py
 
 
 def test_the_command_does_all_of_it_and_says_what(
@@ -202,7 +151,7 @@ def test_the_command_does_all_of_it_and_says_what(
     (folder / "data/collector/queue").write_bytes(b"none of a collector's")
     secrets = []
     for option in ([], ["--rotate"], ["--rotate"], ["--finish-rotation"], ["--rotate"]):
-        assert main([str(folder), *option]) == 0
+        assert main(["bootstrap", str(folder), *option]) == 0
         secrets.append((folder / "secrets/frontend/session_secret").read_text().split())
     first, second, third = secrets[0][0], secrets[1][0], secrets[4][0]
     assert secrets == [[first], *[[second, first]] * 3, [third, second]]

@@ -35,7 +35,14 @@ TELEMETRY = Row(
         Panel(
             "Lines by severity",
             "All logs. A burst of warnings or errors: the panel below has them.",
-            [Query("* | stats by (severity) count() lines", "{{severity}}", LOGS, "statsRange")],
+            [
+                Query(
+                    "* | stats by (severity_text) count() lines",
+                    "{{severity_text}}",
+                    LOGS,
+                    "statsRange",
+                )
+            ],
             stacked=True,
         ),
         Panel(
@@ -44,7 +51,7 @@ TELEMETRY = Row(
             "Explore, VictoriaLogs.",
             [
                 Query(
-                    "severity:in(WARN, WARNING, ERROR, FATAL, CRITICAL)",
+                    "severity_text:in(WARN, WARNING, ERROR, FATAL, CRITICAL)",
                     source=LOGS,
                     query_type="instant",
                 )
