@@ -15,14 +15,15 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.processes import free_port, module
+from servicekit.http_client.client import open_http_client
 from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query
 from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
-from servicekit.http_client.client import open_http_client
-from servicekit.telemetry.setup import configure_telemetry, instrument_httpx_client
 from servicekit.http_proxy.upstream import open_upstream
+from servicekit.telemetry.setup import configure_telemetry
 
 ROUNDS = 5
 ROUND_SECONDS = 2
@@ -54,7 +55,7 @@ async def by_httpx_over_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
 @asynccontextmanager
 async def by_httpx(url: str) -> AsyncIterator[ASGIApp]:
     async with httpx.AsyncClient(base_url=url) as client:
-        instrument_httpx_client(client)
+        HTTPXClientInstrumentor.instrument_client(client)
         yield _forward_by(client)
 
 

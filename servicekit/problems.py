@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Scope
 
-from servicekit.telemetry.setup.tracing import current_trace_id
+from servicekit.telemetry.tracing import current_trace_id
 from servicekit.validation import faults_of
 
 MEDIA_TYPE = "application/problem+json"

@@ -20,8 +20,8 @@ from servicekit.http_server.app import ServiceApp, create_service_app
 from servicekit.http_server.serve import serve
 from servicekit.redis import create_redis
 from servicekit.settings import Port, ServiceSettings
-from servicekit.telemetry.setup.metrics import create_histogram
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.metrics import create_histogram
+from servicekit.telemetry.tracing import untraced
 
 # Addresses that Python's own sockets connected to: the exporters use them, uvloop does not.
 connected: list[str] = []

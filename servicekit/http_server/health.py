@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 
 Check = Callable[[], Awaitable[str | None]]
 

@@ -27,7 +27,7 @@ from servicekit.problems import (
     invalid,
     problem_response,
 )
-from servicekit.telemetry.setup.tracing import trace_response_headers, tracer
+from servicekit.telemetry.tracing import trace_response_headers, tracer
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 

@@ -15,7 +15,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
 from servicekit.stream.state import StreamNames, pending_states
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from servicekit.stream.consumer_group import ConsumerGroup
 from servicekit.stream.state import pending_states
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

@@ -57,7 +57,7 @@ def configure_telemetry(
     telemetry = Telemetry([traces.shutdown])
     if timeouts:
         # Exporters take a tenth of a second to import.
-        from servicekit.telemetry.setup import export
+        from servicekit.telemetry import export
 
         rate_limit_logs()
         if "traces" in timeouts:

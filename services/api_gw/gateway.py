@@ -30,7 +30,7 @@ from servicekit.problems import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from servicekit.telemetry.setup.metrics import create_counter, observe_gauges
+from servicekit.telemetry.metrics import create_counter, observe_gauges
 from services.api_gw.limits import GuestRate, InFlightLimit, RetryBudget, TooManyInFlight
 from services.api_gw.settings import Settings
 from services.api_gw.table import Route, RouteClass, Service

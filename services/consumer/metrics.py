@@ -20,7 +20,7 @@ from contracts.telemetry import (
 )
 from servicekit.redis import is_durable
 from servicekit.stream.state import StreamNames, StreamState, fetch_stream_state
-from servicekit.telemetry.setup.metrics import create_counter, create_histogram, observe_gauge
+from servicekit.telemetry.metrics import create_counter, create_histogram, observe_gauge
 from services.consumer.orders import Known, Outcome
 
 logger = logging.getLogger(__name__)

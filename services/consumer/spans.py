@@ -21,7 +21,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
 from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
 from servicekit.stream.consumer_group import Entry, context_from
-from servicekit.telemetry.setup.tracing import tracer
+from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import Outcome
 
 ORDER_SPAN = f"process {ORDERS}"

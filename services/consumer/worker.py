@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from servicekit.http_server.health import Health
 from servicekit.stream.consumer_group import ConsumerGroup
 from servicekit.stream.maintenance import delete_consumer, maintain_group
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 from services.consumer.handlers import OrderHandler
 from services.consumer.repository import DatabaseUnavailable, OrderRepository
 

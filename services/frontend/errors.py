@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from servicekit.problems import Problem, ProblemRenderer, problem_response
-from servicekit.telemetry.setup.tracing import current_trace_id
+from servicekit.telemetry.tracing import current_trace_id
 from services.frontend.pages import PageContext, Pages
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")

@@ -3,7 +3,7 @@ without a guest, bodies that are too large."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.http_proxy.forwarding import read_body
+from servicekit.http_server.body import read_body
 from servicekit.problems import GuestRequired
 from services.frontend.csrf import require_same_origin
 from services.frontend.guest import guest_of

@@ -24,7 +24,7 @@ from contracts.queue import (
 from contracts.telemetry import ORDERS_ACCEPTED
 from servicekit.problems import IdempotencyKeyReused, ServiceUnavailable
 from servicekit.stream.consumer_group import current_traceparent
-from servicekit.telemetry.setup.metrics import create_counter
+from servicekit.telemetry.metrics import create_counter
 from services.publisher.audit import AuditLog
 from services.publisher.incoming_order import IncomingOrder
 from services.publisher.queue_monitor import QueueMonitor

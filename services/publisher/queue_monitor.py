@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from contracts.queue import ORDERS
 from servicekit.redis import is_durable
 from servicekit.stream.state import entry_age_seconds
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 
 logger = logging.getLogger(__name__)
 

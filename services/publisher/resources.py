@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from contracts.telemetry import QUEUE_DURABLE
 from servicekit.http_server.app import ServiceApp
 from servicekit.redis import create_redis
-from servicekit.telemetry.setup.metrics import observe_gauge
+from servicekit.telemetry.metrics import observe_gauge
 from services.publisher.audit import open_audit
 from services.publisher.orders import OrderPublisher
 from services.publisher.queue_monitor import QueueBounds, open_monitor

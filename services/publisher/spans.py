@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from contracts.queue import ORDERS
 from contracts.telemetry import ORDER_ID
-from servicekit.telemetry.setup.tracing import tracer
+from servicekit.telemetry.tracing import tracer
 
 _SEND = {
     "messaging.system": "redis",

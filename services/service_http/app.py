@@ -13,7 +13,7 @@ from servicekit.database.engine import DatabaseThreads, create_database_engine
 from servicekit.http_server.app import ServiceApp, create_service_app
 from servicekit.http_server.openapi import describe_schemas
 from servicekit.redis import create_redis
-from servicekit.telemetry.setup.metrics import create_counter
+from servicekit.telemetry.metrics import create_counter
 from services.service_http.catalogue import POLICY, PREFIX, SHAPE, Catalogue
 from services.service_http.database import Database
 from services.service_http.order_status import OrderBook

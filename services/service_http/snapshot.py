@@ -19,7 +19,7 @@ from database.words import words_of
 from servicekit.cache.cache import Fallback
 from servicekit.cache.store import Entry
 from servicekit.problems import ServiceUnavailable
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 from services.service_http.database import Database
 from services.service_http.products import list_products_after
 from services.service_http.query import ProductQuery

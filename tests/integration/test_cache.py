@@ -26,7 +26,7 @@ from servicekit.cache.cache import Cache
 from servicekit.cache.store import CacheStore, Entry, decode, encode
 from servicekit.problems import DeadlinePassed
 from servicekit.redis import create_redis
-from servicekit.telemetry.setup.tracing import untraced
+from servicekit.telemetry.tracing import untraced
 from services.service_http.catalogue import POLICY, PREFIX, SHAPE
 from tests.reading import (
     on_a_server,

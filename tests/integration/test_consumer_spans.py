@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from contracts.orders import OrderMessage, OrderStatus
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import current_traceparent
-from servicekit.telemetry.setup.tracing import tracer
+from servicekit.telemetry.tracing import tracer
 from services.consumer import orders as orders_module
 from services.consumer.decisions import Decision, decide
 from services.consumer.messages import STREAM

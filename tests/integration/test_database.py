@@ -26,7 +26,7 @@ from database.schema import _config, current_revision, newest_revision, upgrade
 from database.seed import seed
 from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database.engine import create_database_engine, transaction
-from servicekit.telemetry.setup.tracing import tracer
+from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
 from services.service_http.orders import find_order, list_orders
 from services.service_http.products import find_product, list_brands, list_products

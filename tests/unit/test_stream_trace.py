@@ -7,7 +7,7 @@ from opentelemetry import trace
 
 from servicekit.stream.consumer_group import context_from, current_traceparent
 from servicekit.stream.state import entry_age_seconds
-from servicekit.telemetry.setup.tracing import tracer
+from servicekit.telemetry.tracing import tracer
 
 
 def test_outside_of_any_trace_there_is_no_traceparent() -> None:

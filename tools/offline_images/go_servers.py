@@ -139,7 +139,9 @@ def _environment() -> dict[str, str]:
 def _build(name: str, go: str, target: Path) -> None:
     server = GO_SERVERS[name]
     folder = MODULES / server.module
-    listing = [go, "list", "-C", folder, "-m", "-f", "{{.Version}}", server.version_of]
+    listing: list[str | Path] = [
+        *(go, "list", "-C", folder, "-m", "-f", "{{.Version}}", server.version_of)
+    ]
     version = run(listing, env=_environment()).split()[-1]
     flags = f"-s -w -X {server.version_variable}={version}"
     command: list[str | Path] = [go, "build", "-C", folder, "-trimpath", "-ldflags", flags]
@@ -154,7 +156,9 @@ def _with_pages(server: GoServer, go: str, scratch: Path) -> Path:
     no folder that is missing."""
     copy, folder = scratch / "sources", MODULES / server.module
     run([go, "mod", "download", "-C", folder, server.version_of], env=_environment())
-    listing = [go, "list", "-C", folder, "-m", "-f", "{{.Dir}}", server.version_of]
+    listing: list[str | Path] = [
+        *(go, "list", "-C", folder, "-m", "-f", "{{.Dir}}", server.version_of)
+    ]
     sources = run(listing, env=_environment()).split()[-1]
     # Files of the module cache are read-only.
     shutil.copytree(sources, copy, copy_function=shutil.copyfile)

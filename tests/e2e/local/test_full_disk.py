@@ -7,7 +7,6 @@ from contextlib import closing
 
 import pytest
 
-from benchmarks.processes import free_offset
 from tests.disks import SmallDisk, small_disk
 from tests.e2e.conftest import Guest, assert_stock_is_the_sum_of_its_ledger, eventually
 from tests.e2e.local.conftest import Launch
