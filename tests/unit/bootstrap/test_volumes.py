@@ -151,7 +151,7 @@ def test_the_command_does_all_of_it_and_says_what(
     (folder / "data/collector/queue").write_bytes(b"none of a collector's")
     secrets = []
     for option in ([], ["--rotate"], ["--rotate"], ["--finish-rotation"], ["--rotate"]):
-        assert main(["bootstrap", str(folder), *option]) == 0
+        assert main([str(folder), *option]) == 0
         secrets.append((folder / "secrets/frontend/session_secret").read_text().split())
     first, second, third = secrets[0][0], secrets[1][0], secrets[4][0]
     assert secrets == [[first], *[[second, first]] * 3, [third, second]]

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.http_proxy.forwarding import MAX_BODY_BYTES
+from servicekit.http_server.body import MAX_BODY_BYTES
 from servicekit.problems import BodyTooLarge, GuestRequired
 from services.frontend import csrf
 from services.frontend.csrf import CrossOriginRequest, Initiator
