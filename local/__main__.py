@@ -5,19 +5,19 @@ import asyncio
 import os
 import sys
 
-from local.child import Household
-from local.console import say, settle_terminal
+from local.child import Spawner
+from local.console import configure_terminal, say
 from local.launcher import Launcher
 from local.layout import DataFolder, StartRefused, require_free, require_open_files
 from local.plan import (
     SETTABLE,
     Plan,
     parse_override,
-    require_readable_queue,
+    require_compatible_queue,
     wants_own_telemetry,
 )
+from local.recovery import repair_queue, require_intact_database
 from local.redis_program import RedisProgram, find_redis
-from local.remains import mend_queue, require_whole_database
 from servicekit import TAKEN_VARIABLES
 from servicekit.embedded import PORTS, InvalidRun, read_data_folder, read_ports
 from servicekit.telemetry.environment import clean_variables
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def start(options: argparse.Namespace) -> int:
-    settle_terminal()
+    configure_terminal()
     folder, ports = DataFolder(read_data_folder().absolute()), read_ports()
     os.umask(0o077)  # of every child too
     require_open_files()
@@ -70,15 +70,15 @@ def start(options: argparse.Namespace) -> int:
     lock = folder.lock(lambda: say("arloji", "waiting for what a killed run left to end"))
     require_free(ports, PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
     redis = None if options.stand_in else find_redis()
-    require_whole_database(folder)
-    require_readable_queue(folder, redis)
+    require_intact_database(folder)
+    require_compatible_queue(folder, redis)
     if redis is not None:
-        mend_queue(folder, redis, lambda line: say("queue-redis", line, "bad"))
-    introduce(redis)
-    last_read, last_write = os.pipe()
+        repair_queue(folder, redis, lambda line: say("queue-redis", line, "bad"))
+    announce(redis)
+    dependents_read, dependents_write = os.pipe()
     plan = Plan(folder, ports, redis, telemetry, overrides)
-    household = Household(folder, lock, last_read, last_write)
-    launcher = Launcher(plan, household, parent=options.end_with_parent)
+    spawner = Spawner(folder, lock, dependents_read, dependents_write)
+    launcher = Launcher(plan, spawner, parent=options.end_with_parent)
     return asyncio.run(launcher.run())
 
 
@@ -90,7 +90,7 @@ def telemetry_of_shell() -> None:
     os.environ |= variables
 
 
-def introduce(redis: RedisProgram | None) -> None:
+def announce(redis: RedisProgram | None) -> None:
     if redis is not None:
         say("redis", f"using {redis}")
         return

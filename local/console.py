@@ -22,7 +22,7 @@ _LOOKALIKES = {
 }
 
 
-def _imitate(error: UnicodeError) -> tuple[str, int]:
+def _transliterate(error: UnicodeError) -> tuple[str, int]:
     """For a terminal that does not have a character."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -30,7 +30,7 @@ def _imitate(error: UnicodeError) -> tuple[str, int]:
     return "".join(_LOOKALIKES.get(char, "?") for char in lost), error.end
 
 
-codecs.register_error("imitate", _imitate)
+codecs.register_error("transliterate", _transliterate)
 
 
 def terminal_encoding() -> str:
@@ -42,21 +42,21 @@ def terminal_encoding() -> str:
         return "ascii"
 
 
-def settle_terminal() -> None:
+def configure_terminal() -> None:
     """Let nothing that this program prints be an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding=terminal_encoding(), errors="imitate")
+            stream.reconfigure(encoding=terminal_encoding(), errors="transliterate")
 
 
 def say(name: str, text: str, style: str = "") -> None:
-    """Print one line, in one write: guards and launcher share the terminal."""
+    """Print one line, in one write: supervisors and launcher share the terminal."""
     coloured = style and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     line = f"{name:<13} {text}"
     if coloured:
         line = f"{_STYLES[style]}{line}{_RESET}"
     with suppress(OSError):  # the terminal is gone; what must be known is in the log files
-        os.write(sys.stdout.fileno(), f"{line}\n".encode(terminal_encoding(), "imitate"))
+        os.write(sys.stdout.fileno(), f"{line}\n".encode(terminal_encoding(), "transliterate"))
 
 
 def problem_in(line: str) -> str | None:
@@ -80,14 +80,14 @@ def printable(text: str) -> str:
     return clean if len(clean) <= _MAX_LENGTH else clean[: _MAX_LENGTH - 1] + "…"
 
 
-class Trickle:
-    """Lets some lines through per while, so that a service in trouble does not flood."""
+class LineRateLimiter:
+    """Admits so many lines per interval, so that a failing service does not flood the terminal."""
 
     def __init__(self, lines: int = 10, seconds: float = 5.0) -> None:
         self._lines, self._seconds = lines, seconds
         self._began, self._count = float("-inf"), 0
 
-    def pass_on(self, text: str, instead: str) -> str | None:
+    def admit(self, text: str, instead: str) -> str | None:
         """`text`, or `instead` for the first one too many, or None for those after it."""
         now = time.monotonic()
         if now - self._began > self._seconds:

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from local.console import settle_terminal
+from local.console import configure_terminal
 from local.trace_tree import SpanNode, draw, is_whole, spans_of
 from servicekit.embedded import InvalidRun, read_data_folder, read_ports
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 class DemoFailed(Exception):
@@ -24,7 +24,7 @@ class DemoFailed(Exception):
 
 
 def main() -> int:
-    settle_terminal()
+    configure_terminal()
     try:
         options = parse_options()
         order_id, trace = order_as_a_customer(options.shop)
@@ -111,14 +111,14 @@ def json_of(answer: httpx.Response) -> dict[str, Any]:
 
 
 def wait_for_end(customer: httpx.Client, status_url: str) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         order = json_of(customer.get(status_url))
         if order["status"] != "accepted":
             return order
         if time.monotonic() > deadline:
             raise DemoFailed(
-                f"Still accepted after {PATIENCE_SECONDS:.0f} s: see consumer.log in var/log."
+                f"Still accepted after {TIMEOUT_SECONDS:.0f} s: see consumer.log in var/log."
             )
         time.sleep(0.05)
 
@@ -145,7 +145,7 @@ def show_trace(telemetry: str, trace: str) -> None:
     if not int(flags, 16) & 1:
         print("\n(no trace was recorded: the shop runs with its traces off)")
         return
-    deadline, spans = time.monotonic() + PATIENCE_SECONDS, list[SpanNode]()
+    deadline, spans = time.monotonic() + TIMEOUT_SECONDS, list[SpanNode]()
     with _client(telemetry) as reader:
         while not (has_consumer(spans) and is_whole(spans)):
             if time.monotonic() > deadline:

@@ -8,22 +8,23 @@ from asyncio import Future, Task
 from collections.abc import Sequence
 from typing import Any
 
-from local.child import Child, ChildFailed, ChildSpec, Household
+from local.child import Child, ChildFailed, ChildSpec, Spawner
 from local.console import say
-from local.endings import describe, wait_out
+from local.exit_status import describe, wait_until_writable
 from local.plan import Plan
+from local.supervisor import TERMINATE
 from servicekit.signals import not_ignored
 
 # A cold start on a busy small machine takes some ten seconds.
-READY_SECONDS = 120.0
+READY_TIMEOUT_SECONDS = 120.0
 _PARENT_POLL_SECONDS = 0.5
 
 
 class Launcher:
     """One run. `run` returns the exit code: 0 if everything ended as it should."""
 
-    def __init__(self, plan: Plan, household: Household, *, parent: int | None) -> None:
-        self._plan, self._household = plan, household
+    def __init__(self, plan: Plan, spawner: Spawner, *, parent: int | None) -> None:
+        self._plan, self._spawner = plan, spawner
         self._parent = parent
         self._running: list[tuple[Child, Task[int]]] = []  # in the order of their start
         self._ended_badly = False
@@ -36,7 +37,7 @@ class Launcher:
         waits: list[Future[Any]] = [
             self._failure,
             asyncio.create_task(self._interrupted.wait()),
-            asyncio.create_task(self._watch_parent()),
+            asyncio.create_task(self._wait_for_parent_exit()),
         ]
         try:
             await asyncio.wait([opening, *waits], return_when=asyncio.FIRST_COMPLETED)
@@ -56,17 +57,17 @@ class Launcher:
 
     async def _open(self) -> None:
         began = time.monotonic()
-        backing = [self._start(spec, ends_last=True) for spec in self._plan.backing()]
-        for spec in self._plan.preparations():
-            await self._run_to_end(spec)
+        backing = [self._start(spec, stops_last=True) for spec in self._plan.backing_services()]
+        for spec in self._plan.init_jobs():
+            await self._run_job(spec)
         services = [self._start(spec) for spec in self._plan.services()]
         await self._wait_until_ready([*backing, *services])
         say("arloji", f"ready after {time.monotonic() - began:.1f} s", "good")
-        for line in self._plan.greeting():
+        for line in self._plan.ready_lines():
             say("", line)
 
-    def _start(self, spec: ChildSpec, *, ends_last: bool = False) -> Child:
-        child = Child(spec, self._household, ends_last=ends_last)
+    def _start(self, spec: ChildSpec, *, stops_last: bool = False) -> Child:
+        child = Child(spec, self._spawner, stops_last=stops_last)
         task = asyncio.create_task(child.keep_running(), name=spec.name)
         task.add_done_callback(self._note_failure)
         self._running.append((child, task))
@@ -77,24 +78,24 @@ class Launcher:
         if error is not None and not self._failure.done():
             self._failure.set_exception(error)
 
-    async def _run_to_end(self, spec: ChildSpec) -> None:
+    async def _run_job(self, spec: ChildSpec) -> None:
         """Run a command until it succeeds once; if the run is stopped meanwhile, so is the
-        command. It fails for good only where there is room on the disk."""
+        command. It fails for good only where there is space on the disk."""
         say(spec.name, spec.command[-1])
         while code := await self._run_command(spec):
-            if await wait_out(self._household.folder, spec.name, code, asyncio.Event()):
+            if await wait_until_writable(self._spawner.folder, spec.name, code, asyncio.Event()):
                 continue
             what = f"{spec.command[-1]} failed ({describe(code)})"
-            raise ChildFailed(spec.name, what, self._household.folder.log(spec.name))
+            raise ChildFailed(spec.name, what, self._spawner.folder.log(spec.name))
 
     async def _run_command(self, spec: ChildSpec) -> int:
-        process = await self._household.spawn(spec, ends_last=False)
+        process = await self._spawner.spawn(spec, stops_last=False)
         assert process.stdin is not None
         try:
             return await process.wait()
         finally:
             if process.returncode is None:
-                process.stdin.write(b"t")
+                process.stdin.write(TERMINATE)
                 await process.wait()
 
     async def _wait_until_ready(self, children: Sequence[Child]) -> None:
@@ -104,19 +105,20 @@ class Launcher:
 
         announcing = [asyncio.create_task(announce(child)) for child in children]
         try:
-            while (await asyncio.wait(announcing, timeout=READY_SECONDS))[1]:
-                if self._household.folder.trouble() is None:
+            while (await asyncio.wait(announcing, timeout=READY_TIMEOUT_SECONDS))[1]:
+                if self._spawner.folder.write_error() is None:
                     late = next(child for child in children if not child.ready.is_set())
-                    what = f"is not ready after {READY_SECONDS:.0f} s ({late.last_answer!r})"
-                    log = self._household.folder.log(late.spec.name)
+                    after = f"{READY_TIMEOUT_SECONDS:.0f} s"
+                    what = f"is not ready after {after} ({late.last_answer!r})"
+                    log = self._spawner.folder.log(late.spec.name)
                     raise ChildFailed(late.spec.name, what, log)
         finally:
             for task in announcing:
                 task.cancel()
 
     async def _close(self) -> None:
-        """Reverse order, one after the other: who asks ends before who answers."""
-        say("arloji", "stopping (Ctrl-C again to hurry)")
+        """In reverse order, one after the other: a client ends before its server."""
+        say("arloji", "stopping (Ctrl-C again kills what is left)")
         for child, task in reversed(self._running):
             child.stop()
             (result,) = await asyncio.gather(task, return_exceptions=True)
@@ -124,7 +126,7 @@ class Launcher:
                 continue  # the failure that ended the run
             say(child.spec.name, "stopped" if result == 0 else f"ended with {describe(result)}")
             self._ended_badly |= result != 0
-        say("arloji", f"stopped; the data stays in {self._household.folder.path}")
+        say("arloji", f"stopped; the data stays in {self._spawner.folder.path}")
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -137,7 +139,7 @@ class Launcher:
                 child.kill()
         self._interrupted.set()
 
-    async def _watch_parent(self) -> None:
+    async def _wait_for_parent_exit(self) -> None:
         """Return once the process that started us is gone, if we are to end with it.
 
         It is named from outside: it may be gone before we could ask who it is.

@@ -16,9 +16,9 @@ from servicekit.embedded import Ports, audit_folder, database_url
 
 ROOT = Path(__file__).parents[1]
 # How long a new run waits for the children of one whose launcher was killed.
-_REMAINS_SECONDS = 40
-# A disk with less room is as good as full: the first migration alone takes half of it.
-_ROOM_BYTES = 4 * 1024 * 1024
+_PREVIOUS_RUN_SECONDS = 40
+# A disk with less space is as good as full: the first migration alone takes half of it.
+_MIN_FREE_BYTES = 4 * 1024 * 1024
 _SECRET_BYTES = 32
 # Of one process: the frontend under load, a connection for each client and each request behind.
 _OPEN_FILES = 4096
@@ -94,7 +94,7 @@ class DataFolder:
         """Make every folder and the secret that is not there yet. All of it is for its owner
         only, since there are names and addresses in it."""
         with self._refusing():
-            private = self._is_ours()
+            private = self._is_own()
             self.path.mkdir(parents=True, exist_ok=True)
             if private:
                 with suppress(PermissionError):  # somebody else's, lent to us
@@ -105,8 +105,8 @@ class DataFolder:
             self._try_to_write()
             self._create_secret()
 
-    def trouble(self) -> str | None:
-        """Why nothing can be written here now, None if it can."""
+    def write_error(self) -> str | None:
+        """Why the folder cannot be written to now; None if it can."""
         try:
             self._try_to_write()
         except OSError as error:
@@ -116,7 +116,7 @@ class DataFolder:
     def _try_to_write(self) -> None:
         # Permissions say little (root, read-only mounts, full disks, quotas); writing says it.
         with tempfile.TemporaryFile(dir=self.path / "run", buffering=0) as probe:
-            left = _ROOM_BYTES
+            left = _MIN_FREE_BYTES
             while left:
                 left -= probe.write(bytes(left))
 
@@ -126,11 +126,11 @@ class DataFolder:
             yield
         except OSError as error:
             raise StartRefused(
-                f"The data folder {self.path} cannot be written to ({_reason(error)}): mend that, "
-                "or name another one with ARLOJI_DATA."
+                f"The data folder {self.path} cannot be written to ({_reason(error)}): make it "
+                "writable, or name another one with ARLOJI_DATA."
             ) from None
 
-    def _is_ours(self) -> bool:
+    def _is_own(self) -> bool:
         """New, empty, or of an older run. A folder with other things in it keeps its mode: only
         what the run puts there is private, by its umask."""
         return not self.path.exists() or self.lock_file.exists() or not any(self.path.iterdir())
@@ -148,12 +148,12 @@ class DataFolder:
             os.fsync(descriptor)
         os.replace(name, secret)
 
-    def lock(self, say_waiting: Callable[[], None]) -> int:
+    def lock(self, on_wait: Callable[[], None]) -> int:
         """Claim the folder; returns the descriptor that holds the claim until all that inherit
         it have closed it. What a killed run left is waited for, a living one is not."""
         with self._refusing():
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
-        deadline, told = time.monotonic() + _REMAINS_SECONDS, False
+        deadline, announced = time.monotonic() + _PREVIOUS_RUN_SECONDS, False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -166,9 +166,9 @@ class DataFolder:
                         f"{owner or 'unknown'}): stop that one, or take another folder with "
                         "ARLOJI_DATA and other ports with ARLOJI_PORT_OFFSET."
                     ) from None
-                if not told:
-                    say_waiting()
-                    told = True
+                if not announced:
+                    on_wait()
+                    announced = True
                 time.sleep(0.1)
         with self._refusing():
             os.truncate(descriptor, 0)

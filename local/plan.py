@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from contracts.services import DEPENDENCY_ORDER
 from local.child import ChildSpec, Probe
 from local.layout import DataFolder, StartRefused
 from local.redis_program import RedisProgram
 from servicekit.embedded import Ports
 
-# Each after those that it talks to; they stop the other way round.
-SERVICES = ("consumer", "publisher", "service-http", "api-gw", "frontend")
+# They stop the other way round.
+SERVICES = DEPENDENCY_ORDER
 # Names that `--set` knows; `database` stands for the migration and the seed.
 SETTABLE = (*SERVICES, "database", "all")
 
@@ -25,18 +26,6 @@ _NOT_FOR_OURS = {
     for name in ("HEADERS", "PROTOCOL", "TIMEOUT")
 }
 
-_QUEUE_OPTIONS = (
-    # An order is answered with 202 once its entry is fsynced, and never evicted.
-    *("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"),
-    # The publisher refuses orders at 80 % of it: a backlog of some hundred thousand.
-    *("--maxmemory", "256mb"),
-    *("--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "16mb"),
-)
-_CACHE_OPTIONS = (
-    *("--appendonly", "no", "--maxmemory-policy", "allkeys-lfu"),
-    # The whole catalogue and its pages take a few MB.
-    *("--maxmemory", "32mb"),
-)
 _REDIS_GRACE_SECONDS = 15.0
 
 
@@ -48,17 +37,17 @@ class Plan:
     telemetry: bool = True
     overrides: Sequence[tuple[str, str, str]] = ()
 
-    def backing(self) -> list[ChildSpec]:
+    def backing_services(self) -> list[ChildSpec]:
         """What the services need, in the order of its start."""
         specs = [
-            self._redis_spec("queue", _QUEUE_OPTIONS),
-            self._redis_spec("cache", _CACHE_OPTIONS),
+            self._redis_spec("queue"),
+            self._redis_spec("cache"),
         ]
         if self.telemetry:
             specs.append(self._telemetry_spec())
         return specs
 
-    def preparations(self) -> list[ChildSpec]:
+    def init_jobs(self) -> list[ChildSpec]:
         """Commands that run to their end before any service starts."""
         return [
             ChildSpec(
@@ -81,7 +70,7 @@ class Plan:
             for name in SERVICES
         ]
 
-    def greeting(self) -> list[str]:
+    def ready_lines(self) -> list[str]:
         lines = [f"shop       {self.ports.url('frontend')}/"]
         if self.telemetry:
             lines.append(f"telemetry  {self.ports.url('telemetry')}/")
@@ -91,17 +80,14 @@ class Plan:
             "`make demo` in a second terminal plays a customer; Ctrl-C stops everything.",
         ]
 
-    def _redis_spec(self, role: str, options: tuple[str, ...]) -> ChildSpec:
+    def _redis_spec(self, role: str) -> ChildSpec:
         name = f"{role}-redis"
         port = self.ports[name]
         command: tuple[str, ...]
         if self.redis is None:
             command = (sys.executable, "-m", "local.stand_in", "--port", str(port))
         else:
-            command = (
-                *(str(self.redis.path), "--port", str(port), "--bind", "127.0.0.1"),
-                *("--dir", str(self.folder.redis(role).absolute()), "--save", "", *options),
-            )
+            command = self.redis.command(role, port, self.folder.redis(role))
         probe = Probe(port, b"*1\r\n$4\r\nPING\r\n", b"PONG")
         return ChildSpec(name, command, {}, probe, _REDIS_GRACE_SECONDS, quiet=True)
 
@@ -188,7 +174,7 @@ def _is_off(signal: str, environment: Mapping[str, str]) -> bool:
     return environment.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() == "none"
 
 
-def require_readable_queue(folder: DataFolder, redis: RedisProgram | None) -> None:
+def require_compatible_queue(folder: DataFolder, redis: RedisProgram | None) -> None:
     """Redis 7 keeps its append-only file in a folder that Redis 6.2 does not look at: it would
     start empty, and accepted orders would be gone."""
     kept = folder.redis("queue") / "appendonlydir"

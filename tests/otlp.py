@@ -1,6 +1,6 @@
 """OTLP messages for tests of the receiver, and a client that calls it without a socket."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -9,19 +9,25 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from starlette.applications import Starlette
 
 from local.receiver.app import create_app
 from local.receiver.store import Limits
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
-SECOND = 1_000_000_000
-START = 1_790_000_000 * SECOND
+START = 1_790_000_000 * 1_000_000_000
+ORDER = "0b7a1a3e-5c5e-5e9e-9d9e-1c1b1a191817"
+FAILED = Status(code=Status.STATUS_CODE_ERROR, message="database is locked")
 
 
 def receiver(app: Starlette | None = None, **limits: Any) -> httpx.AsyncClient:
@@ -30,18 +36,12 @@ def receiver(app: Starlette | None = None, **limits: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4318")
 
 
-def any_value(value: Any) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    return AnyValue(string_value=value)
-
-
 def pairs(attributes: Mapping[str, Any]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
+    kinds = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
+    return [
+        KeyValue(key=key, value=AnyValue(**{kinds[type(value)]: value}))
+        for key, value in attributes.items()
+    ]
 
 
 def trace_id(number: int) -> str:
@@ -76,52 +76,54 @@ def span(
     )
 
 
-def resource(service: str, attributes: Mapping[str, Any] | None = None) -> Resource:
-    return Resource(attributes=pairs({"service.name": service, **(attributes or {})}))
-
-
-def traces_of(service: str, spans: Iterable[Span], scope: str = "tests") -> bytes:
-    groups = [ScopeSpans(scope=InstrumentationScope(name=scope), spans=spans)]
-    message = ExportTraceServiceRequest(
-        resource_spans=[ResourceSpans(resource=resource(service), scope_spans=groups)]
-    )
-    return bytes(message.SerializeToString())
-
-
-def logs_of(service: str, records: Iterable[LogRecord]) -> bytes:
-    groups = [ScopeLogs(scope=InstrumentationScope(name="tests"), log_records=records)]
-    message = ExportLogsServiceRequest(
-        resource_logs=[ResourceLogs(resource=resource(service), scope_logs=groups)]
-    )
-    return bytes(message.SerializeToString())
-
-
 def log(body: str, *, trace: int = 0, number: int = 0, ms: float = 0, **fields: Any) -> LogRecord:
     return LogRecord(
         time_unix_nano=START + int(ms * 1e6),
         severity_number=fields.pop("severity", 9),
-        body=any_value(body),
+        body=AnyValue(string_value=body),
         trace_id=bytes.fromhex(trace_id(trace)) if trace else b"",
         span_id=bytes.fromhex(span_id(number)) if number else b"",
         **fields,
     )
 
 
-def metrics_of(service: str, metrics: Iterable[Metric], scope: str = "tests") -> bytes:
-    groups = [ScopeMetrics(scope=InstrumentationScope(name=scope), metrics=metrics)]
-    message = ExportMetricsServiceRequest(
-        resource_metrics=[ResourceMetrics(resource=resource(service), scope_metrics=groups)]
-    )
-    return bytes(message.SerializeToString())
+def gauge(name: str, value: float = 1, unit: str = "", **attributes: Any) -> Metric:
+    number = {"as_int": value} if isinstance(value, int) else {"as_double": value}
+    point = NumberDataPoint(**number, attributes=pairs(attributes))
+    return Metric(name=name, unit=unit, gauge=Gauge(data_points=[point]))
 
 
-async def send_spans(client: httpx.AsyncClient, service: str, *spans: Span) -> httpx.Response:
-    return await client.post("/v1/traces", content=traces_of(service, spans), headers=PROTOBUF)
+def histogram(name: str, unit: str = "", **fields: Any) -> Metric:
+    data = Histogram(data_points=[HistogramDataPoint(**fields)])
+    return Metric(name=name, unit=unit, histogram=data)
 
 
-async def send_logs(client: httpx.AsyncClient, service: str, *records: LogRecord) -> httpx.Response:
-    return await client.post("/v1/logs", content=logs_of(service, records), headers=PROTOBUF)
+# Path and message by what is sent; the names of the fields follow from the signal.
+_SIGNALS: dict[type, tuple[str, type, str, str]] = {
+    Span: ("/v1/traces", ExportTraceServiceRequest, "spans", "spans"),
+    LogRecord: ("/v1/logs", ExportLogsServiceRequest, "logs", "log_records"),
+    Metric: ("/v1/metrics", ExportMetricsServiceRequest, "metrics", "metrics"),
+}
 
 
-async def send_metrics(client: httpx.AsyncClient, service: str, *metrics: Metric) -> httpx.Response:
-    return await client.post("/v1/metrics", content=metrics_of(service, metrics), headers=PROTOBUF)
+def export_of(service: str, *records: Any, scope: str = "tests") -> tuple[str, bytes]:
+    """The path and the body of one export request."""
+    path, message, signal, field = _SIGNALS[type(records[0])]
+    groups = [{"scope": {"name": scope}, field: records}]
+    resource = {"attributes": pairs({"service.name": service})}
+    entry = {"resource": resource, f"scope_{signal}": groups}
+    return path, message(**{f"resource_{signal}": [entry]}).SerializeToString()
+
+
+async def send(
+    client: httpx.AsyncClient, service: str, *records: Any, scope: str = "tests"
+) -> httpx.Response:
+    path, body = export_of(service, *records, scope=scope)
+    return await client.post(path, content=body, headers=PROTOBUF)
+
+
+def post(url: str, service: str, *records: Any) -> None:
+    """To a receiver that runs as a process."""
+    path, body = export_of(service, *records)
+    answer = httpx.post(f"{url}{path}", content=body, headers=PROTOBUF)
+    assert answer.is_success, answer.content

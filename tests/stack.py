@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from local.layout import ROOT
 from servicekit.embedded import PORTS
 from tests.processes import Process
@@ -154,7 +154,7 @@ class RunningStack:
 
 def processes_of(data: Path) -> list[str]:
     """Command lines of every process that has the data folder among its arguments or in its
-    environment: launcher, guards, servers and services."""
+    environment: launcher, supervisors, servers and services."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local import inherited
-from local.console import settle_terminal
+from local.console import configure_terminal
 from local.pip import PipFailed, environment_of
 from servicekit.embedded import InvalidRun
 
@@ -40,7 +40,7 @@ class SetUpFailed(Exception):
 
 def main(kinds: str, command: Sequence[str]) -> int:
     """`kinds` by commas; the command is Python's arguments, in the environment of the first."""
-    settle_terminal()
+    configure_terminal()
     first, *_ = kinds.split(",")
     try:
         require_venv()

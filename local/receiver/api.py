@@ -10,10 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.receiver.formats import full_time
-from local.receiver.histograms import average, percentile
 from local.receiver.otlp_json import trace_to_json
 from local.receiver.queries import find_logs, find_traces, text_parameter
-from local.receiver.records import Distribution, LogLine, Series
+from local.receiver.records import Histogram, LogLine, Series
 from local.receiver.store import Store
 from local.receiver.traces import TraceSummary
 from local.receiver.values import attributes_of, json_number
@@ -43,7 +42,7 @@ class Api:
         return JSONResponse({"traces": [summary_to_json(trace.summary) for trace in found]})
 
     async def find_trace(self, request: Request) -> Response:
-        trace = self._store.traces.find(request.path_params["trace_id"].lower())
+        trace = self._store.traces.get(request.path_params["trace_id"].lower())
         if trace is None:
             raise HTTPException(404, "No span of this trace is here (yet).")
         return JSONResponse(trace_to_json(trace))
@@ -111,7 +110,6 @@ def metrics_to_json(found: Iterable[Series]) -> list[dict[str, Any]]:
                 "unit": about.unit,
                 "description": about.description,
                 "kind": about.kind,
-                "monotonic": about.monotonic,
                 "temporality": about.temporality,
                 "series": [],
             },
@@ -121,33 +119,20 @@ def metrics_to_json(found: Iterable[Series]) -> list[dict[str, Any]]:
 
 
 def _series_to_json(series: Series) -> dict[str, Any]:
-    point = series.point
+    value = series.value
     return {
         "service": series.service,
         "instance": series.origin.instance,
         "attributes": dict(series.attributes),
         "time": full_time(series.time_ns),
         **(
-            _distribution_to_json(point)
-            if isinstance(point, Distribution)
-            else {"value": json_number(point)}
+            {
+                "count": value.count,
+                "sum": json_number(value.total),
+                "bounds": [json_number(bound) for bound in value.bounds],
+                "bucket_counts": value.bucket_counts,
+            }
+            if isinstance(value, Histogram)
+            else {"value": json_number(value)}
         ),
-    }
-
-
-def _distribution_to_json(point: Distribution) -> dict[str, Any]:
-    figures = {
-        "sum": point.total,
-        "min": point.minimum,
-        "max": point.maximum,
-        "average": average(point),
-        "p50": percentile(point, 0.50),
-        "p95": percentile(point, 0.95),
-        "p99": percentile(point, 0.99),
-    }
-    return {
-        "count": point.count,
-        **{name: None if value is None else json_number(value) for name, value in figures.items()},
-        "bounds": [json_number(bound) for bound in point.bounds],
-        "bucket_counts": point.bucket_counts,
     }

@@ -12,9 +12,9 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from local.receiver.api import Api
-from local.receiver.guard import AnswerHeaders, refuse_host
 from local.receiver.ingest import Ingest
 from local.receiver.pages import FOLDER, Pages
+from local.receiver.security_headers import SecurityHeaders, misdirected_request
 from local.receiver.store import Limits, Store
 from servicekit.http_server.allowed_hosts import AllowedHostsMiddleware
 
@@ -43,8 +43,10 @@ def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) 
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
         middleware=[
-            Middleware(AnswerHeaders),
-            Middleware(AllowedHostsMiddleware, refuse=refuse_host, allowed=tuple(allowed_hosts)),
+            Middleware(SecurityHeaders),
+            Middleware(
+                AllowedHostsMiddleware, refuse=misdirected_request, allowed=tuple(allowed_hosts)
+            ),
         ],
         exception_handlers={HTTPException: show_error},
     )

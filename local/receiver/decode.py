@@ -1,13 +1,12 @@
 """OTLP export requests as the receiver's records."""
 
 from collections.abc import Iterator
+from typing import Any
 from weakref import WeakValueDictionary
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from contracts.telemetry import ORDER_ID
@@ -15,7 +14,7 @@ from local.receiver.records import LogLine, Origin, SpanRecord
 from local.receiver.values import attributes_of, text_of, value_of
 
 SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 
 def severity_name(number: int) -> str:
@@ -34,25 +33,20 @@ class Origins:
     def __init__(self) -> None:
         self._known: WeakValueDictionary[bytes, Origin] = WeakValueDictionary()
 
-    def of(
-        self,
-        resource: Resource,
-        resource_schema_url: str,
-        scope: InstrumentationScope,
-        scope_schema_url: str,
-    ) -> Origin:
+    def of(self, resource: Any, scope: Any) -> Origin:
+        """Of `Resource…` and `Scope…` messages of any signal: all have the same first fields."""
         envelope: bytes = ResourceSpans(
-            resource=resource,
-            schema_url=resource_schema_url,
-            scope_spans=[ScopeSpans(scope=scope, schema_url=scope_schema_url)],
+            resource=resource.resource,
+            schema_url=resource.schema_url,
+            scope_spans=[ScopeSpans(scope=scope.scope, schema_url=scope.schema_url)],
         ).SerializeToString(deterministic=True)
         origin = self._known.get(envelope)
         if origin is None:
-            about = attributes_of(resource.attributes)
+            about = attributes_of(resource.resource.attributes)
             origin = Origin(
-                service=text_of(about.get("service.name") or "unknown")[:LONGEST_NAME],
-                instance=text_of(about.get("service.instance.id") or "")[:LONGEST_NAME],
-                scope=scope.name,
+                service=text_of(about.get("service.name") or "unknown")[:MAX_NAME_LENGTH],
+                instance=text_of(about.get("service.instance.id") or "")[:MAX_NAME_LENGTH],
+                scope=scope.scope.name,
                 envelope=envelope,
             )
             self._known[envelope] = origin
@@ -65,9 +59,7 @@ def decode_spans(
     """Yields None for a span without a valid trace or span id."""
     for resource_spans in request.resource_spans:
         for group in filter(lambda one: one.spans, resource_spans.scope_spans):
-            origin = origins.of(
-                resource_spans.resource, resource_spans.schema_url, group.scope, group.schema_url
-            )
+            origin = origins.of(resource_spans, group)
             for span in group.spans:
                 yield _span_record(span, origin)
 
@@ -86,15 +78,15 @@ def _span_record(span: Span, origin: Origin) -> SpanRecord | None:
         started_ns=span.start_time_unix_nano,
         ended_ns=span.end_time_unix_nano,
         failed=span.status.code == Status.STATUS_CODE_ERROR and not _was_refused(span),
-        order_id=next(order_ids, "")[:LONGEST_NAME],
+        order_id=next(order_ids, "")[:MAX_NAME_LENGTH],
         origin=origin,
         raw=span.SerializeToString(),
     )
 
 
 def _was_refused(span: Span) -> bool:
-    """A hop that asked and was told no (4xx): by the conventions the asking span is an error,
-    the answering one is none. Of a request that its customer got wrong nobody here is to blame."""
+    """By the HTTP conventions a 4xx answer is an error of the client span and none of the server's;
+    a request that its customer got wrong is no failure of the shop."""
     return span.kind == Span.SPAN_KIND_CLIENT and any(
         pair.key == "http.response.status_code" and 400 <= pair.value.int_value < 500
         for pair in span.attributes
@@ -104,9 +96,7 @@ def _was_refused(span: Span) -> bool:
 def decode_logs(request: ExportLogsServiceRequest, origins: Origins) -> Iterator[LogLine]:
     for resource_logs in request.resource_logs:
         for group in filter(lambda one: one.log_records, resource_logs.scope_logs):
-            origin = origins.of(
-                resource_logs.resource, resource_logs.schema_url, group.scope, group.schema_url
-            )
+            origin = origins.of(resource_logs, group)
             for record in group.log_records:
                 yield _log_line(record, origin)
 

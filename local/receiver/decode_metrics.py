@@ -1,4 +1,4 @@
-"""OTLP metrics as series, every kind of histogram as one `Distribution`."""
+"""OTLP gauges, sums and histograms with explicit bounds as series."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,22 +9,19 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     DataPointFlags,
-    ExponentialHistogramDataPoint,
     HistogramDataPoint,
     Metric,
     NumberDataPoint,
-    SummaryDataPoint,
 )
 
 from local.receiver.decode import Origins, hex_id
-from local.receiver.records import Distribution, Instrument, Origin, Series
+from local.receiver.records import Histogram, Instrument, Origin, Series
 from local.receiver.values import text_attributes
 
-# An exponential histogram of the SDK has 160 at most. The parsed form of a bucket is some hundred
-# bytes where the wire has one, so a body of bounded size alone would not bound the memory.
-MOST_BUCKETS = 2000
-
-Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
+KINDS = frozenset({"gauge", "sum", "histogram"})
+# The SDK's default has 16. The parsed form of a bucket is some hundred bytes where the wire has
+# one, so a body of bounded size alone would not bound the memory.
+MAX_BUCKETS = 200
 
 _TEMPORALITIES: dict[Any, str] = {
     AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE: "cumulative",
@@ -35,15 +32,10 @@ _TEMPORALITIES: dict[Any, str] = {
 def decode_series(
     request: ExportMetricsServiceRequest, origins: Origins
 ) -> Iterator[Series | None]:
-    """Yields None for a point that no float can hold or that has over MOST_BUCKETS buckets."""
+    """Yields None for a point of another kind, or with over MAX_BUCKETS buckets."""
     for resource_metrics in request.resource_metrics:
         for group in filter(lambda one: one.metrics, resource_metrics.scope_metrics):
-            origin = origins.of(
-                resource_metrics.resource,
-                resource_metrics.schema_url,
-                group.scope,
-                group.schema_url,
-            )
+            origin = origins.of(resource_metrics, group)
             for metric in group.metrics:
                 yield from _series_of(metric, origin)
 
@@ -58,83 +50,42 @@ def _series_of(metric: Metric, origin: Origin) -> Iterator[Series | None]:
         name=metric.name,
         unit=metric.unit,
         description=metric.description,
-        kind=kind.replace("_", " "),
-        monotonic=getattr(data, "is_monotonic", False),
+        kind=kind,
         temporality=_TEMPORALITIES.get(temporality, ""),
     )
     for point in data.data_points:
-        if point.flags & DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK:
-            continue
-        if _bucket_count(point) > MOST_BUCKETS:
-            yield None
-            continue
-        try:
-            yield _series(instrument, origin, point)
-        except OverflowError:
-            yield None
+        if not point.flags & DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK:
+            yield _series(instrument, origin, point) if _is_supported(kind, point) else None
 
 
-def _bucket_count(point: Point) -> int:
-    if isinstance(point, HistogramDataPoint):
-        return max(len(point.bucket_counts), len(point.explicit_bounds))
-    if isinstance(point, ExponentialHistogramDataPoint):
-        return len(point.negative.bucket_counts) + len(point.positive.bucket_counts)
-    return 0
+def _is_supported(kind: str, point: Any) -> bool:
+    if kind == "histogram":
+        return max(len(point.bucket_counts), len(point.explicit_bounds)) <= MAX_BUCKETS
+    return kind in KINDS
 
 
-def _series(instrument: Instrument, origin: Origin, point: Point) -> Series:
-    exemplars = () if isinstance(point, SummaryDataPoint) else point.exemplars
-    traced = [hex_id(exemplar.trace_id, 16) for exemplar in exemplars]
+def _series(
+    instrument: Instrument, origin: Origin, point: NumberDataPoint | HistogramDataPoint
+) -> Series:
+    traced = [hex_id(exemplar.trace_id, 16) for exemplar in point.exemplars]
     return Series(
         instrument=instrument,
         origin=origin,
         attributes=text_attributes(point.attributes),
         time_ns=point.time_unix_nano,
-        point=_value(point),
+        value=_value(point),
         exemplar_trace_id=next(filter(None, reversed(traced)), ""),
         payload_bytes=point.ByteSize(),
     )
 
 
-def _value(point: Point) -> float | int | Distribution:
+def _value(point: NumberDataPoint | HistogramDataPoint) -> float | int | Histogram:
     if isinstance(point, NumberDataPoint):
         number: float | int = point.as_int if point.HasField("as_int") else point.as_double
         return number
-    if isinstance(point, HistogramDataPoint):
-        return Distribution(
-            count=point.count,
-            total=point.sum,
-            bounds=tuple(point.explicit_bounds),
-            bucket_counts=tuple(point.bucket_counts),
-            minimum=point.min if point.HasField("min") else None,
-            maximum=point.max if point.HasField("max") else None,
-        )
-    if isinstance(point, ExponentialHistogramDataPoint):
-        return _explicit(point)
-    return Distribution(count=point.count, total=point.sum, bounds=(), bucket_counts=())
-
-
-def _explicit(point: ExponentialHistogramDataPoint) -> Distribution:
-    """Bucket *i* of scale *s* ends at base**(i + 1) with base = 2**(2**-s) (OpenTelemetry metrics
-    data model, ExponentialHistogram); below zero the same, mirrored."""
-    exponent = 2.0**-point.scale
-    negative, positive = point.negative, point.positive
-    buckets: list[tuple[float, int]] = [
-        (-(2.0 ** (exponent * (negative.offset + index))), count)
-        for index, count in reversed(list(enumerate(negative.bucket_counts)))
-    ]
-    buckets.append((point.zero_threshold, point.zero_count))
-    if positive.bucket_counts:  # nothing lies between the zero bucket and the first positive one
-        buckets.append((max(point.zero_threshold, 2.0 ** (exponent * positive.offset)), 0))
-    buckets += [
-        (2.0 ** (exponent * (positive.offset + index + 1)), count)
-        for index, count in enumerate(positive.bucket_counts)
-    ]
-    return Distribution(
+    return Histogram(
         count=point.count,
         total=point.sum,
-        bounds=tuple(bound for bound, _ in buckets),
-        bucket_counts=(*(count for _, count in buckets), 0),
-        minimum=point.min if point.HasField("min") else None,
-        maximum=point.max if point.HasField("max") else None,
+        bounds=tuple(point.explicit_bounds),
+        bucket_counts=tuple(point.bucket_counts),
     )

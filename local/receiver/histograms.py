@@ -1,41 +1,23 @@
-"""Averages and percentiles of a `Distribution`."""
+"""Averages and quantiles of a `Histogram`."""
 
-from local.receiver.records import Distribution
-
-
-def average(distribution: Distribution) -> float | None:
-    return distribution.total / distribution.count if distribution.count else None
+from local.receiver.records import Histogram
 
 
-def percentile(distribution: Distribution, fraction: float) -> float | None:
-    """An estimate, as all that is known is the bucket: linear inside the bucket that holds the
-    value, whose open ends are the recorded minimum and maximum where the sender gives them."""
-    counts, bounds = distribution.bucket_counts, distribution.bounds
+def average(histogram: Histogram) -> float | None:
+    return histogram.total / histogram.count if histogram.count else None
+
+
+def quantile(histogram: Histogram, fraction: float) -> float | None:
+    """An estimate by the rules of Prometheus's `histogram_quantile`: linear inside the bucket, the
+    first one beginning at zero unless it ends below; the last bound for what is above it."""
+    counts, bounds = histogram.bucket_counts, histogram.bounds
     total = sum(counts)
-    if not total or len(counts) != len(bounds) + 1:
+    if not total or not bounds or len(counts) != len(bounds) + 1:
         return None
     rank, seen = fraction * total, 0
-    for index, count in enumerate(counts):
+    for index, (count, upper) in enumerate(zip(counts, bounds, strict=False)):
         if count and seen + count >= rank:
-            lower, upper = _ends(distribution, index)
-            return lower + (upper - lower) * max(0.0, rank - seen) / count
+            lower = bounds[index - 1] if index else min(0.0, upper)
+            return lower + (upper - lower) * (rank - seen) / count
         seen += count
-    return distribution.maximum
-
-
-def _ends(distribution: Distribution, index: int) -> tuple[float, float]:
-    bounds = distribution.bounds
-    lowest, highest = distribution.minimum, distribution.maximum
-    if not bounds:
-        mean = average(distribution) or 0.0
-        return (mean if lowest is None else lowest, mean if highest is None else highest)
-    # Outside of the bounds nothing is known but the extremes.
-    below = min(0.0, bounds[0]) if lowest is None else min(lowest, bounds[0])
-    above = bounds[-1] if highest is None else max(highest, bounds[-1])
-    lower = bounds[index - 1] if index else below
-    upper = bounds[index] if index < len(bounds) else above
-    if lowest is not None:
-        lower = min(max(lower, lowest), upper)
-    if highest is not None:
-        upper = max(min(upper, highest), lower)
-    return lower, upper
+    return bounds[-1]

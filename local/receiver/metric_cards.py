@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from local.receiver.histograms import average, percentile
-from local.receiver.records import Distribution, Instrument, Series
-
-MOST_COLUMNS = 32
+from local.receiver.histograms import average, quantile
+from local.receiver.records import Histogram, Instrument, Series
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One bar of a histogram, in percent of the drawing."""
+class Bar:
+    """One bucket of a histogram; numbers in percent of the drawing."""
 
     left: float
     width: float
@@ -20,18 +18,12 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    average: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class MetricLine:
+    """A series; of a histogram with its figures by name, and a bar for each bucket."""
+
     series: Series
-    figures: Figures | None
-    columns: tuple[Column, ...]
+    figures: dict[str, float | None]
+    bars: tuple[Bar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +31,13 @@ class MetricCard:
     instrument: Instrument
     lines: tuple[MetricLine, ...]
 
-    @property
-    def is_distribution(self) -> bool:
-        return any(line.figures for line in self.lines)
 
-
-def cards_of(found: Iterable[Series], most: int) -> list[MetricCard]:
+def cards_of(found: Iterable[Series], max_series: int) -> list[MetricCard]:
     """The shop's own metrics first, then by name; at most so many series in all."""
-    groups: dict[str, list[Series]] = {}
-    for series in sorted(found, key=_place)[:most]:
-        groups.setdefault(series.instrument.name, []).append(series)
-    return [
-        MetricCard(group[-1].instrument, tuple(_line(series) for series in group))
-        for group in groups.values()
-    ]
+    groups: dict[Instrument, list[Series]] = {}
+    for series in sorted(found, key=_place)[:max_series]:
+        groups.setdefault(series.instrument, []).append(series)
+    return [MetricCard(about, tuple(map(_line, group))) for about, group in groups.items()]
 
 
 def _place(series: Series) -> tuple[bool, str, str, tuple[tuple[str, str], ...]]:
@@ -61,40 +46,29 @@ def _place(series: Series) -> tuple[bool, str, str, tuple[tuple[str, str], ...]]
 
 
 def _line(series: Series) -> MetricLine:
-    point = series.point
-    if not isinstance(point, Distribution):
-        return MetricLine(series, None, ())
-    figures = Figures(
-        average(point), percentile(point, 0.5), percentile(point, 0.95), percentile(point, 0.99)
-    )
-    return MetricLine(series, figures, columns_of(point))
+    value = series.value
+    if not isinstance(value, Histogram):
+        return MetricLine(series, {}, ())
+    quantiles = {f"p{100 * one:.0f}": quantile(value, one) for one in (0.5, 0.95, 0.99)}
+    return MetricLine(series, {"average": average(value), **quantiles}, bars_of(value))
 
 
-def columns_of(point: Distribution) -> tuple[Column, ...]:
+def bars_of(histogram: Histogram) -> tuple[Bar, ...]:
     """The buckets from the first to the last that is not empty, each equally wide: their bounds
-    grow roughly by factors, so this is close to a logarithmic scale. Neighbours share a column
-    where there are more than can be seen."""
-    counts = point.bucket_counts
+    grow roughly by factors, so this is close to a logarithmic scale."""
+    counts, bounds = histogram.bucket_counts, histogram.bounds
     filled = [index for index, count in enumerate(counts) if count]
-    if not filled or len(counts) != len(point.bounds) + 1:
+    if not filled or len(counts) != len(bounds) + 1:
         return ()
     shown = range(max(0, filled[0] - 1), min(len(counts), filled[-1] + 2))
-    step = -(-len(shown) // MOST_COLUMNS)
-    groups = [shown[place : place + step] for place in range(0, len(shown), step)]
-    totals = [sum(counts[index] for index in group) for group in groups]
-    width, highest = 100 / len(groups), max(totals)
+    labels = [*(f"≤ {bound:g}" for bound in bounds), f"> {bounds[-1]:g}" if bounds else "all"]
+    width = 100 / len(shown)
     return tuple(
-        Column(
+        Bar(
             left=round(place * width, 3),
             width=round(width * 0.86, 3),
-            height=round(100 * total / highest, 3),
-            label=f"{_bucket(point, group[-1])}: {total}",
+            height=round(100 * counts[index] / max(counts), 3),
+            label=f"{labels[index]}: {counts[index]}",
         )
-        for place, (group, total) in enumerate(zip(groups, totals, strict=True))
+        for place, index in enumerate(shown)
     )
-
-
-def _bucket(point: Distribution, index: int) -> str:
-    if index < len(point.bounds):
-        return f"≤ {point.bounds[index]:g}"
-    return f"> {point.bounds[-1]:g}" if point.bounds else "all"

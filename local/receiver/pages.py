@@ -25,7 +25,7 @@ TRACE_ID = re.compile(r"[0-9a-f]{32}")
 # Spans leave their process in batches, 5 s apart; a trace is worth renewing a little longer.
 YOUNG_SECONDS = 15.0
 # One page stays readable and quick to draw, whatever was sent.
-MOST_SHOWN = {"attributes": 128, "events": 128, "logs": 500, "series": 1000, "services": 8}
+MAX_SHOWN = {"attributes": 128, "events": 128, "logs": 500, "series": 1000, "services": 8}
 WAIT_SECONDS, WAIT_STEP_SECONDS = 60, 2
 
 
@@ -48,7 +48,7 @@ def open_templates() -> Environment:
         "log_attributes": log_attributes,
         "quantity": formats.quantity,
     }
-    templates.globals["most"] = MOST_SHOWN
+    templates.globals["most"] = MAX_SHOWN
     return templates
 
 
@@ -85,7 +85,7 @@ class Pages:
 
     async def show_trace(self, request: Request) -> Response:
         trace_id = request.path_params["trace_id"].lower()
-        trace = self._store.traces.find(trace_id)
+        trace = self._store.traces.get(trace_id)
         if trace is None:
             return self._not_arrived(
                 request, f"trace {trace_id}", bool(TRACE_ID.fullmatch(trace_id))
@@ -134,8 +134,8 @@ class Pages:
         return self.render(
             "metrics.html",
             section="metrics",
-            cards=cards_of(wanted, MOST_SHOWN["series"]),
-            not_shown=max(0, len(wanted) - MOST_SHOWN["series"]),
+            cards=cards_of(wanted, MAX_SHOWN["series"]),
+            not_shown=max(0, len(wanted) - MAX_SHOWN["series"]),
             services=self._services(),
             query=request.query_params,
         )

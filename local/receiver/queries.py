@@ -11,14 +11,14 @@ from local.receiver.records import LogLine
 from local.receiver.store import Store
 from local.receiver.traces import Trace
 
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 
 
 def text_parameter(request: Request, name: str) -> str:
     return request.query_params.get(name, "").strip()
 
 
-def number_parameter(request: Request, name: str, default: int, most: int = MOST_ITEMS) -> int:
+def number_parameter(request: Request, name: str, default: int, most: int = MAX_ITEMS) -> int:
     """Raises HTTPException 400 for anything but a whole number; too large a one becomes `most`."""
     given = text_parameter(request, name)
     if not given:
@@ -29,7 +29,7 @@ def number_parameter(request: Request, name: str, default: int, most: int = MOST
 
 
 def find_traces(store: Store, request: Request, default_limit: int = 100) -> list[Trace]:
-    """By `service`, `q` (text), `order_id`, `errors` and `min_ms`; newest start first."""
+    """By `service`, `q` (text), `errors` and `min_ms`; newest start first."""
     limit = number_parameter(request, "limit", default_limit)
     found = sorted(
         _matching_traces(store, request), key=lambda trace: trace.summary.started_ns, reverse=True
@@ -39,14 +39,12 @@ def find_traces(store: Store, request: Request, default_limit: int = 100) -> lis
 
 def _matching_traces(store: Store, request: Request) -> Iterator[Trace]:
     service, text = text_parameter(request, "service"), text_parameter(request, "q")
-    order_id = text_parameter(request, "order_id").lower()
     errors_only = text_parameter(request, "errors") not in {"", "0"}
     least_ns = number_parameter(request, "min_ms", 0, 10**9) * 1_000_000
     for trace in store.traces:
         summary = trace.summary
         if (
             (not service or service in summary.services)
-            and (not order_id or order_id in summary.order_ids)
             and (not errors_only or summary.error_count)
             and summary.duration_ns >= least_ns
             and (not text or trace.mentions(text))

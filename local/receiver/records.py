@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-# What CPython itself spends on one record and its strings, rounded up; counted with the payload.
-RECORD_OVERHEAD_BYTES = 900
+# What CPython itself spends on a record with an origin of its own, rounded up.
+_RECORD_BYTES = 1200
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -17,10 +17,6 @@ class Origin:
     instance: str
     scope: str
     envelope: bytes = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        return len(self.envelope) + RECORD_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class SpanRecord:
 
     @property
     def size(self) -> int:
-        return len(self.raw) + 4 * len(self.name) + RECORD_OVERHEAD_BYTES
+        return len(self.raw) + 4 * len(self.name) + _overhead(self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class LogLine:
 
     @property
     def size(self) -> int:
-        return len(self.raw) + 4 * len(self.body) + RECORD_OVERHEAD_BYTES
+        return len(self.raw) + 4 * len(self.body) + _overhead(self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +78,11 @@ class Instrument:
     unit: str
     description: str
     kind: str
-    monotonic: bool = False
     temporality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class Histogram:
     """The count of values per bucket. Bucket *i* holds values up to and including `bounds[i]`;
     one more bucket holds what is above the last bound."""
 
@@ -95,8 +90,6 @@ class Distribution:
     total: float
     bounds: tuple[float, ...]
     bucket_counts: tuple[int, ...]
-    minimum: float | None = None
-    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +100,7 @@ class Series:
     origin: Origin
     attributes: tuple[tuple[str, str], ...]
     time_ns: int
-    point: float | int | Distribution
+    value: float | int | Histogram
     exemplar_trace_id: str
     payload_bytes: int
 
@@ -123,5 +116,10 @@ class Series:
     @property
     def size(self) -> int:
         # Parsed numbers are Python objects: several times their packed form.
-        buckets = len(self.point.bucket_counts) if isinstance(self.point, Distribution) else 0
-        return 6 * self.payload_bytes + 64 * buckets + RECORD_OVERHEAD_BYTES
+        buckets = len(self.value.bucket_counts) if isinstance(self.value, Histogram) else 0
+        return 6 * self.payload_bytes + 64 * buckets + _overhead(self.origin)
+
+
+def _overhead(origin: Origin) -> int:
+    """Each record pays for its origin as if it were the only one: the sum is an upper bound."""
+    return len(origin.envelope) + _RECORD_BYTES

@@ -1,12 +1,13 @@
 """Everything received, bounded by number and by bytes; the oldest goes first and is counted."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import count
+from typing import Generic, Protocol, TypeVar
 
-from local.receiver.records import LogLine, Origin, Series, SpanRecord
+from local.receiver.records import LogLine, Series, SpanRecord
 from local.receiver.traces import Trace
 
 
@@ -31,150 +32,124 @@ class Limits:
 class Sized(Protocol):
     @property
     def size(self) -> int: ...
-    @property
-    def origin(self) -> Origin: ...
 
 
-class Ledger:
-    """The bytes of all records held. An origin counts once, however many records share it."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self._uses: Counter[Origin] = Counter()
-
-    def hold(self, record: Sized) -> None:
-        self.bytes += record.size
-        if not self._uses[record.origin]:
-            self.bytes += record.origin.size
-        self._uses[record.origin] += 1
-
-    def release(self, record: Sized) -> None:
-        self.bytes -= record.size
-        self._uses[record.origin] -= 1
-        if not self._uses[record.origin]:
-            self.bytes -= record.origin.size
-            del self._uses[record.origin]
+Item = TypeVar("Item", bound=Sized)
 
 
-class TraceStore:
+class BoundedStore(Generic[Item]):
+    """Items by key, the one that was put last at the end."""
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self._max_items, self._max_bytes = max_items, max_bytes
+        self._items: OrderedDict[Hashable, Item] = OrderedDict()
+        self.bytes = self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items.values())
+
+    def get(self, key: Hashable) -> Item | None:
+        return self._items.get(key)
+
+    def pop(self, key: Hashable) -> Item | None:
+        item = self._items.pop(key, None)
+        self.bytes -= item.size if item is not None else 0
+        return item
+
+    def put(self, key: Hashable, item: Item) -> None:
+        self.pop(key)
+        self._items[key] = item
+        self.bytes += item.size
+        while len(self) > self._max_items or self.bytes > self._max_bytes:
+            _, oldest = self._items.popitem(last=False)
+            self.bytes -= oldest.size
+            self.dropped += 1
+            self.on_drop(oldest)
+
+    def on_drop(self, item: Item) -> None:
+        """For what else has to be counted."""
+
+
+class TraceStore(BoundedStore[Trace]):
     """Traces by id, the one that changed last at the end."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits, self._clock = limits, clock
-        self._traces: dict[str, Trace] = {}
-        self.ledger = Ledger()
-        self.spans = self.dropped_traces = self.dropped_spans = 0
-
-    def __len__(self) -> int:
-        return len(self._traces)
-
-    def __iter__(self) -> Iterator[Trace]:
-        return iter(self._traces.values())
-
-    def find(self, trace_id: str) -> Trace | None:
-        return self._traces.get(trace_id)
+        super().__init__(limits.traces, limits.trace_bytes)
+        self._max_spans, self._clock = limits.spans_per_trace, clock
+        self.dropped_spans = 0
 
     def add(self, span: SpanRecord) -> None:
-        trace = self._traces.pop(span.trace_id, None) or Trace(span.trace_id)
-        self._traces[span.trace_id] = trace
+        trace = self.pop(span.trace_id) or Trace(span.trace_id)
         trace.changed_at = self._clock()
-        if not trace.has_room_for(span, self._limits.spans_per_trace):
-            trace.dropped_spans += 1
+        if not trace.add(span, self._max_spans):
             self.dropped_spans += 1
-            return
-        replaced = trace.put(span)
-        self.ledger.hold(span)
-        self.spans += 1
-        if replaced is not None:  # a batch that its sender repeated
-            self.ledger.release(replaced)
-            self.spans -= 1
-        while len(self) > self._limits.traces or self.ledger.bytes > self._limits.trace_bytes:
-            self._drop_oldest()
+        self.put(span.trace_id, trace)
 
-    def _drop_oldest(self) -> None:
-        trace = self._traces.pop(next(iter(self._traces)))
-        for span in trace.spans.values():
-            self.ledger.release(span)
-        self.spans -= len(trace.spans)
-        self.dropped_spans += len(trace.spans)
-        self.dropped_traces += 1
+    def on_drop(self, item: Trace) -> None:
+        self.dropped_spans += len(item.spans)
 
     def of_order(self, order_id: str) -> Trace | None:
         """The trace that accepted the order: it has the publisher's span. A repeated request has
         one too, but not the storing, so the trace with most spans wins, then the newest."""
         found = [
-            summary
-            for summary in (trace.summary for trace in self)
-            if order_id in summary.order_ids and "publisher" in summary.services
+            trace
+            for trace in self
+            if order_id in trace.summary.order_ids and "publisher" in trace.summary.services
         ]
-        if not found:
-            return None
-        best = max(found, key=lambda summary: (summary.span_count, summary.started_ns))
-        return self._traces[best.trace_id]
+        return max(
+            found,
+            key=lambda trace: (trace.summary.span_count, trace.summary.started_ns),
+            default=None,
+        )
 
 
-class LogStore:
+class LogStore(BoundedStore[LogLine]):
     """Log lines in the order of their arrival."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._lines: deque[LogLine] = deque()
-        self.ledger = Ledger()
-        self.dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def newest(self) -> Iterator[LogLine]:
-        return reversed(self._lines)
+        super().__init__(limits.logs, limits.log_bytes)
+        self._numbers = count()
 
     def add(self, line: LogLine) -> None:
-        self._lines.append(line)
-        self.ledger.hold(line)
-        while len(self) > self._limits.logs or self.ledger.bytes > self._limits.log_bytes:
-            self.ledger.release(self._lines.popleft())
-            self.dropped += 1
+        self.put(next(self._numbers), line)
+
+    def newest(self) -> Iterator[LogLine]:
+        return reversed(self._items.values())
 
     def of_trace(self, trace_id: str) -> list[LogLine]:
-        found = [line for line in self._lines if line.trace_id == trace_id]
+        found = [line for line in self if line.trace_id == trace_id]
         return sorted(found, key=lambda line: line.time_ns)
 
 
-class SeriesStore:
+class SeriesStore(BoundedStore[Series]):
     """The latest point of each series, the one that changed last at the end."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits, self._clock = limits, clock
-        self._series: dict[tuple[object, ...], tuple[float, Series]] = {}
-        self.ledger = Ledger()
-        self.dropped = 0
+        super().__init__(limits.series, limits.series_bytes)
+        self._max_age, self._clock = limits.series_seconds, clock
+        self._changed_at: OrderedDict[Hashable, float] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._series)
+    def add(self, series: Series) -> None:
+        self._changed_at[series.key] = self._clock()
+        self._changed_at.move_to_end(series.key)
+        self.put(series.key, series)
+        self._forget_silent()
+
+    def on_drop(self, item: Series) -> None:
+        del self._changed_at[item.key]
 
     def current(self) -> list[Series]:
         self._forget_silent()
-        return [series for _, series in self._series.values()]
-
-    def add(self, series: Series) -> None:
-        replaced = self._series.pop(series.key, None)
-        self._series[series.key] = (self._clock(), series)
-        self.ledger.hold(series)
-        if replaced is not None:
-            self.ledger.release(replaced[1])
-        self._forget_silent()
-        while len(self) > self._limits.series or self.ledger.bytes > self._limits.series_bytes:
-            self._drop_oldest()
-            self.dropped += 1
+        return list(self)
 
     def _forget_silent(self) -> None:
-        oldest_allowed = self._clock() - self._limits.series_seconds
-        while self._series and next(iter(self._series.values()))[0] < oldest_allowed:
-            self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        _, series = self._series.pop(next(iter(self._series)))
-        self.ledger.release(series)
+        oldest_allowed = self._clock() - self._max_age
+        while self._changed_at and next(iter(self._changed_at.values())) < oldest_allowed:
+            key, _ = self._changed_at.popitem(last=False)
+            self.pop(key)
 
 
 class Store:
@@ -188,16 +163,15 @@ class Store:
         self.metrics = SeriesStore(self.limits, self.clock)
 
     def counts(self) -> dict[str, int]:
-        """What is held and what was dropped for want of room."""
-        traces, logs, metrics = self.traces, self.logs, self.metrics
+        """What is held and what was dropped to stay within the limits."""
         return {
-            "traces": len(traces),
-            "spans": traces.spans,
-            "logs": len(logs),
-            "series": len(metrics),
-            "bytes": traces.ledger.bytes + logs.ledger.bytes + metrics.ledger.bytes,
-            "dropped_traces": traces.dropped_traces,
-            "dropped_spans": traces.dropped_spans,
-            "dropped_logs": logs.dropped,
-            "dropped_series": metrics.dropped,
+            "traces": len(self.traces),
+            "spans": sum(len(trace.spans) for trace in self.traces),
+            "logs": len(self.logs),
+            "series": len(self.metrics),
+            "bytes": self.traces.bytes + self.logs.bytes + self.metrics.bytes,
+            "dropped_traces": self.traces.dropped,
+            "dropped_spans": self.traces.dropped_spans,
+            "dropped_logs": self.logs.dropped,
+            "dropped_series": self.metrics.dropped,
         }

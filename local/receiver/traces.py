@@ -22,18 +22,20 @@ class Trace:
     trace_id: str
     spans: dict[str, SpanRecord] = field(default_factory=dict)
     dropped_spans: int = 0
+    size: int = 0
     changed_at: float = 0.0
     _summary: TraceSummary | None = None
 
-    def has_room_for(self, span: SpanRecord, most: int) -> bool:
-        return span.span_id in self.spans or len(self.spans) < most
-
-    def put(self, span: SpanRecord) -> SpanRecord | None:
-        """Returns the span that this one replaces."""
+    def add(self, span: SpanRecord, max_spans: int) -> bool:
+        """False if the trace is full. A batch that its sender repeated replaces its spans."""
         replaced = self.spans.get(span.span_id)
+        if replaced is None and len(self.spans) >= max_spans:
+            self.dropped_spans += 1
+            return False
         self.spans[span.span_id] = span
+        self.size += span.size - (replaced.size if replaced else 0)
         self._summary = None
-        return replaced
+        return True
 
     @property
     def summary(self) -> TraceSummary:

@@ -11,10 +11,10 @@ from local.receiver.traces import Trace
 from local.receiver.values import text_attributes
 
 TextAttributes = tuple[tuple[str, str], ...]
-DEEPEST_INDENT = 12
-_MOST_TICKS = 5
+MAX_INDENT = 12
+_MAX_TICKS = 5
 # In percent of the scale: a label further right would be cut off.
-_LAST_TICK = 92.0
+_MAX_TICK_PERCENT = 92.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class Participant:
 def ticks_of(trace: Trace) -> list[tuple[float, float]]:
     """Place in percent and time in ns of each mark on the scale, at round times."""
     length = max(1, trace.summary.duration_ns)
-    power = 10 ** max(0, math.floor(math.log10(length / _MOST_TICKS)))
-    step = next(power * n for n in (1, 2, 5, 10) if power * n >= length / _MOST_TICKS)
-    times = (number * step for number in range(_MOST_TICKS + 1))
+    power = 10 ** max(0, math.floor(math.log10(length / _MAX_TICKS)))
+    step = next(power * n for n in (1, 2, 5, 10) if power * n >= length / _MAX_TICKS)
+    times = (number * step for number in range(_MAX_TICKS + 1))
     ticks = ((round(100 * time_ns / length, 3), time_ns) for time_ns in times)
-    return [(place, time_ns) for place, time_ns in ticks if place <= _LAST_TICK]
+    return [(place, time_ns) for place, time_ns in ticks if place <= _MAX_TICK_PERCENT]
 
 
 def rows_of(trace: Trace) -> list[Row]:
@@ -75,17 +75,17 @@ def rows_of(trace: Trace) -> list[Row]:
 
 def in_tree_order(trace: Trace) -> list[tuple[SpanRecord, int]]:
     """Each span after its parent, with its depth. Every span comes exactly once, whatever the
-    parent ids say: circles, which no honest sender makes, are cut open at their earliest span."""
+    parent ids say: cycles, which no honest sender makes, are cut at their earliest span."""
     children: dict[str, list[SpanRecord]] = {}
     for span in sorted(trace.spans.values(), key=lambda span: span.started_ns, reverse=True):
         known = span.parent_id in trace.spans
         children.setdefault(span.parent_id if known else "", []).append(span)
     ordered: list[tuple[SpanRecord, int]] = []
     seen: set[str] = set()
-    circles = sorted(trace.spans.values(), key=lambda span: span.started_ns, reverse=True)
+    cycles = sorted(trace.spans.values(), key=lambda span: span.started_ns, reverse=True)
     stack = [(span, 0) for span in children.get("", [])]
-    while stack or circles:
-        span, depth = stack.pop() if stack else (circles.pop(), 0)
+    while stack or cycles:
+        span, depth = stack.pop() if stack else (cycles.pop(), 0)
         if span.span_id in seen:
             continue
         seen.add(span.span_id)
@@ -98,7 +98,7 @@ def _row(trace: Trace, record: SpanRecord, depth: int) -> Row:
     span, start = Span.FromString(record.raw), trace.summary.started_ns
     return Row(
         span=record,
-        indent=min(depth, DEEPEST_INDENT),
+        indent=min(depth, MAX_INDENT),
         parent_missing=bool(record.parent_id) and record.parent_id not in trace.spans,
         offset_ns=record.started_ns - start,
         bar=_bar(trace, record, span),

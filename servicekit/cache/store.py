@@ -29,12 +29,12 @@ class Entry:
         return time.time() - self.read_at
 
 
-class CacheAway(Exception):
+class CacheUnavailable(Exception):
     """The cache cannot be asked."""
 
 
 class CacheStore:
-    """Only `get` tells that the cache is away; the rest then does nothing."""
+    """Only `get` tells that the cache is unavailable; the rest then does nothing."""
 
     def __init__(self, client: Redis, *, shape: str, prefix: str) -> None:
         """`shape` names the form of the bodies: an entry of another shape is none. Keys begin
@@ -43,7 +43,7 @@ class CacheStore:
         self._breaker = Breaker(failures=3, pause_seconds=1)
 
     async def get(self, key: str) -> Entry | None:
-        """Raises `CacheAway`."""
+        """Raises `CacheUnavailable`."""
         try:
             value = await self._call(lambda: self._client.get(self._prefix + key))
         except ResponseError:
@@ -51,12 +51,12 @@ class CacheStore:
         return decode(value, self._shape) if isinstance(value, bytes) else None
 
     async def put(self, key: str, entry: Entry, *, seconds: float) -> None:
-        """Write the entry and give the lock back, in one round trip. The lock may be another
+        """Write the entry and release the lock, in one round trip. The lock may be another
         process's by now: that costs one question more to the origin."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.set(self._prefix + key, encode(entry, self._shape), px=int(seconds * 1000))
         pipeline.unlink(self._lock_name(key))
-        with suppress(CacheAway, ResponseError):
+        with suppress(CacheUnavailable, ResponseError):
             await self._call(pipeline.execute)
 
     async def lock(self, key: str) -> bool:
@@ -68,20 +68,20 @@ class CacheStore:
                     lambda: self._client.set(name, b"1", nx=True, px=_LOCK_MILLISECONDS)
                 )
             )
-        except (CacheAway, ResponseError):
+        except (CacheUnavailable, ResponseError):
             return True
 
     async def unlock(self, key: str) -> None:
-        with suppress(CacheAway, ResponseError):
+        with suppress(CacheUnavailable, ResponseError):
             await self._call(lambda: self._client.unlink(self._lock_name(key)))
 
     def _lock_name(self, key: str) -> str:
         return f"{self._prefix}lock:{key}"
 
     async def _call(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The reply. Raises `CacheAway`, or `ResponseError` if Redis refuses the command."""
+        """The reply. Raises `CacheUnavailable`, or `ResponseError` if Redis refuses the command."""
         if not self._breaker.allows():
-            raise CacheAway
+            raise CacheUnavailable
         try:
             reply = await ask()
         except ResponseError:
@@ -89,7 +89,7 @@ class CacheStore:
             raise
         except (RedisError, OSError) as error:
             self._breaker.failed()
-            raise CacheAway from error
+            raise CacheUnavailable from error
         self._breaker.succeeded()
         return reply
 

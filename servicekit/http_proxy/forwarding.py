@@ -1,8 +1,8 @@
 """Passing requests on to one other service: what frontend and gateway share.
 
 The lifespan opens an `Upstream`; then either one `ForwardingApp` passes a whole prefix on, as in
-the frontend, or `read_body`, `end_to_end_headers`, `Upstream.send` and `relay` are called one by
-one, as in the gateway.
+the frontend, or `end_to_end_headers`, `Upstream.send` and `relay` are called one by one, as in the
+gateway.
 """
 
 import re
@@ -13,24 +13,22 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from servicekit.http_client.session import AnswerBroken, problem_for
-from servicekit.http_proxy.headers import Headers, answer_headers, end_to_end_headers
+from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
 from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
-from servicekit.problems import BodyTooLarge, NotFound
+from servicekit.http_server.body import read_body
+from servicekit.problems import NotFound
 
 # The upstream's names too: who forwards needs one.
 __all__ = [
     "BUFFER_BYTES",
-    "MAX_BODY_BYTES",
     "ForwardingApp",
     "OutgoingRequest",
     "Upstream",
     "encoded_query",
     "open_upstream",
-    "read_body",
     "relay",
 ]
 
-MAX_BODY_BYTES = 64 * 1024
 # An answer up to about this size is read whole and sent at once; a larger one is streamed.
 BUFFER_BYTES = 64 * 1024
 
@@ -79,32 +77,6 @@ def encoded_query(scope: Scope) -> str:
     """The query with its question mark, as it came; what no URL may hold is percent-encoded."""
     query: bytes = scope["query_string"]
     return "?" + quote(query, safe=_QUERY_CHARACTERS) if query else ""
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes | None:
-    """The whole body, or None if the client left before it was there.
-
-    Raises `BodyTooLarge`. What counts is what arrives, so that a chunked body is held to the
-    limit like one that states its length.
-    """
-    too_large = BodyTooLarge(f"The limit is {limit} bytes.")
-    stated = _stated_length(scope["headers"])
-    if stated == 0:
-        return b""
-    if stated is not None and stated > limit:
-        raise too_large
-    chunks: list[bytes] = []
-    received = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        received += len(chunks[-1])
-        if received > limit:
-            raise too_large
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 async def relay(answer: aiohttp.ClientResponse, send: Send) -> None:
@@ -159,14 +131,3 @@ async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         if isinstance(error, TimeoutError):
             raise
         raise problem_for(AnswerBroken(type(error).__name__)) from error
-
-
-def _stated_length(headers: Headers) -> int | None:
-    """Content-Length; 0 if there is no body at all, None if the body is chunked."""
-    length = 0
-    for name, value in headers:
-        if name == b"transfer-encoding":
-            return None
-        if name == b"content-length":
-            length = int(value)
-    return length

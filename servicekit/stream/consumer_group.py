@@ -1,4 +1,4 @@
-"""Redis Streams with a consumer group: what was delivered is settled, dead-lettered, handed back,
+"""Redis Streams with a consumer group: what was delivered is settled, dead-lettered, released,
 or delivered again. Commands of Redis 6.2 only (https://redis.io/commands/?group=stream)."""
 
 import asyncio
@@ -63,8 +63,8 @@ def context_from(traceparent: bytes | None) -> Context:
 
 
 class ConsumerGroup:
-    """One consumer of a group. What `read` and `claimed` give out is *in hand* until it is
-    settled, dead-lettered, handed back, or left for a later delivery.
+    """One consumer of a group. What `read` and `claimed` give out is in flight until it is
+    settled, dead-lettered, released, or left for a later delivery.
 
     Reading and claiming leave no spans: an idle loop would drown everything else.
     """
@@ -74,7 +74,7 @@ class ConsumerGroup:
     ) -> None:
         self.client, self.names, self.consumer = client, names, consumer
         self.claim_idle_ms = int(claim_idle_seconds * 1000)
-        self.in_hand: dict[str, Entry] = {}
+        self.in_flight: dict[str, Entry] = {}
         self._seen = False
 
     async def create(self) -> bool:
@@ -122,7 +122,7 @@ class ConsumerGroup:
         entries = [Entry(entry_id.decode(), fields, 1) for entry_id, fields in _entries_in(reply)]
         if not entries and time.monotonic() - began < BLOCK_SECONDS / 2:
             await asyncio.sleep(_EMPTY_PAUSE_SECONDS)
-        self.in_hand.update((entry.entry_id, entry) for entry in entries)
+        self.in_flight.update((entry.entry_id, entry) for entry in entries)
         return entries
 
     async def claimed(self) -> AsyncGenerator[Entry, None]:
@@ -143,7 +143,7 @@ class ConsumerGroup:
                     return
                 entry = await self._first_claimed(reply[1])
             if entry is not None:
-                self.in_hand[entry.entry_id] = entry
+                self.in_flight[entry.entry_id] = entry
                 yield entry
             cursor = reply[0].decode()
             if cursor == _FIRST_CURSOR:
@@ -206,18 +206,18 @@ class ConsumerGroup:
         self.leave_pending(entry)
 
     def leave_pending(self, *entries: Entry) -> None:
-        """No longer in hand; if it was not settled, it is delivered again when its claim idle
+        """No longer in flight; if it was not settled, it is delivered again when its claim idle
         time has passed, and that counts."""
         for entry in entries:
-            self.in_hand.pop(entry.entry_id, None)
+            self.in_flight.pop(entry.entry_id, None)
 
-    async def hand_back(self) -> None:
-        """Let others claim at once what is in hand, as if it had never been delivered here.
+    async def release(self) -> None:
+        """Let others claim at once what is in flight, as if it had never been delivered here.
         What another consumer has claimed by now stays there."""
         names = self.names
         try:
             with untraced():
-                for entry in list(self.in_hand.values()):
+                for entry in list(self.in_flight.values()):
                     if await self._pending_state(entry.entry_id):
                         await self.client.xclaim(
                             *(names.stream, names.group, self.consumer),
@@ -230,7 +230,7 @@ class ConsumerGroup:
         except ResponseError as error:
             # With the group everything went that was pending in it.
             await self._recreate_after(error)
-        self.in_hand.clear()
+        self.in_flight.clear()
 
 
 def _entries_in(reply: Any) -> list[tuple[bytes, Mapping[bytes, bytes]]]:

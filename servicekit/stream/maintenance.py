@@ -14,41 +14,40 @@ _PAGE = 100
 _SILENT_MS = 3_600_000
 
 
-async def keep_up(group: ConsumerGroup, *, silent_ms: int = _SILENT_MS) -> None:
-    """Forget the names of consumers that are gone, and deliver again what was delivered to
-    nobody."""
+async def maintain_group(group: ConsumerGroup, *, silent_ms: int = _SILENT_MS) -> None:
+    """Delete consumers that are gone, and deliver again what was delivered to nobody."""
     with untraced():
-        await _forget_silent_consumers(group, silent_ms)
-        if adopted := await _adopt_orphans(group):
-            logger.error("%d entries were pending with no consumer; delivered again", adopted)
+        await _delete_silent_consumers(group, silent_ms)
+        if reclaimed := await _reclaim_orphans(group):
+            logger.error("%d entries were pending with no consumer; delivered again", reclaimed)
 
 
-async def leave(group: ConsumerGroup) -> None:
-    """Delete the own name if nothing is pending with it; else its entries stay claimable."""
+async def delete_consumer(group: ConsumerGroup) -> None:
+    """Delete the own consumer if nothing is pending with it; else its entries stay claimable."""
     with untraced():
-        await _forget(group, group.consumer)
+        await _delete_if_idle(group, group.consumer)
 
 
-async def _forget_silent_consumers(group: ConsumerGroup, silent_ms: int) -> None:
+async def _delete_silent_consumers(group: ConsumerGroup, silent_ms: int) -> None:
     names = group.names
     consumers: Any = await group.client.xinfo_consumers(names.stream, names.group)
     for consumer in consumers:
         name = consumer["name"].decode()
         if consumer["idle"] > silent_ms and name != group.consumer:
-            await _forget(group, name)
+            await _delete_if_idle(group, name)
 
 
-async def _forget(group: ConsumerGroup, consumer: str) -> None:
-    """XGROUP DELCONSUMER takes pending entries with it, and no command deletes a name on
-    condition that it has none. Should one have come in between, `_adopt_orphans` finds it."""
+async def _delete_if_idle(group: ConsumerGroup, consumer: str) -> None:
+    """XGROUP DELCONSUMER takes pending entries with it, and no command deletes a consumer on
+    condition that it has none. Should one have come in between, `_reclaim_orphans` finds it."""
     names = group.names
     if await group.client.xpending_range(names.stream, names.group, "-", "+", 1, consumer):
         return
     if await group.client.xgroup_delconsumer(names.stream, names.group, consumer):
-        await _adopt_orphans(group)
+        await _reclaim_orphans(group)
 
 
-async def _adopt_orphans(group: ConsumerGroup) -> int:
+async def _reclaim_orphans(group: ConsumerGroup) -> int:
     """Make claimable what was delivered once, still stands in the stream and is pending with
     nobody. Returns how many entries that were.
 
@@ -64,16 +63,16 @@ async def _adopt_orphans(group: ConsumerGroup) -> int:
     if last is None:
         return 0
     pending = {state["message_id"] async for state in pending_states(group.client, names)}
-    adopted = 0
+    reclaimed = 0
     start = b"-"
     while True:
         page: Any = await group.client.xrange(names.stream, start, last, count=_PAGE)
         for entry_id, _fields in page:
             if entry_id not in pending:
                 await _claim_by_force(group, entry_id)
-                adopted += 1
+                reclaimed += 1
         if len(page) < _PAGE:
-            return adopted
+            return reclaimed
         start = b"(" + page[-1][0]
 
 

@@ -1,4 +1,4 @@
-"""Looks at a stream, its group and its dead letters, and changes nothing."""
+"""Reads the state of a stream, its group and its dead letters; changes nothing."""
 
 import time
 from collections.abc import AsyncIterator

@@ -19,9 +19,10 @@ from contracts.telemetry import (
 )
 from servicekit.deadline import within
 from servicekit.http_client.session import SAFE_METHODS, ConnectionFailed
-from servicekit.http_proxy.forwarding import encoded_query, read_body, relay
+from servicekit.http_proxy.forwarding import encoded_query, relay
 from servicekit.http_proxy.headers import end_to_end_headers
 from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
+from servicekit.http_server.body import read_body
 from servicekit.problems import (
     MEDIA_TYPE,
     BadGateway,

@@ -14,7 +14,7 @@ from servicekit.http_server.app import ServiceApp, create_service_app
 from servicekit.http_server.openapi import describe_schemas
 from servicekit.redis import create_redis
 from servicekit.telemetry.metrics import create_counter
-from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE, Catalogue
+from services.service_http.catalogue import POLICY, PREFIX, SHAPE, Catalogue
 from services.service_http.database import Database
 from services.service_http.order_status import OrderBook
 from services.service_http.pending import PendingOrders
@@ -87,7 +87,7 @@ def _create_cache(client: Redis) -> Cache:
     counter = create_counter(CACHE_REQUESTS)
     return Cache(
         CacheStore(client, shape=SHAPE, prefix=PREFIX),
-        LIFETIMES,
+        POLICY,
         count=lambda result: counter.add(1, {"result": result}),
     )
 

@@ -20,14 +20,14 @@ import servicekit.cache.cache
 import services.service_http.app as app_module
 import services.service_http.snapshot as snapshot_module
 from contracts.products import Product
-from contracts.telemetry import CACHE_REQUESTS
+from contracts.telemetry import CACHE_REQUESTS, Metric
 from database.tables import products
 from servicekit.cache.cache import Cache
 from servicekit.cache.store import CacheStore, Entry, decode, encode
 from servicekit.problems import DeadlinePassed
 from servicekit.redis import create_redis
 from servicekit.telemetry.tracing import untraced
-from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE
+from services.service_http.catalogue import POLICY, PREFIX, SHAPE
 from tests.reading import (
     on_a_server,
     on_any_database,
@@ -126,7 +126,7 @@ async def test_each_look_up_is_counted_by_its_result(
 ) -> None:
     counted: list[tuple[object, ...]] = []
 
-    def create_counter(metric: object) -> SimpleNamespace:
+    def create_counter(metric: Metric) -> SimpleNamespace:
         return SimpleNamespace(add=lambda *added: counted.append((metric, *added)))
 
     monkeypatch.setattr(app_module, "create_counter", create_counter)
@@ -249,7 +249,7 @@ async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others(
     client = create_redis(cache_server.url, timeout_seconds=5)
     store = CacheStore(client, shape=SHAPE, prefix=PREFIX)
     results: list[str] = []
-    shared = Cache(store, LIFETIMES, count=results.append)
+    shared = Cache(store, POLICY, count=results.append)
     first, second = (asyncio.create_task(shared.fetch("any", load)) for _ in range(2))
     await eventually(lambda: asyncio.sleep(0, questions), bool)
     go_on.set()

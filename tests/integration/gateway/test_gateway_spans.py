@@ -12,7 +12,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_RETRIES, GATEWAY_SHED, ROUTE_CLASS
+from contracts.telemetry import (
+    GATEWAY_IN_FLIGHT,
+    GATEWAY_RETRIES,
+    GATEWAY_SHED,
+    ROUTE_CLASS,
+    Metric,
+)
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 from tests.asgi import running
@@ -119,7 +125,9 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
     return reader
 
 
-def points_of(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, Any], float]]:
+def points_of(
+    metrics: InMemoryMetricReader, name: Metric | str
+) -> list[tuple[dict[str, Any], float]]:
     """Attributes and value (of a histogram, the count) of each point."""
     data = metrics.get_metrics_data()
     assert data is not None
@@ -131,7 +139,7 @@ def points_of(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, 
         for resource in data.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
-        if metric.name == name
+        if metric.name == (name if isinstance(name, str) else name.name)
         for point in metric.data.data_points
     ]
 

@@ -11,7 +11,7 @@ from database.__main__ import main as database
 from housekeeping.__main__ import main as housekeeping
 from servicekit.http_server.serve import serve
 from servicekit.settings import ServiceSettings
-from services.consumer.dead_letters import main as dead_letters
+from services.consumer.dead_letters.command import main as dead_letters
 from services.consumer.settings import Settings as ConsumerSettings
 from services.frontend.settings import Settings as FrontendSettings
 
