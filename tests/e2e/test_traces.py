@@ -112,12 +112,13 @@ def fetch_spans(stack: RunningStack, trace_id: str, *, until: set[str]) -> list[
     return found
 
 
-@pytest.fixture
-def ordered(stack: RunningStack, guest: Guest) -> tuple[str, list[Span]]:
+@pytest.fixture(scope="module")
+def ordered(stack: RunningStack) -> tuple[str, list[Span]]:
     """An order's id and its trace, from the request to the consumer's last span."""
-    answer = guest.post_order({guest.product()["product_id"]: 1})
-    order_id = answer.json()["order_id"]
-    guest.wait_for_end(order_id)
+    with closing(Guest(stack.shop_url)) as guest:
+        answer = guest.post_order({guest.product()["product_id"]: 1})
+        order_id = answer.json()["order_id"]
+        guest.wait_for_end(order_id)
     services = {"frontend", "api-gw", "publisher", "consumer"}
     return order_id, fetch_spans(stack, trace_id_of(answer), until=services)
 
@@ -146,14 +147,13 @@ def test_the_trace_of_an_order_leads_from_the_request_to_the_row(
 def test_every_hop_has_exactly_one_client_and_one_server_span(
     ordered: tuple[str, list[Span]],
 ) -> None:
-    _, spans = ordered
-    hops = edges_of(spans)
+    hops = edges_of(ordered[1])
     for service in ("frontend", "api-gw"):
         assert hops[(service, SERVER), (service, CLIENT)] == 1
-    servers = Counter(span.service for span in spans if span.kind == SERVER)
-    assert servers == {"frontend": 1, "api-gw": 1, "publisher": 1}
-    names = {span.service: span.name for span in spans if span.kind == SERVER}
-    assert set(names.values()) == {"POST /api/orders"}
+    servers = [(span.service, span.name) for span in ordered[1] if span.kind == SERVER]
+    assert sorted(servers) == [
+        (service, "POST /api/orders") for service in ("api-gw", "frontend", "publisher")
+    ]
 
 
 def test_each_order_has_one_trace_of_its_own(stack: RunningStack, guest: Guest) -> None:
@@ -249,29 +249,14 @@ def test_routes_are_named_and_never_filled_in(
     assert not any(re.search(r"\d{2}|[0-9a-f]{8}-", route) for route in routes)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"traceparent": "00-11111111111111111111111111111111-2222222222222222-01"},
-        {"traceparent": "00-11111111111111111111111111111111-2222222222222222-00"},
-        {
-            "traceparent": "00-11111111111111111111111111111111-2222222222222222-01",
-            "tracestate": "evil=1",
-            "baggage": "user=evil",
-        },
-        {"traceparent": "garbage"},
-    ],
-    ids=["sampled", "not sampled", "with state", "garbage"],
-)
-def test_a_trace_from_outside_is_not_continued(
-    stack: RunningStack, guest: Guest, headers: dict[str, str]
-) -> None:
-    answer = guest.http.get("/api/products?page_size=1", headers=headers)
-    trace_id = trace_id_of(answer)
-    assert trace_id != "1" * 32
+def test_a_trace_from_outside_is_not_continued(stack: RunningStack, guest: Guest) -> None:
+    foreign = "1" * 32
+    headers = {"traceparent": f"00-{foreign}-{'2' * 16}-01", "tracestate": "a=1", "baggage": "a=1"}
+    trace_id = trace_id_of(guest.http.get("/api/products?page_size=1", headers=headers))
+    assert trace_id != foreign
     spans = fetch_spans(stack, trace_id, until={"frontend", "api-gw"})
     assert [span.service for span in spans if not span.parent_id] == ["frontend"]
-    assert httpx.get(f"{stack.telemetry_url}/api/traces/{'1' * 32}").status_code == 404
+    assert httpx.get(f"{stack.telemetry_url}/api/traces/{foreign}").status_code == 404
 
 
 def test_an_error_names_its_trace_and_is_found_there(stack: RunningStack, guest: Guest) -> None:
