@@ -62,6 +62,7 @@ LENGTHS = (
 )
 CODINGS = (
     *(b"gzip", b"gzip, chunked", b"chunked, gzip", b"identity", b"xchunked", b"\x0bchunked"),
+    b"gzip\r\nTransfer-Encoding: chunked",
     *(b"\r\n chunked", b"chunked\r\nTransfer-Encoding: chunked", b"chunked\r\nContent-Length: 4"),
 )
 HEADERS = (
