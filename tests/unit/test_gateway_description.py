@@ -15,7 +15,7 @@ from contracts.products import MAX_PAGE, MAX_PRICE_IDR
 from servicekit.http_server.openapi import ProblemDetails
 from services.api_gw.description import OPERATIONS, describe_api
 from services.api_gw.table import TABLE
-from services.service_http.query import ProductQuery
+from services.service_http.search import ProductQuery
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(describe_api()))
 

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError, TimeoutError
 from contracts.orders import OrderLine, PendingOrder
 from servicekit.deadline import within
 from servicekit.problems import DeadlinePassed
-from services.service_http.pending import PendingOrders, QueueAway
+from services.service_http.pending_orders import PendingOrders, QueueUnavailable
 
 GUEST, OTHER = UUID(int=1), UUID(int=2)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -80,7 +80,7 @@ async def test_of_thousands_only_the_newest_are_read_in_full(
             await asyncio.sleep(0)
 
     other = asyncio.create_task(others())
-    listed = await pending.list(GUEST, 101)
+    listed = await pending.list_for_guest(GUEST, 101)
     other.cancel()
     assert [order.order_id.int for order in listed] == list(range(2999, 2898, -1))
     assert len(read) == 101
@@ -90,11 +90,11 @@ async def test_of_thousands_only_the_newest_are_read_in_full(
 async def test_many_lists_of_one_guest_are_one_at_a_time_and_none_lacks_what_was_accepted(
     pending: PendingOrders, queue: Queue
 ) -> None:
-    first = asyncio.create_task(pending.list(GUEST, 101))
+    first = asyncio.create_task(pending.list_for_guest(GUEST, 101))
     while not queue.lists:
         await asyncio.sleep(0)
     queue.accept(7)  # after the first list was asked for
-    later = [asyncio.create_task(pending.list(GUEST, 101)) for _ in range(20)]
+    later = [asyncio.create_task(pending.list_for_guest(GUEST, 101)) for _ in range(20)]
     await asyncio.sleep(0)
     later.pop().cancel()  # who leaves takes nothing from the others
     for _ in range(10):
@@ -108,7 +108,7 @@ async def test_many_lists_of_one_guest_are_one_at_a_time_and_none_lacks_what_was
 
 
 async def test_another_guests_list_waits_for_nobody(pending: PendingOrders, queue: Queue) -> None:
-    lists = [asyncio.create_task(pending.list(guest, 101)) for guest in (GUEST, OTHER)]
+    lists = [asyncio.create_task(pending.list_for_guest(guest, 101)) for guest in (GUEST, OTHER)]
     while queue.lists < 2:
         await asyncio.sleep(0)
     queue.may_answer.set()
@@ -131,17 +131,17 @@ async def test_a_list_that_takes_too_long_is_not_taken_for_a_lost_queue(
     monkeypatch.setattr(pending._breaker, "_together_seconds", 0)
     queue.error, name = error, queue.accept(7).decode()
     for _ in range(5):
-        with pytest.raises(QueueAway):
-            await pending.list(GUEST, 101)
+        with pytest.raises(QueueUnavailable):
+            await pending.list_for_guest(GUEST, 101)
     if spoils:
-        with pytest.raises(QueueAway):
+        with pytest.raises(QueueUnavailable):
             await pending.find(OTHER, UUID(name))
     else:
         assert await pending.find(OTHER, UUID(name)) is not None
 
 
 async def test_nothing_is_asked_when_no_time_is_left(pending: PendingOrders, queue: Queue) -> None:
-    for ask in (lambda: pending.list(GUEST, 101), lambda: pending.find(GUEST, OTHER)):
+    for ask in (lambda: pending.list_for_guest(GUEST, 101), lambda: pending.find(GUEST, OTHER)):
         with pytest.raises(DeadlinePassed):
             async with within(0):
                 await ask()

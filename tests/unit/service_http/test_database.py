@@ -13,7 +13,7 @@ from servicekit.database.engine import DatabaseThreads
 from servicekit.deadline import within
 from servicekit.problems import DeadlinePassed
 from services.service_http import database as database_module
-from services.service_http.database import Database, DatabaseAway
+from services.service_http.database import Database, DatabaseUnavailable
 
 
 class NoEngine:
@@ -110,14 +110,14 @@ async def test_a_caller_without_patience_says_nothing_about_the_database(
 async def test_a_database_that_is_silent_is_left_alone(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_LIMIT_SECONDS", 0.06)
+    monkeypatch.setattr(database_module, "_TIMEOUT_SECONDS", 0.06)
     silent = Question(at_once=False)
     for _ in range(3):
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             await database.ask(silent)
     silent.may_answer.set()
     healthy = Question()
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await database.ask(healthy)
     assert healthy.asked == 0
 
@@ -132,7 +132,7 @@ async def test_a_database_that_answers_in_between_is_not_left_alone(
 
     for _ in range(3):
         for _ in range(2):
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 await database.ask(fail)
         assert await database.ask(Question()) == "answer"
 

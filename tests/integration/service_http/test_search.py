@@ -14,8 +14,8 @@ from sqlalchemy.dialects import sqlite
 from contracts.products import MAX_PRICE_IDR
 from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products
-from services.service_http.products import count_statement, page_statement
-from services.service_http.query import ProductQuery
+from services.service_http.product_rows import count_statement, page_statement
+from services.service_http.search import ProductQuery
 from tests.reading import on_any_database, service_http
 from tests.servers import RedisServer
 

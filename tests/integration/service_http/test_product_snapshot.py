@@ -13,17 +13,17 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from redis.asyncio import Redis
 from sqlalchemy import Engine, event
 
-import services.service_http.snapshot as snapshot_module
+import services.service_http.product_snapshot as snapshot_module
 from contracts.products import ProductPage
 from database.catalogue import create_catalogue
 from servicekit.cache.store import Entry, encode
 from servicekit.database.engine import DatabaseThreads
 from servicekit.problems import ServiceUnavailable
-from services.service_http.catalogue import SHAPE
-from services.service_http.database import Database, DatabaseAway
-from services.service_http.products import find_product, list_brands, list_products
-from services.service_http.query import ProductQuery
-from services.service_http.snapshot import Snapshot
+from services.service_http.database import Database, DatabaseUnavailable
+from services.service_http.product_rows import find_product, list_brands, list_products
+from services.service_http.product_snapshot import ProductSnapshot
+from services.service_http.products import SHAPE
+from services.service_http.search import ProductQuery
 from tests.reading import on_a_server, on_any_database, service_http
 from tests.servers import MySqlServer, RedisServer
 from tests.waiting import eventually_async as eventually
@@ -52,7 +52,7 @@ async def database(engine: Engine) -> AsyncIterator[Database]:
 
 
 async def test_it_answers_as_the_database_would(database: Database, engine: Engine) -> None:
-    snapshot, asked = Snapshot(database), list[float]()
+    snapshot, asked = ProductSnapshot(database), list[float]()
     assert snapshot.product(1) is snapshot.brands() is snapshot.page(query_of("")) is None
 
     def note_time(*_: object) -> None:
@@ -81,11 +81,11 @@ async def test_it_answers_as_the_database_would(database: Database, engine: Engi
 async def test_what_it_knows_stays_when_it_cannot_be_read_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot = Snapshot(database)
+    snapshot = ProductSnapshot(database)
     await snapshot.read()
 
     async def away(_question: object) -> None:
-        raise DatabaseAway
+        raise DatabaseUnavailable
 
     monkeypatch.setattr(database, "ask", away)
     with pytest.raises(ServiceUnavailable):
@@ -97,7 +97,7 @@ async def test_it_is_read_each_minute_and_soon_again_after_a_failure(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     pauses: list[float] = []
-    failures: list[Exception | None] = [DatabaseAway(), ZeroDivisionError(), None]
+    failures: list[Exception | None] = [DatabaseUnavailable(), ZeroDivisionError(), None]
     over = asyncio.Event()
 
     async def pause(seconds: float) -> None:
@@ -106,15 +106,15 @@ async def test_it_is_read_each_minute_and_soon_again_after_a_failure(
             over.set()
             await asyncio.Event().wait()
 
-    async def read(_snapshot: Snapshot) -> None:
+    async def read(_snapshot: ProductSnapshot) -> None:
         assert not is_instrumentation_enabled(), "it would drown what matters"
         if failure := failures.pop(0):
             raise failure
 
     clock = SimpleNamespace(sleep=pause, create_task=asyncio.create_task, gather=asyncio.gather)
     monkeypatch.setattr(snapshot_module, "asyncio", clock)
-    monkeypatch.setattr(Snapshot, "read", read)
-    async with asyncio.timeout(30), Snapshot(database).kept_fresh():
+    monkeypatch.setattr(ProductSnapshot, "read", read)
+    async with asyncio.timeout(30), ProductSnapshot(database).kept_fresh():
         await over.wait()
     assert pauses[0] == snapshot_module.FIRST_AFTER_SECONDS
     after_failure, *others = pauses[1:]
@@ -129,7 +129,7 @@ async def test_a_catalogue_that_is_too_large_is_not_kept_in_part(
 ) -> None:
     """Its lists would have wrong totals."""
     monkeypatch.setattr(snapshot_module, "_MAX_PRODUCTS", len(CATALOGUE) - 1)
-    snapshot = Snapshot(database)
+    snapshot = ProductSnapshot(database)
     await snapshot.read()
     assert snapshot.product(1) is None
     assert snapshot.page(query_of("")) is None
@@ -147,13 +147,13 @@ async def test_of_a_frozen_database_everything_is_shown_stale_looked_at_before_o
 ) -> None:
     monkeypatch.setattr(snapshot_module, "FIRST_AFTER_SECONDS", 0)
     read = asyncio.Event()
-    read_all = Snapshot.read
+    read_all = ProductSnapshot.read
 
-    async def read_and_tell(snapshot: Snapshot) -> None:
+    async def read_and_tell(snapshot: ProductSnapshot) -> None:
         await read_all(snapshot)
         read.set()
 
-    monkeypatch.setattr(Snapshot, "read", read_and_tell)
+    monkeypatch.setattr(ProductSnapshot, "read", read_and_tell)
     async with service_http(mysql_server.url("shop"), queue_server.url, cache_server.url) as api:
         await asyncio.wait_for(read.wait(), 30)
         body = (await api.get("/api/products/1")).content.replace(b'"name":"', b'"name":"old ')
