@@ -9,6 +9,7 @@ from opentelemetry import trace
 from starlette.types import Receive, Scope, Send
 
 from contracts.headers import GUEST
+from contracts.identifiers import parse_uuid
 from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_SHED, ROUTE_CLASS
 from servicekit.deadline import within
 from servicekit.http_client.session import SAFE_METHODS
@@ -100,11 +101,7 @@ def _outgoing(
 def _guest_of(scope: Scope) -> UUID | None:
     """The guest that the frontend names; nobody if it is not one well-formed name."""
     values = [value for name, value in scope["headers"] if name == _GUEST_HEADER]
-    try:
-        guest_id = UUID(values[0].decode("ascii")) if len(values) == 1 else None
-    except ValueError:
-        return None
-    return guest_id if guest_id and str(guest_id).encode() == values[0].lower() else None
+    return parse_uuid(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
 def _refuse_failure(answer: aiohttp.ClientResponse) -> None:

@@ -2,13 +2,13 @@
 
 import re
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from contracts.headers import GUEST, OLDER_ORDERS
+from contracts.identifiers import parse_uuid
 from contracts.orders import MAX_PRODUCT_ID, OrderList
 from services.service_http.orders import GuestOrders, OrderNotFound
 from services.service_http.products import Catalogue, Document, ProductNotFound
@@ -41,7 +41,7 @@ async def get_brands(request: Request) -> Response:
 @router.get("/orders")
 async def get_orders(request: Request, guest: GuestText = None) -> Response:
     guest_orders: GuestOrders = request.app.state.guest_orders
-    guest_id = _uuid(guest)
+    guest_id = parse_uuid(guest)
     if guest_id is None:
         return _private(OrderList(items=()))
     listed = await guest_orders.list_newest(guest_id)
@@ -54,7 +54,7 @@ async def get_orders(request: Request, guest: GuestText = None) -> Response:
 @router.get("/orders/{order_id}")
 async def get_order(request: Request, order_id: str, guest: GuestText = None) -> Response:
     guest_orders: GuestOrders = request.app.state.guest_orders
-    guest_id, wanted = _uuid(guest), _uuid(order_id)
+    guest_id, wanted = parse_uuid(guest), parse_uuid(order_id)
     if guest_id is None or wanted is None:
         raise OrderNotFound
     return _private(await guest_orders.find(guest_id, wanted))
@@ -65,15 +65,6 @@ def _product_id(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) > MAX_PRODUCT_ID:
         raise ProductNotFound
     return int(text)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    """None for what is not a UUID in its usual form (RFC 9562 §4), in either case."""
-    try:
-        value = UUID(text)
-    except (ValueError, TypeError):
-        return None
-    return value if text is not None and str(value) == text.lower() else None
 
 
 def _public(document: Document) -> Response:
