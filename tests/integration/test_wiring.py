@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
-from servicekit.stream.consumer_group import consumer_group as stream
+from servicekit.stream import consumer_group as stream
 from servicekit.telemetry.setup import Telemetry
 from services.consumer import app as consumer_app
 from services.publisher.queue_monitor import QueueBounds

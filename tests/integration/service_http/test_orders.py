@@ -177,7 +177,7 @@ async def test_the_list_has_each_order_once_newest_first_from_both_places(
     # Its row is among those that are too old to be listed.
     await put_pending(queue, guest, accepted_at=NOW, order_id=ids[1])
     late = await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1))
-    with statements_counted("SELECT") as asked:
+    with statements_counted("FROM order") as asked:
         cut = await fetch("/api/orders")
     assert [order["order_id"] for order in cut.json()["items"]] == [late, *ids[:0:-1]]
     assert cut.headers["older-orders"] == "true"
