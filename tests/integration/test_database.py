@@ -28,9 +28,9 @@ from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database.engine import create_database_engine, transaction
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
-from services.service_http.orders import find_order, list_orders
-from services.service_http.products import find_product, list_brands, list_products
-from services.service_http.query import ProductQuery
+from services.service_http.order_rows import find_order, list_orders
+from services.service_http.product_rows import find_product, list_brands, list_products
+from services.service_http.search import ProductQuery
 from tests.integration.consuming import GUEST, make_order
 from tests.processes import ROOT
 from tests.servers import MySqlServer

@@ -17,9 +17,9 @@ from database.schema import current_revision, upgrade
 from database.seed import seed
 from housekeeping.order_rows import find_purged, find_stored, list_stored
 from servicekit.database.engine import create_database_engine, is_unavailable
-from services.service_http.orders import find_order, list_orders
-from services.service_http.products import find_product, list_brands, list_products
-from services.service_http.query import ProductQuery
+from services.service_http.order_rows import find_order, list_orders
+from services.service_http.product_rows import find_product, list_brands, list_products
+from services.service_http.search import ProductQuery
 from tests.servers import MySqlServer
 
 ACCOUNTS = json.dumps({user: {"passwords": [user], "grants": []} for user in TABLE_RIGHTS})

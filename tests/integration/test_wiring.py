@@ -16,7 +16,7 @@ from servicekit.stream import consumer_group as stream
 from servicekit.telemetry.setup import Telemetry
 from services.consumer import app as consumer_app
 from services.publisher.queue_monitor import QueueBounds
-from services.service_http import app as service_http_app
+from services.service_http import resources as service_http_resources
 from tests.asgi import lifespan
 from tests.servers import free_port
 
@@ -142,13 +142,13 @@ async def test_service_http_asks_to_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {}
-    create_engine = service_http_app.create_database_engine
+    create_engine = service_http_resources.create_database_engine
 
     def note(url: str, **options: Any) -> Any:
         asked.update(options)
         return create_engine(url, **options)
 
-    monkeypatch.setattr(service_http_app, "create_database_engine", note)
+    monkeypatch.setattr(service_http_resources, "create_database_engine", note)
     settings, _ = settings_of("service_http", tmp_path, database_connections=3)
     async with lifespan(create_app("service_http", settings)):
         pass

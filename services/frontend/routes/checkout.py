@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from contracts.orders import Customer
+from contracts.problems import IdempotencyKeyReused
 from servicekit.deadline import remaining_seconds, within
 from servicekit.problems import (
     BadGateway,
     DeadlinePassed,
-    IdempotencyKeyReused,
     Problem,
     ServiceUnavailable,
     TooManyRequests,

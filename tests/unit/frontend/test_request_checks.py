@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from contracts.problems import GuestRequired
 from servicekit.http_server.body import MAX_BODY_BYTES
-from servicekit.problems import BodyTooLarge, GuestRequired
+from servicekit.problems import BodyTooLarge
 from services.frontend import csrf
 from services.frontend.csrf import CrossOriginRequest, Initiator
 from services.frontend.guest import SCOPE_KEY, Guest

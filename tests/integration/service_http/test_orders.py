@@ -1,10 +1,10 @@
-"""service-http as its callers see it: ids, orders from two places, readiness, spans."""
+"""A guest's orders, from the queue and the database together; and the service as a whole: ids,
+readiness, spans."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -17,37 +17,19 @@ from contracts.headers import GUEST
 from contracts.orders import OrderReason
 from contracts.queue import pending_key
 from database.tables import order_items, orders
-from tests.reading import on_any_database, service_http, statements_counted
+from tests.reading import Start, on_any_database, statements_counted
 from tests.servers import RedisServer, free_port
 from tests.servers import running as running_server
 from tests.waiting import eventually_async as eventually
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=UTC)
-CUSTOMER = {
-    "customer_name": "Sari Wulandari",
-    "customer_email": "sari@example.com",
-    "customer_address": "Jl. Merdeka 1",
-}
 
-
-@pytest.fixture
-async def api(
-    database_url: str,
-    queue_server: RedisServer,
-    cache_server: RedisServer,
-    queue: Redis,
-    cache: Redis,
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with service_http(database_url, queue_server.url, cache_server.url) as client:
-        yield client
+Fetch = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
 def guest() -> UUID:
     return uuid4()
-
-
-Fetch = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
@@ -68,7 +50,8 @@ def store_order(
             {
                 **{"order_id": order_id, "guest_id": str(guest), "fingerprint": "0" * 64},
                 **{"status": "rejected" if reason else "confirmed", "reason": reason},
-                **{"total_idr": None if reason else 5_000, **CUSTOMER},
+                **{"customer_name": "Sari", "customer_email": "sari@example.com"},
+                **{"customer_address": "Jl. Merdeka 1", "total_idr": None if reason else 5_000},
                 **{"accepted_at": accepted_at, "stored_at": accepted_at},
             },
         )
@@ -91,28 +74,22 @@ async def put_pending(
     order_id: str | None = None,
 ) -> str:
     order_id = order_id or str(uuid4())
-    value = {
-        "reason": reason,
-        "items": [{"product_id": 3, "quantity": 2}],
-        "accepted_at": accepted_at.isoformat(),
-    }
+    items = [{"product_id": 3, "quantity": 2}]
+    value = {"reason": reason, "items": items, "accepted_at": accepted_at.isoformat()}
     await queue.hset(pending_key(str(guest)), order_id, json.dumps(value))
     return order_id
 
 
 @on_any_database
-async def test_whatever_is_no_product_id_names_no_product(api: httpx.AsyncClient) -> None:
+async def test_whatever_is_no_id_names_nothing(fetch: Fetch, engine: Engine, guest: UUID) -> None:
     for text in (
         *("0", "-1", "+1", "01", "1.0", "1e3", "abc", "%00", "1%00", "%20", "1%20", "null", "🙂"),
         *("9223372036854775807", "9223372036854775808", "9" * 30, "9" * 5000, "%D9%A1", "1%0A"),
         *("'%20OR%201=1", "..%2F..%2Fetc", "<script>", "999999"),
     ):
-        answer = await api.get(f"/api/products/{text}")
+        answer = await fetch(f"/api/products/{text}")
         assert answer.status_code == 404, text
         assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_an_order_has_one_spelling(fetch: Fetch, engine: Engine, guest: UUID) -> None:
     order_id = store_order(engine, guest)
     assert (await fetch(f"/api/orders/{order_id.upper()}")).status_code == 200
     for text in (
@@ -123,24 +100,29 @@ async def test_an_order_has_one_spelling(fetch: Fetch, engine: Engine, guest: UU
 
 
 @on_any_database
-async def test_answers_say_how_long_they_may_be_kept(fetch: Fetch) -> None:
-    assert (await fetch("/api/products/1")).headers["cache-control"] == "no-cache"
-    assert (await fetch("/api/products")).headers["cache-control"] == "no-cache"
-    assert (await fetch("/api/orders")).headers["cache-control"] == "private, no-store"
-    assert (await fetch("/api/products/0")).headers["cache-control"] == "no-store"
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        *((path, "no-cache") for path in ("/api/products", "/api/products/1", "/api/brands")),
+        ("/api/products/0", "no-store"),
+        ("/api/orders", "private, no-store"),
+    ],
+)
+async def test_answers_say_how_long_they_may_be_kept_and_each_route_reads_only(
+    api: httpx.AsyncClient, fetch: Fetch, path: str, kept: str
+) -> None:
+    answer = await fetch(path)
+    assert answer.headers["cache-control"] == kept
+    assert (await api.head(path)).status_code == answer.status_code
+    assert (await api.post(path)).status_code == 405
+    assert (await api.get("/openapi.json")).status_code == 404, "the gateway describes the API"
 
 
-@on_any_database
-async def test_head_is_answered_wherever_get_is(api: httpx.AsyncClient) -> None:
-    for path in ("/api/products", "/api/products/1", "/api/brands", "/api/orders"):
-        assert (await api.head(path)).status_code == 200
-        assert (await api.post(path)).status_code == 405
-
-
-async def test_a_stored_order_is_shown_without_its_customer(
-    fetch: Fetch, engine: Engine, guest: UUID
+async def test_a_stored_order_is_shown_without_its_customer_and_wins_over_what_is_pending(
+    fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
 ) -> None:
     order_id = store_order(engine, guest)
+    await put_pending(queue, guest, order_id=order_id, reason=OrderReason.HELD)
     answer = await fetch(f"/api/orders/{order_id}")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -166,70 +148,40 @@ async def test_a_rejected_order_has_a_reason_and_no_price(
 
 
 @on_any_database
+@pytest.mark.parametrize("reason", [None, OrderReason.HELD])
 async def test_an_accepted_order_is_shown_from_the_queue(
-    fetch: Fetch, queue: Redis, guest: UUID
+    fetch: Fetch, queue: Redis, guest: UUID, reason: OrderReason | None
 ) -> None:
-    waiting = await put_pending(queue, guest)
-    held = await put_pending(queue, guest, reason=OrderReason.HELD)
-    order = (await fetch(f"/api/orders/{waiting}")).json()
-    assert order == {
-        **{"order_id": waiting, "status": "accepted", "reason": None, "total_idr": None},
+    order_id = await put_pending(queue, guest, reason=reason)
+    assert (await fetch(f"/api/orders/{order_id}")).json() == {
+        **{"order_id": order_id, "status": "accepted", "reason": reason, "total_idr": None},
         "items": [{"product_id": 3, "quantity": 2, "unit_price_idr": None}],
         "created_at": "2026-11-24T08:00:00.123456Z",
     }
-    order = (await fetch(f"/api/orders/{held}")).json()
-    assert (order["status"], order["reason"]) == ("accepted", "held")
-
-
-async def test_a_row_wins_over_what_is_still_pending(
-    fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
-) -> None:
-    order_id = store_order(engine, guest)
-    await put_pending(queue, guest, order_id=order_id, reason=OrderReason.HELD)
-    one = (await fetch(f"/api/orders/{order_id}")).json()
-    assert (one["status"], one["reason"]) == ("confirmed", None)
-    assert (await fetch("/api/orders")).json() == {"items": [one]}
 
 
 async def test_the_list_has_each_order_once_newest_first_from_both_places(
     fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
 ) -> None:
-    times = [NOW + timedelta(milliseconds=number) for number in range(6)]
+    """In two statements, however many there are; one that is whole tells of no older orders."""
+    times = [NOW + timedelta(milliseconds=number) for number in range(100)]
     ids = [
         store_order(engine, guest, accepted_at=moment)
         if number % 2
         else await put_pending(queue, guest, accepted_at=moment)
         for number, moment in enumerate(times)
     ]
-    listed = (await fetch("/api/orders")).json()["items"]
-    assert [order["order_id"] for order in listed] == ids[::-1]
-
-
-async def test_the_list_is_bounded_and_costs_two_statements(
-    fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
-) -> None:
-    ids = [
-        store_order(engine, guest, accepted_at=NOW + timedelta(seconds=number))
-        for number in range(103)
-    ]
-    late = await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1))
+    whole = await fetch("/api/orders")
+    assert [order["order_id"] for order in whole.json()["items"]] == ids[::-1]
+    assert "older-orders" not in whole.headers
     # Its row is among those that are too old to be listed.
-    await put_pending(queue, guest, accepted_at=NOW, order_id=ids[0])
-    with statements_counted("SELECT") as asked:
-        answer = await fetch("/api/orders")
-    assert [order["order_id"] for order in answer.json()["items"]] == [late, *ids[:3:-1]]
-    assert answer.headers["older-orders"] == "true"
+    await put_pending(queue, guest, accepted_at=NOW, order_id=ids[1])
+    late = await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1))
+    with statements_counted("FROM order") as asked:
+        cut = await fetch("/api/orders")
+    assert [order["order_id"] for order in cut.json()["items"]] == [late, *ids[:0:-1]]
+    assert cut.headers["older-orders"] == "true"
     assert len(asked) == 2
-
-
-async def test_a_list_that_is_whole_says_nothing_of_older_orders(
-    fetch: Fetch, engine: Engine, guest: UUID
-) -> None:
-    for _ in range(100):
-        store_order(engine, guest)
-    answer = await fetch("/api/orders")
-    assert len(answer.json()["items"]) == 100
-    assert "older-orders" not in answer.headers
 
 
 async def test_guests_see_their_own_orders_only(
@@ -257,12 +209,12 @@ async def test_an_unreadable_pending_order_is_not_called_missing(
 
 @on_any_database
 async def test_without_the_queue_only_a_row_is_an_answer(
-    database_url: str, cache_server: RedisServer, engine: Engine, guest: UUID, tmp_path: Path
+    start: Start, engine: Engine, guest: UUID, tmp_path: Path
 ) -> None:
     own = RedisServer(tmp_path, durable=True)
     stored, headers = store_order(engine, guest), {GUEST: str(guest)}
     with running_server(own):
-        async with service_http(database_url, own.url, cache_server.url) as api:
+        async with start(queue_url=own.url) as api:
             path = f"/api/orders/{uuid4()}"
             assert (await api.get(path, headers=headers)).status_code == 404
             own.stop()
@@ -277,12 +229,13 @@ async def test_without_the_queue_only_a_row_is_an_answer(
             assert (await api.get("/api/products/1")).status_code == 200
 
 
+@on_any_database
 async def test_without_the_database_a_pending_order_is_an_answer(
-    queue_server: RedisServer, cache_server: RedisServer, queue: Redis, guest: UUID
+    start: Start, queue: Redis, guest: UUID
 ) -> None:
     url = f"mysql+pymysql://root@127.0.0.1:{free_port()}/shop"
     waiting, headers = await put_pending(queue, guest), {GUEST: str(guest)}
-    async with service_http(url, queue_server.url, cache_server.url) as api:
+    async with start(database_url=url) as api:
         for _ in range(5):
             answer = await api.get(f"/api/orders/{waiting}", headers=headers)
             assert answer.json()["status"] == "accepted"
@@ -294,12 +247,18 @@ async def test_without_the_database_a_pending_order_is_an_answer(
 
 @on_any_database
 async def test_it_is_ready_once_database_and_queue_were_reached(
-    api: httpx.AsyncClient, queue_server: RedisServer, cache_server: RedisServer, tmp_path: Path
+    start: Start, api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     ready = await eventually(lambda: api.get("/readyz"), lambda answer: answer.status_code == 200)
     assert ready.json()["status"] == "ok"
-    url = f"sqlite:///{tmp_path}/empty.db"
-    async with service_http(url, queue_server.url, cache_server.url) as unmigrated:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    async with start(cache_url=nowhere) as uncached:
+        ready = await eventually(
+            lambda: uncached.get("/readyz"), lambda answer: answer.status_code == 200
+        )
+        assert ready.json()["status"] == "degraded"
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    async with start(database_url=empty) as unmigrated:
         answer = await eventually(
             lambda: unmigrated.get("/readyz"),
             lambda answer: "upgrade" in answer.json()["checks"]["database"]["detail"],
@@ -307,45 +266,21 @@ async def test_it_is_ready_once_database_and_queue_were_reached(
         assert answer.status_code == 503
 
 
-@on_any_database
-async def test_it_is_ready_without_the_cache(database_url: str, queue_server: RedisServer) -> None:
-    nowhere = f"redis://127.0.0.1:{free_port()}/0"
-    async with service_http(database_url, queue_server.url, nowhere) as api:
-        ready = await eventually(
-            lambda: api.get("/readyz"), lambda answer: answer.status_code == 200
-        )
-        assert ready.json()["status"] == "degraded"
-
-
+@pytest.mark.parametrize(
+    ("path", "route", "commands"),
+    [
+        ("/api/products/1", "/api/products/{product_id}", {"GET", "SET", "SELECT"}),
+        ("/api/orders", "/api/orders", {"HGETALL", "SELECT"}),
+    ],
+)
 async def test_sql_and_cache_spans_are_inside_the_server_span(
-    fetch: Fetch, spans: InMemorySpanExporter
+    fetch: Fetch, spans: InMemorySpanExporter, path: str, route: str, commands: set[str]
 ) -> None:
-    await fetch("/api/products/1")
-    await fetch("/api/orders")
-    for route, commands in (
-        ("/api/products/{product_id}", {"GET", "SET", "SELECT"}),
-        ("/api/orders", {"HGETALL", "SELECT"}),
-    ):
-        finished = spans.get_finished_spans()
-        server = next(s for s in finished if (s.attributes or {}).get("http.route") == route)
-        inside = [s for s in finished if s.parent and s.parent.span_id == server.context.span_id]
-        assert commands <= {span.name.split(" ")[0] for span in inside}, inside
-        systems = {(span.attributes or {}).get("db.system.name") for span in inside}
-        assert "redis" in systems
-        assert systems & {"sqlite", "mysql"}
-
-
-@on_any_database
-async def test_the_description_has_examples_and_error_shapes(api: httpx.AsyncClient) -> None:
-    document = (await api.get("/openapi.json")).json()
-    paths: dict[str, Any] = document["paths"]
-    assert set(paths) == {
-        *("/api/products", "/api/products/{product_id}", "/api/brands"),
-        *("/api/orders", "/api/orders/{order_id}"),
-    }
-    for path in paths.values():
-        responses = path["get"]["responses"]
-        assert responses["200"]["content"]["application/json"]["example"]
-        assert set(responses) >= {"200", "503", "504", "default"}
-        for status in set(responses) - {"200"}:
-            assert list(responses[status]["content"]) == ["application/problem+json"]
+    await fetch(path)
+    finished = spans.get_finished_spans()
+    server = next(s for s in finished if (s.attributes or {}).get("http.route") == route)
+    inside = [s for s in finished if s.parent and s.parent.span_id == server.context.span_id]
+    assert commands <= {span.name.split(" ")[0] for span in inside}, inside
+    systems = {(span.attributes or {}).get("db.system.name") for span in inside}
+    assert "redis" in systems
+    assert systems & {"sqlite", "mysql"}

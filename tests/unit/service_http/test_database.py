@@ -13,7 +13,7 @@ from servicekit.database.engine import DatabaseThreads
 from servicekit.deadline import within
 from servicekit.problems import DeadlinePassed
 from services.service_http import database as database_module
-from services.service_http.database import Database, DatabaseAway
+from services.service_http.database import Database, DatabaseUnavailable
 
 
 class NoEngine:
@@ -24,23 +24,15 @@ class NoEngine:
         yield None
 
 
-class CountedThreads(DatabaseThreads):
-    taken = 0
-
-    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        self.taken += 1
-        return await super().run(function, *args, **kwargs)
-
-
 @pytest.fixture
-async def threads() -> AsyncIterator[CountedThreads]:
-    threads = CountedThreads(1)
+async def threads() -> AsyncIterator[DatabaseThreads]:
+    threads = DatabaseThreads(1)
     yield threads
     await threads.close()
 
 
 @pytest.fixture
-def database(threads: CountedThreads) -> Database:
+def database(threads: DatabaseThreads) -> Database:
     engine: Any = NoEngine()
     return Database(engine, threads)
 
@@ -62,15 +54,15 @@ class Question:
 
 
 async def test_nothing_is_asked_when_no_time_is_left(
-    database: Database, threads: CountedThreads
+    database: Database, threads: DatabaseThreads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = Question()
-    for _ in range(5):
-        with pytest.raises(DeadlinePassed):
-            async with within(0):
-                await database.ask(question)
-    assert (question.asked, threads.taken) == (0, 0)
-    assert await database.ask(question) == "answer", "it says nothing about the database"
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "run", lambda *_: pytest.fail("a thread was taken"))
+        for _ in range(5):
+            with pytest.raises(DeadlinePassed):
+                async with within(0):
+                    await database.ask(Question())
+    assert await database.ask(Question()) == "answer", "it says nothing about the database"
 
 
 async def test_nothing_is_asked_for_somebody_who_left_while_the_threads_were_busy(
@@ -79,47 +71,38 @@ async def test_nothing_is_asked_for_somebody_who_left_while_the_threads_were_bus
     first, second = Question(at_once=False), Question()
     busy = asyncio.create_task(database.ask(first))
     await asyncio.to_thread(first.began.wait, 60)
-    # A shield, as the cache has: the question itself is not cancelled with its caller.
-    async with within(1000):
-        left = asyncio.create_task(_ask_within(0.05, database, second))
-        with pytest.raises(DeadlinePassed):
-            await left
+
+    async def ask_within(seconds: float) -> None:
+        # A shield, as the cache has: the question itself is not cancelled with its caller.
+        async with within(seconds):
+            await asyncio.shield(asyncio.create_task(database.ask(second)))
+
+    with pytest.raises(DeadlinePassed):
+        await asyncio.create_task(ask_within(0.05))
     first.may_answer.set()
     assert await busy == "answer"
     assert await database.ask(Question()) == "answer"  # its turn would have been before this
     assert second.asked == 0
 
 
-async def _ask_within(seconds: float, database: Database, question: Question) -> None:
-    async with within(seconds):
-        await asyncio.shield(asyncio.create_task(database.ask(question)))
-
-
-async def test_a_caller_without_patience_says_nothing_about_the_database(
-    database: Database,
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_database_that_is_silent_is_left_alone_and_one_whose_caller_gives_up_is_not(
+    database: Database, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
-    for _ in range(5):
-        question = Question(at_once=False)
-        with pytest.raises(DeadlinePassed):
-            async with within(0.06):  # apart enough to count one by one
+    if silent:
+        monkeypatch.setattr(database_module, "_TIMEOUT_SECONDS", 0.06)
+    question, healthy = Question(at_once=False), Question()
+    for _ in range(3):  # apart enough to count one by one
+        with pytest.raises(DatabaseUnavailable if silent else DeadlinePassed):
+            async with within(60 if silent else 0.06):
                 await database.ask(question)
-        question.may_answer.set()
-    assert await database.ask(Question()) == "answer"
-
-
-async def test_a_database_that_is_silent_is_left_alone(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "_LIMIT_SECONDS", 0.06)
-    silent = Question(at_once=False)
-    for _ in range(3):
-        with pytest.raises(DatabaseAway):
-            await database.ask(silent)
-    silent.may_answer.set()
-    healthy = Question()
-    with pytest.raises(DatabaseAway):
-        await database.ask(healthy)
-    assert healthy.asked == 0
+    question.may_answer.set()
+    if silent:
+        with pytest.raises(DatabaseUnavailable):
+            await database.ask(healthy)
+    else:
+        assert await database.ask(healthy) == "answer"
+    assert healthy.asked == (0 if silent else 1)
 
 
 async def test_a_database_that_answers_in_between_is_not_left_alone(
@@ -132,7 +115,7 @@ async def test_a_database_that_answers_in_between_is_not_left_alone(
 
     for _ in range(3):
         for _ in range(2):
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 await database.ask(fail)
         assert await database.ask(Question()) == "answer"
 

@@ -72,23 +72,19 @@ class ProductQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    q: Annotated[str, Field(max_length=MAX_QUERY_LENGTH), AfterValidator(_few_words)] = Field(
-        "",
-        description="Beginnings of words of brand, collection and name, in any order. All must "
-        "match; case and accents do not matter",
-        examples=["samudra biru"],
-    )
+    # Beginnings of words of brand, collection and name, in any order. All must match; case and
+    # accents do not matter.
+    q: Annotated[str, Field(max_length=MAX_QUERY_LENGTH), AfterValidator(_few_words)] = ""
+    # As `/api/brands` spells it.
     brand: Annotated[
         str, StringConstraints(strip_whitespace=True, max_length=MAX_BRAND_LENGTH), Visible
-    ] = Field("", description="A brand as `/api/brands` spells it", examples=["Samudra"])
-    min_price: Price | None = Field(None, description="Rupiah")
-    max_price: Price | None = Field(None, description="Rupiah, not below `min_price`")
-    sort: ProductSort = Field(ProductSort.NAME, description="Ties by `product_id`")
+    ] = ""
+    min_price: Price | None = None
+    max_price: Price | None = None
+    sort: ProductSort = ProductSort.NAME
     page: Annotated[int, Field(ge=1, le=MAX_PAGE), Whole] = 1
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), Whole] = DEFAULT_PAGE_SIZE
-    ids: Annotated[str, AfterValidator(_plausible_ids)] = Field(
-        "", description=f"Only these products: up to {MAX_IDS} ids, by commas", examples=["1,7"]
-    )
+    ids: Annotated[str, AfterValidator(_plausible_ids)] = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -30,7 +30,7 @@ _ACCEPTED_AT = re.compile(rb'"accepted_at":\s*"([^"]*)"')
 logger = logging.getLogger(__name__)
 
 
-class QueueAway(ServiceUnavailable):
+class QueueUnavailable(ServiceUnavailable):
     """Whether the order was accepted cannot be told now."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class QueueAway(ServiceUnavailable):
 
 
 class PendingOrders:
-    """Every method raises `QueueAway` rather than to say that there is no order, and
+    """Every method raises `QueueUnavailable` rather than to say that there is no order, and
     `DeadlinePassed` before it asks for somebody who has left."""
 
     def __init__(self, client: Redis) -> None:
@@ -53,7 +53,7 @@ class PendingOrders:
         value = await self._call(lambda: self._client.hget(key, str(order_id)))
         return None if value is None else _read(str(order_id), value)
 
-    async def list(self, guest_id: UUID, newest: int) -> list[OrderView]:
+    async def list_for_guest(self, guest_id: UUID, newest: int) -> list[OrderView]:
         """The newest of them. A guest has one list read at a time: who comes meanwhile waits for
         the next one, since the one under way may lack what was accepted just now."""
         require_time()
@@ -83,14 +83,14 @@ class PendingOrders:
 
     async def _call(self, ask: Callable[[], Awaitable[T]], *, may_be_large: bool = False) -> T:
         if not self._breaker.allows():
-            raise QueueAway
+            raise QueueUnavailable
         try:
             reply = await ask()
         except (RedisError, OSError) as error:
             # One guest's list that takes too long says nothing about the queue.
             if not (may_be_large and isinstance(error, TimeoutError)):
                 self._breaker.failed()
-            raise QueueAway from error
+            raise QueueUnavailable from error
         self._breaker.succeeded()
         return reply
 
@@ -118,7 +118,7 @@ def _accepted_at(value: Value) -> datetime:
             raise ValueError("no offset")
     except ValueError as error:
         logger.error("unreadable pending order")
-        raise QueueAway from error
+        raise QueueUnavailable from error
     return moment
 
 
@@ -129,4 +129,4 @@ def _read(order_id: Value, value: Value) -> OrderView:
         return OrderView.from_pending(text, PendingOrder.model_validate_json(value))
     except ValueError as error:  # ValidationError is one
         logger.error("unreadable pending order", extra={"order_id": repr(order_id)})
-        raise QueueAway from error
+        raise QueueUnavailable from error

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from contracts.products import MAX_QUERY_LENGTH, ProductSort
 from database.words import words_of
 from servicekit.validation import field_errors
-from services.service_http.query import ProductQuery
+from services.service_http.search import ProductQuery
 
 
 def key(**values: str) -> str:

@@ -21,17 +21,17 @@ from servicekit.cache.store import Entry
 from servicekit.problems import ServiceUnavailable
 from servicekit.telemetry.tracing import untraced
 from services.service_http.database import Database
-from services.service_http.products import list_products_after
-from services.service_http.query import ProductQuery
+from services.service_http.product_rows import list_products_after
+from services.service_http.search import ProductQuery
 
 logger = logging.getLogger(__name__)
 
 # A service that starts serves first.
 FIRST_AFTER_SECONDS = 3.0
-_EVERY_SECONDS = 60.0
-_AGAIN_SECONDS = 5.0
+_INTERVAL_SECONDS = 60.0
+_RETRY_SECONDS = 5.0
 # In one question; the database's thread and the interpreter are others' as well.
-_PART = 200
+_PAGE_SIZE = 200
 # About 3 KB each.
 _MAX_PRODUCTS = 5_000
 
@@ -49,7 +49,7 @@ class _Item:
     words: tuple[str, ...]
 
 
-class Snapshot:
+class ProductSnapshot:
     """Answers as the database would have, at the time that its entries name. None: it does not
     know; what it does not hold may be there since."""
 
@@ -81,7 +81,7 @@ class Snapshot:
         """Raises `ServiceUnavailable`; what was read before then stays."""
         read_at, items, last = time.time(), dict[int, _Item](), 0
         while part := await self._database.ask(
-            partial(list_products_after, product_id=last, limit=_PART)
+            partial(list_products_after, product_id=last, limit=_PAGE_SIZE)
         ):
             for product in part:
                 words = words_of(f"{product.brand} {product.collection} {product.name}")
@@ -96,12 +96,12 @@ class Snapshot:
     async def _keep_fresh(self) -> None:
         await asyncio.sleep(FIRST_AFTER_SECONDS)
         while True:
-            pause = _EVERY_SECONDS
+            pause = _INTERVAL_SECONDS
             try:
                 with untraced():
                     await self.read()
             except ServiceUnavailable:
-                pause = _AGAIN_SECONDS
+                pause = _RETRY_SECONDS
             except Exception:
                 logger.exception("the catalogue cannot be kept")
             await asyncio.sleep(pause * random.uniform(0.8, 1))
