@@ -60,11 +60,11 @@ async def browser(app: TrustBoundary, gateway: ScriptedGateway) -> AsyncIterator
     async with calling(app) as http:
         await http.get("/orders")
         gateway.calls.clear()
-        yield Browser(http)
+        yield Browser(http, gateway)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stranger(app: TrustBoundary, gateway: ScriptedGateway) -> AsyncIterator[Browser]:
     """Somebody without any cookie yet."""
     async with calling(app) as http:
-        yield Browser(http)
+        yield Browser(http, gateway)
