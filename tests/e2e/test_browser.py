@@ -30,9 +30,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 # `make screenshot` sets it.
 SCREENSHOT = os.environ.get("SCREENSHOT")
 QUANTITY = ".line-tools input[type=number]"
-with_and_without_scripts = pytest.mark.parametrize(
-    "scripts", [True, False], ids=["scripts", "no scripts"]
-)
 
 
 @contextmanager
@@ -129,9 +126,8 @@ def test_a_double_click_and_going_back_make_one_order(contexts: Contexts) -> Non
     expect(page.locator(".orders li")).to_have_count(1)
 
 
-@with_and_without_scripts
-def test_what_stands_on_the_cart_is_what_counts(contexts: Contexts, scripts: bool) -> None:
-    page = contexts.visitor(scripts=scripts)
+def test_what_stands_on_the_cart_is_what_counts(contexts: Contexts) -> None:
+    page = contexts.visitor()
     put_in_cart(page, 0)
     put_in_cart(page, 1)
     quantities = page.locator(QUANTITY)
@@ -154,7 +150,7 @@ def test_what_stands_on_the_cart_is_what_counts(contexts: Contexts, scripts: boo
     expect(page.locator(".orders li")).to_have_count(1)
 
 
-@with_and_without_scripts
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_the_enter_key_orders_from_the_customers_fields_at_most(
     contexts: Contexts, scripts: bool
 ) -> None:
@@ -202,19 +198,6 @@ def test_a_form_whose_sending_was_stopped_can_be_sent(contexts: Contexts) -> Non
     with stopped(page, "**/?q=batik"):
         page.get_by_role("button", name="Cari").click(no_wait_after=True)
     expect(page.locator("#brand")).to_be_enabled()
-
-
-def test_going_back_shows_todays_cart(contexts: Contexts) -> None:
-    page = contexts.visitor(scripts=False)
-    put_in_cart(page)
-    page.go_back()
-    expect(page.locator(".in-cart")).to_be_visible()
-    page.go_forward()
-    order(page)
-    page.go_back()
-    page.go_back()
-    expect(page.locator(".add")).to_be_visible()
-    expect(page.locator(".badge, .in-cart")).to_have_count(0)
 
 
 def test_a_page_out_of_the_browsers_memory_shows_todays_cart(contexts: Contexts) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.scripted_gateway import ScriptedGateway
+from tests.integration.frontend.scripted_gateway import ScriptedGateway
 
 # Elements that have no end tag (HTML §13.1.2).
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})

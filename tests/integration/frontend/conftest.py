@@ -18,7 +18,7 @@ from services.frontend.settings import Settings
 from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, served
 from tests.integration.frontend.browsing import Browser
-from tests.scripted_gateway import ScriptedGateway
+from tests.integration.frontend.scripted_gateway import ScriptedGateway
 
 SECRET = SecretStr("s" * 40)
 

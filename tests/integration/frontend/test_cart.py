@@ -4,7 +4,7 @@ import pytest
 
 from contracts.orders import MAX_LINES
 from tests.integration.frontend.browsing import Browser, Page, rupiah
-from tests.scripted_gateway import ScriptedGateway, problem
+from tests.integration.frontend.scripted_gateway import ScriptedGateway, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

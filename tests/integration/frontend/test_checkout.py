@@ -12,7 +12,7 @@ from starlette.responses import Response
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest
 from tests.integration.frontend.browsing import CUSTOMER, Browser, Form, Page, rupiah
-from tests.scripted_gateway import problem
+from tests.integration.frontend.scripted_gateway import problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

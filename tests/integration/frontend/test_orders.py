@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.integration.frontend.browsing import CUSTOMER, Browser, Page, rupiah
-from tests.scripted_gateway import ScriptedGateway, problem
+from tests.integration.frontend.scripted_gateway import ScriptedGateway, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, running
 from tests.integration.frontend.browsing import Browser, Page
 from tests.integration.frontend.conftest import settings_for
-from tests.scripted_gateway import problem
+from tests.integration.frontend.scripted_gateway import problem
 from tests.servers import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -148,9 +149,10 @@ async def test_hostile_text_is_shown_as_text(browser: Browser) -> None:
     names = ("brand", "name", "description", "face", "strap")
     browser.gateway.change_product(17, **dict.fromkeys(names, SCRIPT))
     await browser.put_in_cart(17)
-    paths = [f"/products/{browser.gateway.products[17].slug}", "/cart", "/?sort=name"]
-    queries = (SCRIPT, "{{7*7}}", "'\">" + SCRIPT, "\x00\x1b[31m", "\u202e\ud7ff", "%ff%fe&&&=&a")
-    for path in (*paths, *(f"/?q={text}&brand={text}&min_price={text}" for text in queries)):
+    paths = [f"/products/{browser.gateway.products[17].slug}", "/cart", "/", "/?q=%ff%fe&&&=&a"]
+    texts = (SCRIPT, "{{7*7}}", "'\">" + SCRIPT, "\x00\x1b[31m", "\u202e\ud7ff")
+    queries = [dict.fromkeys(("q", "brand", "min_price", "sort"), text) for text in texts]
+    for path in (*paths, *(f"/?{urlencode(query)}" for query in queries)):
         page = await browser.get(path)
         assert page.status in {200, 422}, path
         assert SCRIPT not in page.html

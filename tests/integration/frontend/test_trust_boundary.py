@@ -18,7 +18,7 @@ from services.frontend.app import create_app
 from tests.asgi import running, served
 from tests.integration.frontend.browsing import CUSTOMER, Browser, Page
 from tests.integration.frontend.conftest import RunningShop, settings_for
-from tests.scripted_gateway import ScriptedGateway, problem
+from tests.integration.frontend.scripted_gateway import ScriptedGateway, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
