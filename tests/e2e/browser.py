@@ -48,17 +48,11 @@ class Contexts:
         self.complaints: list[str] = []
 
     def visitor(
-        self,
-        *,
-        language: str = "id",
-        width: int = 1280,
-        height: int = 900,
-        dark: bool = False,
-        scripts: bool = True,
+        self, language: str = "id", width: int = 1280, *, dark: bool = False, scripts: bool = True
     ) -> Page:
         page = self._new_page(
             locale={"id": "id-ID", "en": "en-GB"}[language],
-            viewport={"width": width, "height": height},
+            viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             java_script_enabled=scripts,
         )

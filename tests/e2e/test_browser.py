@@ -66,7 +66,7 @@ def test_a_customer_finds_orders_and_sees_it_confirmed(contexts: Contexts) -> No
 def test_the_order_page_follows_the_order_without_being_loaded_again(
     contexts: Contexts, stack: RunningStack
 ) -> None:
-    page = contexts.visitor(language="en")
+    page = contexts.visitor("en")
     put_in_cart(page)
     with paused(stack, "consumer"):
         order(page)
@@ -220,7 +220,7 @@ def test_a_page_out_of_the_browsers_memory_shows_todays_cart(contexts: Contexts)
 
 
 def test_wrong_fields_are_named_led_to_and_keep_what_was_typed(contexts: Contexts) -> None:
-    page = contexts.visitor(language="en")
+    page = contexts.visitor("en")
     put_in_cart(page)
     fill_in(page, email="sari", address=" ")
     page.locator(".order-form button").click()
@@ -245,7 +245,7 @@ def tab_to(page: Page, target: Locator) -> None:
 
 
 def test_a_keyboard_is_enough(contexts: Contexts) -> None:
-    page = contexts.visitor(language="en")
+    page = contexts.visitor("en")
     page.goto("/?q=truntum")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to content")
@@ -317,7 +317,7 @@ _TOO_LOW_FOR_A_THUMB = """() =>
     ("language", "dark", "width"), [("id", False, 1280), ("en", True, 360)], ids=["desk", "phone"]
 )
 def test_no_page_has_a_barrier(contexts: Contexts, language: str, dark: bool, width: int) -> None:
-    page, axe = contexts.visitor(language=language, dark=dark, width=width), Axe()
+    page, axe = contexts.visitor(language, width, dark=dark), Axe()
     for name in visit_every_page(page, language):
         # The drawings are hidden from assistive technology, and large.
         found = axe.run(page, context={"exclude": [".watch-face"]})
@@ -329,7 +329,8 @@ def test_no_page_has_a_barrier(contexts: Contexts, language: str, dark: bool, wi
 
 
 def test_the_screenshot_shows_the_catalogue(contexts: Contexts, tmp_path: Path) -> None:
-    page = contexts.visitor(language="en", height=1120)
+    page = contexts.visitor("en")
+    page.set_viewport_size({"width": 1280, "height": 1120})
     page.goto("/")
     page.locator(".card").first.wait_for()
     path = Path(SCREENSHOT) if SCREENSHOT else tmp_path / "screenshot.png"

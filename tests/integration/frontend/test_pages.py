@@ -256,7 +256,7 @@ async def test_an_error_page_names_its_trace_and_leads_to_it(browser: Browser) -
             (FORM, content, {400, 422})
             for content in (
                 *(b"", b"%", b"%ff=%fe", b"\xff\xfe=\x00", b"a", b"=&=&;"),
-                b"action=add&product_id=%00",
+                *(b"action=add&product_id=%00", b"lines=5x1&key=k&expected_total_idr=x"),
             )
         ),
     ],

@@ -81,6 +81,9 @@ async def test_every_answer_is_traced_and_tells_browsers_to_be_careful(
         found = {name: answer.headers.get_list(name) for name in SECURITY_HEADERS | HSTS}
         assert found == {name: expected.get(name, []) for name in found}
         assert ("traceresponse" in answer.headers) is (path != "/healthz")
+    names = [cookie.name for cookie in secure_browser.http.cookies.jar]
+    assert all(name.startswith("__Host-arloji_") for name in names)
+    assert "/traces/" not in answer.text, "its settings name no place for them"
     if method != "GET":
         return
     async with httpx.AsyncClient(base_url=running_shop.url) as http:
@@ -225,24 +228,6 @@ async def test_spans_hold_no_personal_data(browser: Browser, spans: InMemorySpan
     recorded = "".join(span.to_json() for span in spans.get_finished_spans())
     assert "POST /orders" in recorded
     assert [value for value in CUSTOMER.values() if value in recorded] == []
-
-
-async def test_behind_tls_one_orders_with_this_hosts_own_secure_cookies(
-    secure_browser: Browser,
-) -> None:
-    browser = secure_browser
-    browser.http.cookies.clear()
-    await browser.get("/?lang=en")
-    form = (await browser.put_in_cart(5)).form("/orders")
-    assert {cookie.name for cookie in browser.http.cookies.jar if cookie.secure} == {
-        f"__Host-arloji_{name}" for name in ("guest", "language", "cart", "checkout")
-    }
-    answer = await browser.submit(form, **CUSTOMER)
-    assert answer.status == 303
-    assert len(answer.headers.get_list("set-cookie")) == 4
-    page = await browser.get("/nowhere")
-    assert "Trace number" in page.text
-    assert not [link for link in page.links if "/traces/" in link], "without a place for traces"
 
 
 # What the server refuses before it is a request of the app, by what comes after the first lines.

@@ -114,15 +114,15 @@ def test_whatever_was_typed_survives_its_cookie(draft: dict[str, str]) -> None:
 def test_the_largest_values_fit_and_larger_ones_leave_what_was_there() -> None:
     dice, numbers = random.Random(7), range(MAX_PRODUCT_ID - MAX_LINES + 1, MAX_PRODUCT_ID + 1)
     # Chinese characters without any pattern: three bytes each that hardly shrink.
-    random_text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(3000))
-    details = {"name": random_text[:100], "email": random_text[:254], "address": random_text[:500]}
+    text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(3000))
+    details = {"name": text[:100], "email": text[100:354], "address": text[354:854]}
     full = tuple(OrderLine(product_id=number, quantity=MAX_QUANTITY) for number in numbers)
     for name, value in (("cart", Cart(full)), ("draft", details)):
         pair = getattr(COOKIES, name).header(value, ID).partition(";")[0]
         assert len(pair) < 4096
         assert read_all(COOKIES, brought(pair)) == {name: value}
     response = Response()
-    COOKIES.draft.set(response, {"address": random_text}, ID)
+    COOKIES.draft.set(response, {"address": text}, ID)
     assert "set-cookie" not in response.headers
     COOKIES.cart.set(response, Cart(), ID)
     assert "arloji_cart=; Path=/; Max-Age=0;" in response.headers["set-cookie"]
