@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e import browser
 from tests.stack import RunningStack
 from tests.waiting import eventually
 
+chromium, contexts = browser.chromium, browser.contexts
+
 Order = dict[str, Any]
-CUSTOMER = {"name": "Sari Wulandari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
+CUSTOMER = browser.CUSTOMER
 
 
 @pytest.fixture(scope="session")

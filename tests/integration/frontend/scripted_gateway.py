@@ -21,6 +21,7 @@ from database.catalogue import create_catalogue
 from database.words import words_of
 
 CATALOGUE = create_catalogue()
+_METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
 def problem(status: int, slug: str = "scripted", **headers: str) -> Response:
@@ -67,38 +68,24 @@ class ScriptedGateway:
     calls: list[Call] = field(default_factory=list)
 
     def app(self) -> Starlette:
+        healthz = Route("/healthz", lambda _request: JSONResponse({"status": "ok"}))
         return Starlette(
-            routes=[
-                Route("/healthz", self._healthz),
-                Route("/api/{path:path}", self._answer, methods=["GET", "POST", "PUT", "DELETE"]),
-            ]
+            routes=[healthz, Route("/api/{path:path}", self._answer, methods=_METHODS)]
         )
 
     def reset(self) -> None:
         """As new."""
-        fresh = ScriptedGateway()
-        self.products, self.orders, self.answers = fresh.products, {}, {}
-        self.silence, self.calls = None, []
+        vars(self).update(vars(ScriptedGateway()))
 
     def search(self, query: dict[str, str]) -> Response:
+        """Newest first, whatever order is asked for."""
         found = [product for product in self.products.values() if _fits(product, query)]
-        sort, page = query.get("sort", "name"), int(query.get("page", 1))
-        key: Callable[[Product], Any] = {
-            "price": lambda one: one.price_idr,
-            "-price": lambda one: -one.price_idr,
-            "newest": lambda one: -one.product_id,
-        }.get(sort, lambda one: one.name)
-        found.sort(key=key)
-        size = int(query.get("page_size", 24))
-        items = found[(page - 1) * size : page * size]
-        return JSONResponse(
-            {
-                "items": [item.model_dump(mode="json") for item in items],
-                "page": page,
-                "page_size": size,
-                "total": len(found),
-            }
-        )
+        found.sort(key=lambda product: -product.product_id)
+        page, size = int(query.get("page", 1)), int(query.get("page_size", 24))
+        shown = found[(page - 1) * size : page * size]
+        items = [product.model_dump(mode="json") for product in shown]
+        body = {"items": items, "page": page, "page_size": size, "total": len(found)}
+        return JSONResponse(body)
 
     def calls_to(self, method: str, path: str) -> list[Call]:
         return [call for call in self.calls if (call.method, call.path) == (method, path)]
@@ -113,21 +100,15 @@ class ScriptedGateway:
         return self.products[product_id]
 
     def settle(self, order_id: str, status: str, reason: str | None = None) -> None:
-        for (_, known), order in self.orders.items():
-            if known != order_id:
-                continue
-            order |= {"status": status, "reason": reason}
-            # A stored order has lost the order of its cart.
-            order["items"].sort(key=lambda line: line["product_id"])
-            if status == "confirmed":
-                for line in order["items"]:
-                    line["unit_price_idr"] = self.products[line["product_id"]].price_idr
-                order["total_idr"] = sum(
-                    line["unit_price_idr"] * line["quantity"] for line in order["items"]
-                )
-
-    async def _healthz(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+        order = next(order for (_, known), order in self.orders.items() if known == order_id)
+        order |= {"status": status, "reason": reason}
+        # A stored order has lost the order of its cart.
+        lines = sorted(order["items"], key=lambda line: line["product_id"])
+        order["items"] = lines
+        if status == "confirmed":
+            for line in lines:
+                line["unit_price_idr"] = self.products[line["product_id"]].price_idr
+            order["total_idr"] = sum(line["unit_price_idr"] * line["quantity"] for line in lines)
 
     async def _answer(self, request: Request) -> Response:
         call = Call(
