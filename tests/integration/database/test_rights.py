@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,10 +15,11 @@ from database.rights import TABLE_RIGHTS, bring_up_accounts, grant_rights
 from database.schema import current_revision, upgrade
 from database.seed import seed
 from housekeeping.order_rows import find_purged, find_stored, list_stored
-from servicekit.database.engine import create_database_engine, is_unavailable
+from servicekit.database.engine import is_unavailable
 from services.service_http.order_rows import find_order, list_orders
 from services.service_http.product_rows import find_product, list_brands, list_products
 from services.service_http.search import ProductQuery
+from tests.integration.engines import opened
 from tests.servers import MySqlServer
 
 ACCOUNTS = json.dumps({user: {"passwords": [user], "grants": []} for user in TABLE_RIGHTS})
@@ -35,50 +35,41 @@ CUSTOMER = ("customer_name", "customer_email", "customer_address")
 
 @contextmanager
 def connected(server: MySqlServer, user: str, password: str = "") -> Iterator[Connection]:
-    engine = open_engine(server, user, password)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def open_engine(server: MySqlServer, user: str, password: str = "") -> Engine:
-    url = server.url("arloji", user, password)
-    return create_database_engine(url, read_only=False, connections=1, statement_seconds=10)
+    """By default with the password that each user has at first: its name."""
+    url = server.url("arloji", user, password or user)
+    with opened(url) as engine, engine.connect() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")
 def administrator(mysql_server: MySqlServer) -> Iterator[Engine]:
     mysql_server.execute("CREATE DATABASE arloji")
-    engine = open_engine(mysql_server, "root")
-    upgrade(engine)
-    seed(engine)
-    bring_up_accounts(engine, ACCOUNTS)
-    with engine.begin() as connection:
-        for statement in TOO_WIDE:
-            connection.exec_driver_sql(statement)
-    grant_rights(engine)
-    yield engine
-    engine.dispose()
+    with opened(mysql_server.url("arloji")) as engine:
+        upgrade(engine)
+        seed(engine)
+        bring_up_accounts(engine, ACCOUNTS)
+        with engine.begin() as connection:
+            for statement in TOO_WIDE:
+                connection.exec_driver_sql(statement)
+        grant_rights(engine)
+        yield engine
     mysql_server.execute("DROP DATABASE arloji", *(f"DROP USER {user}" for user in TABLE_RIGHTS))
 
 
-def test_service_http_may_ask_what_it_shows(
-    administrator: Engine, mysql_server: MySqlServer
-) -> None:
-    with connected(mysql_server, "service_http", "service_http") as connection:
+def test_each_service_may_do_its_work(administrator: Engine, mysql_server: MySqlServer) -> None:
+    with connected(mysql_server, "service_http") as connection:
         assert current_revision(connection)
         assert list_brands(connection).items
         assert list_products(connection, ProductQuery(q="a", max_price=10**9)).total
         assert find_product(connection, 1)
         assert find_order(connection, uuid4(), uuid4()) is None
         assert list_orders(connection, uuid4(), 10) == []
-
-
-def test_the_consumer_may_take_stock(administrator: Engine, mysql_server: MySqlServer) -> None:
-    with connected(mysql_server, "consumer", "consumer") as connection:
+    with connected(mysql_server, "consumer") as connection:
         connection.execute(text("UPDATE products SET stock = stock WHERE product_id = 1"))
+    with connected(mysql_server, "housekeeping") as connection:
+        moment = datetime.now(UTC)
+        assert find_stored(connection, ["x"]) == find_purged(connection, ["x"]) == set()
+        assert list(list_stored(connection, since=moment, until=moment)) == []
 
 
 @pytest.mark.parametrize(
@@ -100,21 +91,12 @@ def test_nobody_may_do_what_is_not_their_work(
     administrator: Engine, mysql_server: MySqlServer, user: str, statement: str
 ) -> None:
     with (
-        connected(mysql_server, user, user) as connection,
+        connected(mysql_server, user) as connection,
         pytest.raises(DBAPIError, match="command denied") as refused,
     ):
         connection.execute(text(statement))
     # As before a grant has arrived: not now, rather than a fault of the request.
     assert is_unavailable(refused.value)
-
-
-def test_housekeeping_may_ask_which_orders_there_are(
-    administrator: Engine, mysql_server: MySqlServer
-) -> None:
-    with connected(mysql_server, "housekeeping", "housekeeping") as connection:
-        moment = datetime.now(UTC)
-        assert find_stored(connection, ["x"]) == find_purged(connection, ["x"]) == set()
-        assert list(list_stored(connection, since=moment, until=moment)) == []
 
 
 def rights_of(administrator: Engine) -> set[str]:
@@ -126,35 +108,28 @@ def rights_of(administrator: Engine) -> set[str]:
         }
 
 
-def test_what_an_older_version_granted_is_taken_away(administrator: Engine) -> None:
+def test_what_an_older_version_granted_is_taken_away_and_repeating_changes_nothing(
+    administrator: Engine,
+) -> None:
     given = rights_of(administrator)
-    assert not [line for line in given if "`arloji`.*" in line or "RELOAD" in line]
-    assert not [line for line in given if "DELETE" in line or "slug" in line]
-
-
-def test_repeating_changes_nothing(administrator: Engine, mysql_server: MySqlServer) -> None:
-    before = rights_of(administrator)
+    wide = ("`arloji`.*", "RELOAD", "DELETE", "slug")
+    assert [line for line in given if any(word in line for word in wide)] == []
     bring_up_accounts(administrator, ACCOUNTS)
     grant_rights(administrator)
-    assert rights_of(administrator) == before
+    assert rights_of(administrator) == given
 
 
 def test_a_password_that_is_not_the_newest_is_replaced(
     administrator: Engine, mysql_server: MySqlServer
 ) -> None:
-    def accounts(password: str) -> str:
-        account: dict[str, Any] = {"passwords": [password], "grants": []}
-        return json.dumps({"consumer": account})
-
-    bring_up_accounts(administrator, accounts("newest"))
+    account = {"passwords": ["newest"], "grants": []}
+    bring_up_accounts(administrator, json.dumps({"consumer": account}))
     with connected(mysql_server, "consumer", "newest"):
         pass
-    with (
-        pytest.raises(OperationalError, match="Access denied"),
-        connected(mysql_server, "consumer", "consumer"),
-    ):
+    denied = pytest.raises(OperationalError, match="Access denied")
+    with denied, connected(mysql_server, "consumer"):
         pass
-    bring_up_accounts(administrator, accounts("consumer"))
+    bring_up_accounts(administrator, ACCOUNTS)
 
 
 @pytest.mark.parametrize("newest", ["another", "consumer"])
