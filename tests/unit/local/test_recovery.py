@@ -1,4 +1,4 @@
-"""What an earlier run left: `tests/e2e/test_launcher.py` has what is refused."""
+"""What an earlier run left: `tests/e2e/local/test_launcher.py` has what is refused."""
 
 import shutil
 import sqlite3
@@ -9,7 +9,7 @@ from local.layout import DataFolder
 from local.recovery import require_intact_database
 
 
-def test_rows_that_are_still_in_the_log_beside_the_database_come_back(tmp_path: Path) -> None:
+def test_rows_that_are_still_in_the_write_ahead_log_come_back(tmp_path: Path) -> None:
     living, data = tmp_path / "living.db", DataFolder(tmp_path)
     with closing(sqlite3.connect(living)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -3,7 +3,6 @@
 import pytest
 
 from local import inherited
-from local.pip import read_configuration
 from servicekit.embedded import NoSuchRun
 
 PROXY = {"http_proxy": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
@@ -56,19 +55,3 @@ def test_a_load_run_is_told_which_shop_the_shell_means() -> None:
     assert let_through["LOAD_RESULTS"] == "/d/load"
     with pytest.raises(NoSuchRun):
         inherited.for_load({"ARLOJI_PORT_OFFSET": "many"})
-
-
-def test_a_commands_own_section_of_pips_configuration_wins() -> None:
-    listed = "\n".join(
-        [
-            ":env:.index-url='of the environment'",
-            "global.index-url='of all'",
-            "global.trusted-host='a\\nb'",
-            "install.index-url=\"of 'install'\"",
-            "download.index-url='of another'",
-        ]
-    )
-    assert read_configuration(listed, "install") == {
-        "PIP_INDEX_URL": "of 'install'",
-        "PIP_TRUSTED_HOST": "a\nb",
-    }

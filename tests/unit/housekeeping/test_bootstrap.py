@@ -79,31 +79,27 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(
     assert did == ["synced", "named"] * (1 + len(outcome.written))
 
 
-def test_a_second_run_changes_nothing(folder: Path) -> None:
+def test_a_second_run_makes_only_what_was_lost_and_with_the_same_secret(folder: Path) -> None:
     bootstrap.prepare_secrets(folder / "secrets")
     before = contents(folder)
-    outcome = bootstrap.prepare_secrets(folder / "secrets")
+    assert bootstrap.prepare_secrets(folder / "secrets").written == ()
     assert contents(folder) == before
-    assert outcome.written == ()
-
-
-def test_a_lost_file_is_made_again_with_the_same_secret(folder: Path) -> None:
-    bootstrap.prepare_secrets(folder / "secrets")
-    before = contents(folder)
     lost = folder / "secrets" / "publisher" / "queue_redis_url"
     lost.parent.chmod(0o700)
     lost.unlink()
-    outcome = bootstrap.prepare_secrets(folder / "secrets")
-    assert outcome.written == ("publisher/queue_redis_url",)
+    assert bootstrap.prepare_secrets(folder / "secrets").written == ("publisher/queue_redis_url",)
     assert contents(folder) == before
 
 
-def test_a_run_that_was_killed_half_way_is_completed(folder: Path) -> None:
+def test_what_a_killed_run_or_an_older_version_left_is_removed(folder: Path) -> None:
     half = folder / "secrets" / "publisher" / ".queue_redis_url.new"
     half.write_text("half a sec")
     half.chmod(0o400)
+    older = folder / "secrets" / "accounts" / "accounts.sql"
+    older.write_text("IDENTIFIED BY 'still good'")
     bootstrap.prepare_secrets(folder / "secrets")
     assert not half.exists()
+    assert not older.exists()
     assert (half.with_name("queue_redis_url")).read_text().startswith("redis://publisher:")
 
 
@@ -128,13 +124,6 @@ def test_a_rotation_that_stopped_half_way_is_gone_on_with(folder: Path) -> None:
     assert bootstrap.prepare_secrets(folder / "secrets", renew=True).written != ()
 
 
-def test_a_file_of_an_older_version_is_removed(folder: Path) -> None:
-    older = folder / "secrets" / "accounts" / "accounts.sql"
-    older.write_text("IDENTIFIED BY 'still good'")
-    bootstrap.prepare_secrets(folder / "secrets")
-    assert not older.exists()
-
-
 def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
     missing = folder / "secrets" / "consumer"
     missing.rmdir()
@@ -142,24 +131,18 @@ def test_a_volume_that_is_not_mounted_is_named(folder: Path) -> None:
         bootstrap.prepare_secrets(folder / "secrets")
 
 
-def test_logs_are_their_writers_and_readable_by_the_collectors_group(
+def test_log_and_data_folders_are_their_writers_and_logs_readable_by_the_collectors_group(
     folder: Path, owners: dict[str, tuple[int, int]]
 ) -> None:
     bootstrap.prepare_log_folders(folder / "logs")
-    for name, user_id in bootstrap.LOG_WRITERS.items():
-        path = folder / "logs" / name
-        assert owners[os.fspath(path)] == (user_id, bootstrap.LOG_READERS_GROUP_ID)
-        assert mode(path) == 0o750
-
-
-def test_data_folders_belong_to_those_that_keep_data_in_them(
-    folder: Path, owners: dict[str, tuple[int, int]]
-) -> None:
     bootstrap.prepare_data_folders(folder / "data")
-    for name, user_id in bootstrap.DATA_OWNERS.items():
-        path = folder / "data" / name
-        assert owners[os.fspath(path)] == (user_id, user_id)
-        assert mode(path) == 0o750
+    group = bootstrap.LOG_READERS_GROUP_ID
+    expected = {
+        **{f"logs/{name}": (user, group) for name, user in bootstrap.LOG_WRITERS.items()},
+        **{f"data/{name}": (user, user) for name, user in bootstrap.DATA_OWNERS.items()},
+    }
+    assert {path: owners[os.fspath(folder / path)] for path in expected} == expected
+    assert {mode(folder / path) for path in expected} == {0o750}
 
 
 def test_the_command_does_all_of_it_and_says_what(
