@@ -10,18 +10,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from contracts.telemetry import ORDER_ID
-from tests.otlp import (
-    FAILED,
-    ORDER,
-    export_of,
-    log,
-    pairs,
-    receiver,
-    send,
-    span,
-    span_id,
-    trace_id,
-)
+from tests.otlp import FAILED, ORDER, export_of, log, pairs, receiver, send, span, span_id, trace_id
 
 
 def official(node: Any) -> Any:
