@@ -25,14 +25,11 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_every_port_moves_by_the_offset() -> None:
+@pytest.mark.parametrize("text", ["x", "1.5", "", "57445", "-4318"])
+def test_every_port_moves_by_the_offset_and_one_that_leads_nowhere_is_refused(text: str) -> None:
     ports = Ports.from_text("100")
     assert {name: ports[name] - port for name, port in PORTS.items()} == dict.fromkeys(PORTS, 100)
     assert ports.url("frontend") == "http://127.0.0.1:8180"
-
-
-@pytest.mark.parametrize("text", ["x", "1.5", "", "57445", "-4318"])
-def test_an_offset_that_leads_nowhere_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(NoSuchRun, match=r"\AARLOJI_PORT_OFFSET.*\Z"):
         Ports.from_text(text)
 
