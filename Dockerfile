@@ -18,7 +18,9 @@ COPY contracts contracts
 COPY servicekit servicekit
 COPY database database
 COPY housekeeping housekeeping
+COPY bootstrap bootstrap
 COPY services services
+COPY watch_faces watch_faces
 RUN python -m compileall -q .
 
 FROM $PYTHON_IMAGE AS load-dependencies

@@ -18,7 +18,7 @@ override PARALLEL = $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup)
 # lets through: $(IN) <what it is for> <Python's arguments>
 override IN = command -v "$(PYTHON)" >/dev/null || \
 	{ echo "There is no $(PYTHON): install Python 3.11 or newer, or name it with PYTHON=…" >&2; exit 1; }; \
-	exec "$(PYTHON)" -Es tools/bootstrap.py
+	exec "$(PYTHON)" -Es tools/in_venv.py
 # In front of a line: its output comes at once, also if MAKEFLAGS has --output-sync. (A plus does
 # that, as for a make within make, but would also run the line for `make -n`.)
 override LIVE = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
@@ -53,7 +53,7 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 	@$(LOCK) --output-file requirements/load.txt --group pyproject.toml:load
 
 bench: ## Measure the request path; prints ratios
-	$(LIVE)@$(IN) local -m loadtest $(OPTIONS)
+	$(LIVE)@$(IN) local -m benchmarks $(OPTIONS)
 
 # make load URL=… STEPS=20,40,80 SECONDS=30 WORKERS=2 USAGE=var OPTIONS='--arrivals constant'
 override STEPS_USUAL := 20,40,80
@@ -68,20 +68,22 @@ images-offline: ## Build stand-ins for the pinned images where no image registry
 
 # These need nothing but Docker and Python; Docker's own command inherits everything, as it does
 # when it is called by hand.
+override OPERATE = exec "$(PYTHON)" -Es -m
+
 upgrade: ## Replace the services in Docker by those of this folder, without a failed request
-	@exec "$(PYTHON)" -Es -m tools.upgrade $(OPTIONS)
+	@$(OPERATE) operations.upgrade $(OPTIONS)
 
 reload: ## Restart what runs in Docker with older configuration files than this folder has
-	@exec $(PYTHON) -m tools.reload $(OPTIONS)
+	@$(OPERATE) operations.reload $(OPTIONS)
 
 pin: ## Pin every image in Docker by the digest that its tag has today
-	@exec $(PYTHON) -m tools.pin_images $(OPTIONS)
+	@$(OPERATE) operations.pin_images $(OPTIONS)
 
 secrets: ## Make new secrets for the stack in Docker while it runs
-	@exec "$(PYTHON)" -Es -m tools.rotate_secrets $(OPTIONS)
+	@$(OPERATE) operations.rotate_secrets $(OPTIONS)
 
 footprint: ## Say how much memory the stack in Docker uses
-	@exec "$(PYTHON)" -Es -m tools.footprint $(OPTIONS)
+	@$(OPERATE) operations.footprint $(OPTIONS)
 
 compose-test: ## Run the tests that bring the whole stack up in Docker
 	$(LIVE)@$(IN) test -m pytest tests/compose $(TESTS)

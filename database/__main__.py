@@ -12,7 +12,7 @@ from database.rights import NoAccounts, bring_up_accounts, grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
-from servicekit.database import create_database_engine
+from servicekit.database.engine import create_database_engine
 from servicekit.settings import SettingsWrong, read_settings
 
 # A migration may rebuild a table: as long as it takes, up to an hour.

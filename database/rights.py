@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from servicekit.database import create_database_engine, ping, transaction
+from servicekit.database.engine import create_database_engine, ping, transaction
 
 # User → table → privilege → its columns, () for all of them.
 TABLE_RIGHTS: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = {

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, insert, select
 
-from database.catalogue import CATALOGUE, CatalogueItem
+from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products, stock_ledger
 from database.words import words_of
-from servicekit.database import transaction
+from servicekit.database.engine import transaction
 
 
 def seed(engine: Engine) -> int:
@@ -18,10 +18,10 @@ def seed(engine: Engine) -> int:
     """
     with transaction(engine) as connection:
         present = set(connection.scalars(select(products.c.product_id)))
-        missing = [item for item in CATALOGUE if item.product_id not in present]
+        missing = [item for item in create_catalogue() if item.product_id not in present]
         if missing:
             now = datetime.now(UTC)
-            connection.execute(insert(products), [_product_row(item) for item in missing])
+            connection.execute(insert(products), [product_row(item) for item in missing])
             connection.execute(
                 insert(product_words),
                 [
@@ -46,7 +46,7 @@ def seed(engine: Engine) -> int:
     return len(missing)
 
 
-def _product_row(item: CatalogueItem) -> dict[str, object]:
+def product_row(item: CatalogueItem) -> dict[str, object]:
     return {
         column.name: getattr(
             item, "description_id" if column.name == "description" else column.name

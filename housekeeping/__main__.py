@@ -1,4 +1,4 @@
-"""`python -m housekeeping reconcile|bootstrap`: work around the shop, one command each.
+"""`python -m housekeeping reconcile`: work around the shop, one command each.
 
 Exit codes: 0 all is well, 1 something was found that must be looked at, 2 the command could not
 do its work.
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from housekeeping import bootstrap, reconcile
+from housekeeping import reconcile
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import SettingsWrong, read_settings
 
 # Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
-_COMMANDS = {"reconcile": reconcile, "bootstrap": bootstrap}
+_COMMANDS = {"reconcile": reconcile}
 _COULD_NOT = 2
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = _COMMANDS[options.command].run(options, read_settings(HousekeepingSettings))
-    except (RedisError, SQLAlchemyError, OSError, reconcile.NothingToCompare) as error:
+    except (RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         print(f"{options.command} failed: {reason}", file=sys.stderr)
         return _COULD_NOT

@@ -24,16 +24,15 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Extent:
-    """An audit file as long as it was when the comparison began: what is accepted later is not
-    compared."""
+class AuditFile:
+    """As long as it was when the comparison began: what is accepted later is not compared."""
 
     path: Path
     size: int
 
 
-def list_audit_files(directory: Path) -> list[Extent]:
-    return [Extent(path, path.stat().st_size) for path in sorted(directory.glob("*.jsonl"))]
+def list_audit_files(directory: Path) -> list[AuditFile]:
+    return [AuditFile(path, path.stat().st_size) for path in sorted(directory.glob("*.jsonl"))]
 
 
 class AuditTrail:
@@ -67,16 +66,16 @@ class AuditTrail:
         first: str | None = row[0]
         return first
 
-    def read(self, extent: Extent, progress: Progress) -> Iterator[int]:
+    def read(self, audit_file: AuditFile, progress: Progress) -> Iterator[int]:
         """Take the file in; yields the number of each line that cannot be read, such as half a
         line that a killed publisher left: no 202 left after it."""
-        with extent.path.open("rb") as file:
+        with audit_file.path.open("rb") as file:
             batch: list[tuple[str, str | None, str]] = []
-            for number, text in enumerate(_lines(file, extent.size), start=1):
+            for number, text in enumerate(_lines(file, audit_file.size), start=1):
                 if not text.strip():
                     continue
                 self.lines += 1
-                progress.tell(self.lines, "audit lines read")
+                progress.update(self.lines, "audit lines read")
                 try:
                     batch.append(_row(AuditLine.model_validate_json(text)))
                 except ValidationError:

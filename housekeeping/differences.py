@@ -46,7 +46,7 @@ class Report:
         self.counts: dict[str, int] = {}
         self.differences: Counter[Kind] = Counter()
 
-    def name(self, difference: Difference) -> None:
+    def add(self, difference: Difference) -> None:
         self.differences[difference.kind] += 1
         self._show(difference)
 
@@ -86,5 +86,5 @@ class JsonReport(Report):
         print(f' "found": {json.dumps(found)}}}')
 
 
-def printer(*, as_json: bool) -> Report:
+def create_report(*, as_json: bool) -> Report:
     return JsonReport() if as_json else TextReport()

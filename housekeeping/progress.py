@@ -1,4 +1,4 @@
-"""Signs of life during long work, on stderr, so that stdout stays the result."""
+"""Progress of long work, on stderr, so that stdout stays the result."""
 
 import sys
 import time
@@ -7,12 +7,12 @@ _INTERVAL_SECONDS = 2.0
 
 
 class Progress:
-    """Says how far the work is, every two seconds at most."""
+    """Prints how far the work is, every two seconds at most."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + _INTERVAL_SECONDS
 
-    def tell(self, count: int, what: str) -> None:
+    def update(self, count: int, what: str) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _INTERVAL_SECONDS

@@ -88,7 +88,7 @@ def read_waiting(client: Redis, progress: Progress) -> Entries:
 
 def _read_stream(client: Redis, stream: str, entries: Entries, progress: Progress) -> None:
     for number, (entry_id, fields) in enumerate(_entries_of(client, stream), start=1):
-        progress.tell(number, f"entries of {stream} read")
+        progress.update(number, f"entries of {stream} read")
         entries.add(entry_id.decode(), fields.get(FIELD_ORDER.encode(), b""))
 
 

@@ -14,17 +14,17 @@ from sqlalchemy import Connection
 
 from contracts.queue import DEAD, ORDERS
 from housekeeping.audit_trail import Accepted, AuditTrail, list_audit_files
-from housekeeping.differences import Difference, Kind, Report, printer
+from housekeeping.differences import Difference, Kind, Report, create_report
 from housekeeping.order_rows import find_purged, find_stored, list_stored
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, open_queue, read_queue, read_waiting
 from housekeeping.settings import HousekeepingSettings
-from servicekit.database import create_database_engine
+from servicekit.database.engine import create_database_engine
 
 _STATEMENT_SECONDS = 60
 # Between an order's time and its audit line lies at most a request.
 _UNDER_WAY = timedelta(seconds=10)
-_TOGETHER = (
+_CONFLICTS = (
     ({"stored", "purged"}, Kind.STORED_AND_PURGED),
     ({"stored", "waiting"}, Kind.STORED_AND_WAITING),
     ({"purged", "waiting"}, Kind.STORED_AND_WAITING),
@@ -34,7 +34,7 @@ _TOGETHER = (
 )
 
 
-class NothingToCompare(Exception):
+class NoAuditFiles(Exception):
     """There is no audit file: an empty comparison must not look like a good one."""
 
 
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    report = printer(as_json=options.json)
+    report = create_report(as_json=options.json)
     engine = create_database_engine(
         settings.database_url,
         read_only=True,
@@ -69,7 +69,7 @@ class Reconciliation:
     ) -> None:
         self._trail, self._queue, self._database = trail, queue, database
         self._report, self._progress = report, Progress()
-        self._looked_moving: list[tuple[Kind, str]] = []
+        self._maybe_moving: list[tuple[Kind, str]] = []
 
     def compare(self, audit_directory: Path) -> None:
         """Audit first, queue second, database last: the way that an order goes, so that none
@@ -80,19 +80,19 @@ class Reconciliation:
         places: Counter[str] = Counter(dict.fromkeys(("stored", "purged", "waiting", "dead"), 0))
         for batch in self._trail.batches():
             self._find(batch, contents, places)
-            self._progress.tell(places.total(), "orders compared")
+            self._progress.update(places.total(), "orders compared")
         self._report.counts.update(places)
-        self._name_what_did_not_move()
-        self._name_orders_without_audit(contents, until=began - _UNDER_WAY)
-        self._name_oddities(contents)
+        self._report_conflicts()
+        self._report_orders_without_audit(contents, until=began - _UNDER_WAY)
+        self._report_stray_entries(contents)
 
     def _read_audit(self, directory: Path) -> None:
         files = list_audit_files(directory)
         if not files:
-            raise NothingToCompare(f"there is no audit file in {directory}")
-        for extent in files:
-            for number in self._trail.read(extent, self._progress):
-                self._name(Kind.UNREADABLE_LINE, f"{extent.path.name}:{number}")
+            raise NoAuditFiles(f"there is no audit file in {directory}")
+        for audit_file in files:
+            for number in self._trail.read(audit_file, self._progress):
+                self._add(Kind.UNREADABLE_LINE, f"{audit_file.path.name}:{number}")
         self._report.counts.update(
             audit_files=len(files),
             audit_lines=self._trail.lines,
@@ -111,40 +111,40 @@ class Reconciliation:
             found = {place for place, orders in here.items() if accepted.order_id in orders}
             places.update(found)
             if not found:
-                self._name(Kind.LOST, accepted.order_id, f"accepted {accepted.accepted_at}")
-            for together, kind in _TOGETHER:
+                self._add(Kind.LOST, accepted.order_id, f"accepted {accepted.accepted_at}")
+            for together, kind in _CONFLICTS:
                 if together <= found and "waiting" in together:
-                    self._looked_moving.append((kind, accepted.order_id))
+                    self._maybe_moving.append((kind, accepted.order_id))
                 elif together <= found:
-                    self._name(kind, accepted.order_id)
+                    self._add(kind, accepted.order_id)
 
-    def _name_what_did_not_move(self) -> None:
+    def _report_conflicts(self) -> None:
         """Most orders seen in the stream and elsewhere were only settled while this looked on."""
-        if not self._looked_moving:
+        if not self._maybe_moving:
             return
         still = read_waiting(self._queue, self._progress).accepted_at
-        for kind, order_id in self._looked_moving:
+        for kind, order_id in self._maybe_moving:
             if order_id in still:
-                self._name(kind, order_id)
+                self._add(kind, order_id)
 
-    def _name_orders_without_audit(self, contents: QueueContents, until: datetime) -> None:
+    def _report_orders_without_audit(self, contents: QueueContents, until: datetime) -> None:
         """Since the first line only: older files may have been removed."""
         if self._trail.since is None:
             return
         since = datetime.fromisoformat(self._trail.since)
         for page in list_stored(self._database, since=since, until=until):
             for order_id in self._trail.without_line(page):
-                self._name(Kind.WITHOUT_AUDIT, order_id, "stored")
+                self._add(Kind.WITHOUT_AUDIT, order_id, "stored")
         for where, entries in ((ORDERS, contents.waiting), (DEAD, contents.dead)):
             for order_id in self._trail.without_line(entries.accepted_between(since, until)):
-                self._name(Kind.WITHOUT_AUDIT, order_id, f"in {where}")
+                self._add(Kind.WITHOUT_AUDIT, order_id, f"in {where}")
 
-    def _name_oddities(self, contents: QueueContents) -> None:
+    def _report_stray_entries(self, contents: QueueContents) -> None:
         for guest in sorted(contents.guests_without_entry):
-            self._name(Kind.PENDING_WITHOUT_ENTRY, guest)
+            self._add(Kind.PENDING_WITHOUT_ENTRY, guest)
         for where, entries in ((ORDERS, contents.waiting), (DEAD, contents.dead)):
             for entry_id in entries.unreadable:
-                self._name(Kind.UNREADABLE_ENTRY, entry_id, f"in {where}")
+                self._add(Kind.UNREADABLE_ENTRY, entry_id, f"in {where}")
 
-    def _name(self, kind: Kind, subject: str, detail: str = "") -> None:
-        self._report.name(Difference(kind, subject, detail))
+    def _add(self, kind: Kind, subject: str, detail: str = "") -> None:
+        self._report.add(Difference(kind, subject, detail))

@@ -1,1 +1,1 @@
-"""Benchmarks and load scenarios."""
+"""Load tests that users run against a shop: Locust sends a plan of arrivals."""

@@ -8,17 +8,18 @@ from urllib.parse import urlsplit
 
 import gevent
 
-from loadtest.shopping import Answer, Request
+from loadtest.answers import Answer
+from loadtest.scenarios import Request
 
 _COOKIE = re.compile(r"([^=;\s]+)=([^;]*)")
 _HEADERS = {"User-Agent": "arloji-load", "Accept": "*/*", "Accept-Encoding": "gzip"}
 
 
-class NoConnection(Exception):
+class ConnectionFailed(Exception):
     """Refused, reset, closed or garbled."""
 
 
-class TookTooLong(Exception):
+class RequestTimeout(Exception):
     """No whole answer in time."""
 
 
@@ -38,7 +39,7 @@ class Browser:
         self._cookies = cookies
 
     def send(self, request: Request) -> Answer:
-        """Raises NoConnection or TookTooLong. Redirections are not followed."""
+        """Raises ConnectionFailed or RequestTimeout. Redirections are not followed."""
         headers = {**_HEADERS, **request.headers}
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in self._cookies.items())
@@ -52,10 +53,10 @@ class Browser:
                 content = zlib.decompress(content, 16 + zlib.MAX_WBITS)
         except (gevent.Timeout, TimeoutError):
             self.close()
-            raise TookTooLong from None
+            raise RequestTimeout from None
         except (OSError, http.client.HTTPException, zlib.error) as error:
             self.close()
-            raise NoConnection(type(error).__name__) from None
+            raise ConnectionFailed(type(error).__name__) from None
         self._remember(response.headers.get_all("Set-Cookie") or [])
         text = content.decode("utf-8", "replace")
         return Answer(response.status, text, response.getheader("Location") or "")

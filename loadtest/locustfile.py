@@ -2,7 +2,7 @@
 own command line and web page with this file.
 
 One Locust user per process is the generator that sends this process's share of the plan. Locust
-carries the plan to its workers and their figures back; the sum of these is the result.
+carries the plan to its workers and adds their statistics up; the step is the request's type there.
 """
 
 import logging
@@ -18,26 +18,30 @@ from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from loadtest.arrivals import Generator
-from loadtest.lead import Run, find_watches, known_shop
+from loadtest.figures import bucket
 from loadtest.objectives import EXIT_INVALID
 from loadtest.options import add_options, plan_from, require_allowed, require_sane
 from loadtest.plan import Plan, PlanRefused
+from loadtest.run import Run, find_watches, known_shop
 from loadtest.usage import reader_for
 
 logger = logging.getLogger("loadtest")
 
 # Between the order to begin and the first start: every worker must have got it by then.
-_LEAD_SECONDS, _LEAD_ALONE_SECONDS = 2.0, 0.3
+_START_DELAY_SECONDS, _START_DELAY_ALONE_SECONDS = 2.0, 0.3
 # Workers that come later than this after the one before them take no part.
 _GATHER_SECONDS = 3.0
 _ALONE = "alone"
 _REPORT = "arloji_report"
 
+# A way that Locust documents, so that its tables and its report are as exact as the verdict.
+locust.stats.bucket_response_time = bucket
+
 events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
 
 
-class Lead:
-    """Of this process: the run that it leads, the generator that it is, or both."""
+class State:
+    """Of this process: the run that it is master of, the generator that it is, or both."""
 
     run: Run | None = None
     generator: Generator | None = None
@@ -49,15 +53,15 @@ class Lead:
         return {**self.generator.report(), "begins_at": self.begins_at}
 
 
-_lead = Lead()
+_state = State()
 
 
 @events.init.add_listener
 def _on_init(environment: Environment, **_: Any) -> None:
-    # Their tables would say again, from coarser buckets, what ours say.
+    # Locust's tables of the whole run would hide what our report says step by step.
     logging.getLogger("locust.stats_logger").setLevel(logging.WARNING)
     if isinstance(environment.runner, WorkerRunner):
-        # What a worker saw is in the leader's verdict.
+        # What a worker saw is in the master's verdict.
         environment.process_exit_code = 0
         return
     require_sane(environment.parsed_options, environment.host)
@@ -71,13 +75,13 @@ class Profile(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         runner, now = self.runner, time.time()
         assert runner is not None
-        if _lead.run is None:
+        if _state.run is None:
             try:
-                _lead.run = _prepare(runner)
+                _state.run = _prepare(runner)
             except PlanRefused as error:
                 logger.error(error)
                 return None
-        run = _lead.run
+        run = _state.run
         _take_reports(run, runner)
         run.sample(now)
         if run.is_over(now):
@@ -109,17 +113,17 @@ def _take_reports(run: Run, runner: Runner) -> None:
         present = {worker.id for worker in runner.clients.all if worker.state != "missing"}
         for generator in set(run.generators) - present:
             run.lose(generator)
-    elif report := _lead.report():
+    elif report := _state.report():
         run.take(_ALONE, report)
 
 
 @events.test_start.add_listener
 def _on_start(environment: Environment, **_: Any) -> None:
-    if _lead.run is not None:
+    if _state.run is not None:
         # Locust sends these options to each worker with its order to begin.
-        alone = _lead.run.generators == [_ALONE]
-        at = time.time() + (_LEAD_ALONE_SECONDS if alone else _LEAD_SECONDS)
-        environment.parsed_options.arloji = _lead.run.begin(at)
+        alone = _state.run.generators == [_ALONE]
+        at = time.time() + (_START_DELAY_ALONE_SECONDS if alone else _START_DELAY_SECONDS)
+        environment.parsed_options.arloji = _state.run.begin(at)
 
 
 class Guests(User):
@@ -134,9 +138,9 @@ class Guests(User):
         if name in message["generators"]:
             # Also here: it is this process that sends.
             url = require_allowed(message["url"], environment.parsed_options)
-            plan = Plan.from_plain(message["plan"])
+            plan = Plan.from_dict(message["plan"])
             generator = Generator(plan, url, known_shop(message), self._tell_locust)
-            _lead.generator, _lead.begins_at = generator, message["begins_at"]
+            _state.generator, _state.begins_at = generator, message["begins_at"]
             generator.run(
                 time.monotonic() + message["begins_at"] - time.time(),
                 message["generators"].index(name),
@@ -145,36 +149,39 @@ class Guests(User):
         # Locust would send it again.
         gevent.event.Event().wait()
 
-    def _tell_locust(self, name: str, seconds: float, length: int, problem: str) -> None:
+    def _tell_locust(
+        self, step: int, name: str, seconds: float | None, length: int, failure: str
+    ) -> None:
         self.environment.events.request.fire(
-            request_type="",
+            request_type=str(step),
             name=name,
-            response_time=seconds * 1000,
+            response_time=None if seconds is None else seconds * 1000,
             response_length=length,
-            exception=problem or None,
+            exception=failure or None,
             context={},
         )
 
 
 @events.report_to_master.add_listener
 def _on_report(data: dict[str, Any], **_: Any) -> None:
-    if report := _lead.report():
+    if report := _state.report():
         data[_REPORT] = report
 
 
 @events.worker_report.add_listener
 def _on_worker_report(client_id: str, data: dict[str, Any], **_: Any) -> None:
-    if _lead.run is not None and _REPORT in data:
-        _lead.run.take(client_id, data[_REPORT])
+    if _state.run is not None and _REPORT in data:
+        _state.run.take(client_id, data[_REPORT])
 
 
 @events.test_stop.add_listener
 def _on_stop(environment: Environment, **_: Any) -> None:
-    run, _lead.run = _lead.run, None
+    run, _state.run = _state.run, None
     if run is None or not run.begins_at:
         return
     _take_reports(run, environment.runner)
-    result = run.result()
+    stats = environment.stats
+    result = run.result(stats.entries.values(), stats.errors.values())
     print(f"\n{result.text()}", flush=True)
     folder = result.save(Path(environment.parsed_options.results))
     print(f"Report, figures and plot are in {folder}", flush=True)

@@ -4,34 +4,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.figures import LATE_SECONDS, Figures, Outcome, Tally
-from loadtest.mix import GROUPS
 from loadtest.plan import Plan, Step
+from loadtest.workload import COMPLETION, GROUPS
 
-# Per group: 99 of 100 requests are answered within this time of their planned start. "ends" is
-# the time from the click that ordered until the order is seen confirmed or rejected.
-P99_SECONDS = {"pages": 0.5, "reads": 0.25, "orders": 0.5, "ends": 5.0}
+# Per group: 99 of 100 requests are answered within this time of their planned start. "completions"
+# are the time from the request that ordered until the order is seen confirmed or rejected.
+P99_SECONDS = {"pages": 0.5, "reads": 0.25, "orders": 0.5, "completions": 5.0}
 # Shares of what was started, each step by itself.
 MOST_ERRORS = 0.001
 MOST_LIMITED = 0.001
 # Of what was planned. Above it the generator was measured and not the shop.
 MOST_MISSED = 0.02
 
-EXIT_HELD, EXIT_BROKEN, EXIT_REFUSED, EXIT_INVALID = 0, 1, 2, 3
+EXIT_PASS, EXIT_FAIL, EXIT_REFUSED, EXIT_INVALID = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
 class StepVerdict:
-    """`faults` say why the step counts for nothing, `broken` which objectives do not hold."""
+    """`faults` say why the step counts for nothing, `failures` which objectives were not met."""
 
     step: Step
     faults: tuple[str, ...]
-    broken: tuple[str, ...]
+    failures: tuple[str, ...]
 
     @property
-    def word(self) -> str:
+    def outcome(self) -> str:
         if self.faults:
             return "invalid"
-        return "broken" if self.broken else "held"
+        return "fail" if self.failures else "pass"
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,24 @@ class Verdict:
         return not self.faults and not any(step.faults for step in self.steps)
 
     @property
-    def first_broken(self) -> StepVerdict | None:
-        return next((step for step in self.steps if step.word == "broken"), None)
+    def first_fail(self) -> StepVerdict | None:
+        return next((step for step in self.steps if step.outcome == "fail"), None)
 
     @property
-    def highest_held(self) -> StepVerdict | None:
-        """The last step before the first that did not hold."""
-        held = None
+    def last_pass(self) -> StepVerdict | None:
+        """The last step before the first that did not pass."""
+        passed = None
         for step in self.steps:
-            if step.word != "held":
+            if step.outcome != "pass":
                 break
-            held = step
-        return held
+            passed = step
+        return passed
 
     @property
     def exit_code(self) -> int:
         if not self.valid:
             return EXIT_INVALID
-        return EXIT_BROKEN if self.first_broken else EXIT_HELD
+        return EXIT_FAIL if self.first_fail else EXIT_PASS
 
 
 def judge(plan: Plan, figures: Figures, faults: Sequence[str] = ()) -> Verdict:
@@ -81,19 +81,19 @@ def judge(plan: Plan, figures: Figures, faults: Sequence[str] = ()) -> Verdict:
 
 
 def judge_step(step: Step, tallies: dict[str, Tally]) -> StepVerdict:
-    clicks = clicks_of(tallies)
+    requests = requests_of(tallies)
     faults = []
-    if clicks.missed > clicks.planned * MOST_MISSED:
-        faults.append(_missed(clicks))
-    elif not clicks.started:
+    if requests.missed > requests.planned * MOST_MISSED:
+        faults.append(_missed(requests))
+    elif not requests.started:
         faults.append("nothing was started")
-    broken = [*_slow_groups(tallies), *_bad_shares(tallies, clicks)]
-    return StepVerdict(step, tuple(faults), tuple(broken))
+    failures = [*_slow_groups(tallies), *_bad_shares(tallies, requests)]
+    return StepVerdict(step, tuple(faults), tuple(failures))
 
 
-def clicks_of(tallies: dict[str, Tally]) -> Tally:
+def requests_of(tallies: dict[str, Tally]) -> Tally:
     """All that the generator starts: an order's end is only awaited."""
-    return Tally.merged(tally for name, tally in tallies.items() if GROUPS[name] != "ends")
+    return Tally.merged(tally for name, tally in tallies.items() if name != COMPLETION)
 
 
 def groups_of(tallies: dict[str, Tally]) -> dict[str, Tally]:
@@ -107,21 +107,19 @@ def groups_of(tallies: dict[str, Tally]) -> dict[str, Tally]:
 def _slow_groups(tallies: dict[str, Tally]) -> list[str]:
     slow = []
     for group, tally in groups_of(tallies).items():
-        p99 = tally.latency.percentile(99)
-        if p99 is not None and p99 > P99_SECONDS[group]:
-            slow.append(f"{group}: p99 {p99 * 1000:.0f} ms > {P99_SECONDS[group] * 1000:.0f} ms")
+        p99, most = tally.milliseconds(99), P99_SECONDS[group] * 1000
+        if p99 is not None and p99 > most:
+            slow.append(f"{group}: p99 {p99:.0f} ms > {most:.0f} ms")
     return slow
 
 
-def _bad_shares(tallies: dict[str, Tally], clicks: Tally) -> list[str]:
+def _bad_shares(tallies: dict[str, Tally], requests: Tally) -> list[str]:
     bad = []
-    if clicks.errors > clicks.started * MOST_ERRORS:
-        bad.append(f"errors: {clicks.errors} of {clicks.started} > {MOST_ERRORS:.1%}")
-    if clicks.limited > clicks.started * MOST_LIMITED:
-        bad.append(f"429: {clicks.limited} of {clicks.started} > {MOST_LIMITED:.1%}")
-    endless = sum(
-        tally.outcomes[Outcome.WRONG] for name, tally in tallies.items() if GROUPS[name] == "ends"
-    )
+    if requests.errors > requests.started * MOST_ERRORS:
+        bad.append(f"errors: {requests.errors} of {requests.started} > {MOST_ERRORS:.1%}")
+    if requests.limited > requests.started * MOST_LIMITED:
+        bad.append(f"429: {requests.limited} of {requests.started} > {MOST_LIMITED:.1%}")
+    endless = tallies.get(COMPLETION, Tally()).outcomes[Outcome.WRONG]
     if endless:
         bad.append(f"orders that did not end: {endless}")
     return bad

@@ -1,44 +1,42 @@
 """What a load run can be told, beside what Locust's own command line knows."""
 
-import argparse
-import os
 from typing import Any
 
+from loadtest.allowed_hosts import require_allowed_host
 from loadtest.plan import Arrivals, Plan, PlanRefused, read_rates
-from loadtest.reach import require_reachable
 from loadtest.usage import reader_for
 
 _USUAL = Plan((20.0,))
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Each also as a variable LOAD_…, for containers."""
+def add_options(parser: Any) -> None:
+    """To Locust's parser. Each also as a variable LOAD_…, for containers."""
     group = parser.add_argument_group("Arloji")
-    for name, kind, default, text in (
-        ("steps", str, "20,40,80", "requests per second of each step"),
-        ("step-seconds", float, _USUAL.step_seconds, "how long each step lasts"),
-        ("rest-seconds", float, _USUAL.rest_seconds, "between two steps"),
-        ("warm-up-seconds", float, _USUAL.warm_up_seconds, "at the first rate; not judged"),
-        ("timeout-seconds", float, _USUAL.timeout_seconds, "for one answer"),
+    for names, kind, usual, text in (
+        ("--steps", str, "20,40,80", "requests per second of each step"),
+        ("--step-seconds", float, _USUAL.step_seconds, "how long each step lasts"),
+        ("--rest-seconds", float, _USUAL.rest_seconds, "between two steps"),
+        ("--warm-up-seconds", float, _USUAL.warm_up_seconds, "at the first rate; not judged"),
+        ("--timeout-seconds", float, _USUAL.timeout_seconds, "for one answer"),
         (
-            "order-patience-seconds",
-            float,
-            _USUAL.order_patience_seconds,
-            "until an order must have ended",
+            # The second is its name of before.
+            "--order-timeout-seconds --order-patience-seconds",
+            *(float, _USUAL.order_timeout_seconds, "until an order must have ended"),
         ),
-        ("seed", int, _USUAL.seed, "the same seed makes the same plan"),
-        ("results", str, "var/load", "folder for the report, the figures and the plot"),
-        ("usage", str, "", "whose CPU and memory to note: a data folder or compose:PROJECT"),
-        ("allow-host", str, "", "hosts to load that are not your own machine, comma separated"),
+        ("--seed", int, _USUAL.seed, "the same seed makes the same plan"),
+        ("--arrivals", Arrivals, _USUAL.arrivals, "how the starts of visits are spaced"),
+        ("--results", str, "var/load", "folder for the report, the figures and the plot"),
+        ("--usage", str, "", "whose CPU and memory to note: a data folder or compose:PROJECT"),
+        ("--allow-host", str, "", "hosts to load that are not your own machine, comma separated"),
     ):
-        usual = os.environ.get(f"LOAD_{name.upper().replace('-', '_')}") or default
-        group.add_argument(f"--{name}", type=kind, default=kind(usual), help=text)
-    group.add_argument(
-        "--arrivals",
-        choices=[str(one) for one in Arrivals],
-        default=os.environ.get("LOAD_ARRIVALS") or str(_USUAL.arrivals),
-        help="how the starts of visits are spaced",
-    )
+        first, *others = names.split()
+        variable = f"LOAD_{first[2:].upper().replace('-', '_')}"
+        choices = list(Arrivals) if kind is Arrivals else None
+        group.add_argument(
+            *(first, *others),
+            **{"type": kind, "default": usual, "help": text},
+            **{"env_var": variable, "choices": choices},
+        )
 
 
 def plan_from(options: Any) -> Plan:
@@ -52,7 +50,7 @@ def plan_from(options: Any) -> Plan:
             arrivals=Arrivals(options.arrivals),
             seed=int(options.seed),
             timeout_seconds=float(options.timeout_seconds),
-            order_patience_seconds=float(options.order_patience_seconds),
+            order_timeout_seconds=float(options.order_timeout_seconds),
         )
     except ValueError as error:
         raise PlanRefused(f"This is no plan: {error}.") from None
@@ -62,7 +60,7 @@ def require_allowed(url: str | None, options: Any) -> str:
     """The shop's address without a slash at the end; raises PlanRefused."""
     if not url:
         raise PlanRefused("Name the shop: --host http://127.0.0.1:8080.")
-    require_reachable(url, options.allow_host.split(","))
+    require_allowed_host(url, options.allow_host.split(","))
     return url.rstrip("/")
 
 

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from loadtest.mix import KINDS, clicks_per_visit
+from loadtest.workload import SCENARIOS, requests_per_visit
 
 MOST_STEPS = 20
 HIGHEST_RATE = 5000.0
 MOST_SECONDS = 3600.0
 MOST_REQUESTS = 1_000_000
-# Between two clicks of a guest; never the same, or the clicks of all guests would meet.
+# Between two requests of a guest; never the same, or those of all guests would meet.
 _THINK_SECONDS = (0.5, 1.5)
 
 
@@ -42,17 +42,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Visit:
-    """One guest's way through the shop; `moments` has the start of each click, in seconds since
-    the beginning of the run."""
+    """One guest's way through the shop; `starts` has that of each request, in seconds since the
+    beginning of the run."""
 
     number: int
     step: int
-    kind: str
-    moments: tuple[float, ...]
+    scenario: str
+    starts: tuple[float, ...]
 
     @property
-    def clicks(self) -> tuple[str, ...]:
-        return KINDS[self.kind].clicks
+    def requests(self) -> tuple[str, ...]:
+        return SCENARIOS[self.scenario].requests
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Plan:
     # For one answer. Above the 10 s of the ingress, whose 504 must be seen as such.
     timeout_seconds: float = 12.0
     # An order that has not ended by then never will, as far as its guest is concerned.
-    order_patience_seconds: float = 30.0
+    order_timeout_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.rates) <= MOST_STEPS:
@@ -79,7 +79,7 @@ class Plan:
         # In this form, since nothing is true of a NaN.
         if not (self.step_seconds > 0 and self.rest_seconds >= 0 and self.warm_up_seconds >= 0):
             raise PlanRefused("A step lasts longer than 0 s, a rest or a warm-up at least that.")
-        if not (0 < self.timeout_seconds <= 60 and 0 < self.order_patience_seconds <= 600):
+        if not (0 < self.timeout_seconds <= 60 and 0 < self.order_timeout_seconds <= 600):
             raise PlanRefused("A guest waits up to 60 s for an answer, 600 s for an order's end.")
         if not self.seconds <= MOST_SECONDS:
             raise PlanRefused(f"All steps together last at most {MOST_SECONDS:.0f} s.")
@@ -104,10 +104,10 @@ class Plan:
     @property
     def longest_visit_seconds(self) -> float:
         """Of a guest who waits for every answer as long as they can."""
-        clicks = max(len(kind.clicks) for kind in KINDS.values())
-        think = (clicks - 1) * _THINK_SECONDS[1]
-        # One answer may begin just before the patience ends.
-        return think + (clicks + 1) * self.timeout_seconds + self.order_patience_seconds
+        requests = max(len(one.requests) for one in SCENARIOS.values())
+        think = (requests - 1) * _THINK_SECONDS[1]
+        # One answer may begin just before the order times out.
+        return think + (requests + 1) * self.timeout_seconds + self.order_timeout_seconds
 
     def visits(self, share: int = 0, of: int = 1) -> Iterator[Visit]:
         """In the order of their starts: the whole plan, or every `of`-th of them for one of
@@ -117,42 +117,35 @@ class Plan:
                 yield visit
 
     def _all_visits(self) -> Iterator[Visit]:
-        number = 0
+        number, weights = 0, [scenario.weight for scenario in SCENARIOS.values()]
         for step in self.steps:
             # One for each step: a step is the same whatever comes before it.
-            dice = random.Random(f"{self.seed}/{step.number}")
-            for start in self._starts(step, dice):
-                (kind,) = dice.choices(
-                    list(KINDS), weights=[kind.weight for kind in KINDS.values()]
-                )
-                moments = [start]
-                for _ in KINDS[kind].clicks[1:]:
-                    moments.append(moments[-1] + dice.uniform(*_THINK_SECONDS))
-                yield Visit(number, step.number, kind, tuple(moments))
+            rng = random.Random(f"{self.seed}/{step.number}")
+            for start in self._starts(step, rng):
+                (scenario,) = rng.choices(list(SCENARIOS.values()), weights=weights)
+                starts = [start]
+                for _ in scenario.requests[1:]:
+                    starts.append(starts[-1] + rng.uniform(*_THINK_SECONDS))
+                yield Visit(number, step.number, scenario.name, tuple(starts))
                 number += 1
 
-    def _starts(self, step: Step, dice: random.Random) -> Iterator[float]:
-        per_second = step.rate / clicks_per_visit()
+    def _starts(self, step: Step, rng: random.Random) -> Iterator[float]:
+        per_second = step.rate / requests_per_visit()
         gap = 1 / per_second
         start = step.begins + gap / 2
         if self.arrivals is Arrivals.POISSON:
-            start = step.begins + dice.expovariate(per_second)
+            start = step.begins + rng.expovariate(per_second)
         while start < step.ends:
             yield start
-            start += gap if self.arrivals is Arrivals.CONSTANT else dice.expovariate(per_second)
+            start += gap if self.arrivals is Arrivals.CONSTANT else rng.expovariate(per_second)
 
-    def as_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "arrivals": str(self.arrivals)}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Self:
-        return cls(
-            **{
-                **plain,
-                "rates": tuple(plain["rates"]),
-                "arrivals": Arrivals(plain["arrivals"]),
-            }
-        )
+    def from_dict(cls, plain: dict[str, Any]) -> Self:
+        rates, arrivals = tuple(plain["rates"]), Arrivals(plain["arrivals"])
+        return cls(**{**plain, "rates": rates, "arrivals": arrivals})
 
 
 def read_rates(text: str) -> tuple[float, ...]:

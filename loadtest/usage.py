@@ -103,7 +103,7 @@ def _ask_docker(path: str) -> Any:
 
 
 @dataclass
-class _Watched:
+class _ServiceUsage:
     first: Sample
     last: Sample
     peak_bytes: int
@@ -115,19 +115,19 @@ class StepUsage:
 
     _began: float = 0.0
     _ended: float = 0.0
-    _services: dict[str, _Watched] = field(default_factory=dict)
+    _services: dict[str, _ServiceUsage] = field(default_factory=dict)
 
     def add(self, moment: float, samples: dict[str, Sample]) -> None:
         self._began = self._began or moment
         self._ended = moment
         for name, sample in samples.items():
-            watched = self._services.setdefault(name, _Watched(sample, sample, 0))
-            if sample.cpu_seconds < watched.last.cpu_seconds:  # started again
-                watched.first = sample
-            watched.last = sample
-            watched.peak_bytes = max(watched.peak_bytes, sample.memory_bytes)
+            found = self._services.setdefault(name, _ServiceUsage(sample, sample, 0))
+            if sample.cpu_seconds < found.last.cpu_seconds:  # started again
+                found.first = sample
+            found.last = sample
+            found.peak_bytes = max(found.peak_bytes, sample.memory_bytes)
 
-    def as_plain(self) -> dict[str, dict[str, float]]:
+    def to_dict(self) -> dict[str, dict[str, float]]:
         """Cores used on average and the highest memory, per service."""
         seconds = self._ended - self._began
         if seconds <= 0:

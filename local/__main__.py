@@ -20,7 +20,7 @@ from local.recovery import repair_queue, require_intact_database
 from local.redis_program import RedisProgram, find_redis
 from servicekit import TAKEN_VARIABLES
 from servicekit.embedded import PORTS, NoSuchRun, data_meant, ports_meant
-from servicekit.otel import clean_variables
+from servicekit.telemetry.environment import clean_variables
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from local.console import say
 from local.exit_status import describe, wait_until_writable
 from local.plan import Plan
 from local.supervisor import TERMINATE
-from servicekit.signals import heeded
+from servicekit.signals import not_ignored
 
 # A cold start on a busy small machine takes some ten seconds.
 READY_TIMEOUT_SECONDS = 120.0
@@ -130,7 +130,7 @@ class Launcher:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in heeded(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in not_ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._interrupt)
 
     def _interrupt(self) -> None:

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from contracts.services import DEPENDENCY_ORDER
 from local.child import ChildSpec, Probe
 from local.layout import DataFolder, StartRefused
 from local.redis_program import RedisProgram
 from servicekit.embedded import Ports
 
-# Each after those that it talks to; they stop the other way round.
-SERVICES = ("consumer", "publisher", "service-http", "api-gw", "frontend")
+# They stop the other way round.
+SERVICES = DEPENDENCY_ORDER
 # Names that `--set` knows; `database` stands for the migration and the seed.
 SETTABLE = (*SERVICES, "database", "all")
 

@@ -9,7 +9,7 @@ from typing import Any
 from fakeredis import TcpFakeServer
 from redis.exceptions import ResponseError
 
-from servicekit.signals import heeded
+from servicekit.signals import not_ignored
 
 
 class StandIn(TcpFakeServer):
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     server = StandIn(parser.parse_args().port)
     stop = threading.Event()
-    for number in heeded(signal.SIGINT, signal.SIGTERM):
+    for number in not_ignored(signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stop.wait()

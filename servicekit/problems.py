@@ -1,31 +1,21 @@
 """Errors as RFC 9457 problem details. Domain code raises a `Problem`; one place renders it."""
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from opentelemetry import trace
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from servicekit.faults import faults_of
-from servicekit.telemetry import current_trace_id
+from servicekit.telemetry.tracing import current_trace_id
+from servicekit.validation import faults_of
 
 MEDIA_TYPE = "application/problem+json"
 SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
 # What may have gone wrong half way, or came too fast.
 _REPEATABLE = frozenset({429, 502, 503, 504})
-
-_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-
-logger = logging.getLogger(__name__)
 
 # How an app shows its problems; pages show them as HTML.
 ProblemRenderer = Callable[[Scope, "Problem"], Response]
@@ -113,12 +103,6 @@ class DeadlinePassed(Problem):
     status, slug, title = 504, "deadline-passed", "The answer took too long"
 
 
-_BY_STATUS: dict[int, type[Problem]] = {
-    kind.status: kind
-    for kind in (BadRequest, NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
-}
-
-
 def problem_body(problem: Problem, scope: Scope) -> bytes:
     """The JSON document. ASCII only: hostile input in a field name cannot break the encoding."""
     detail = problem.detail
@@ -156,82 +140,3 @@ def problem_response(scope: Scope, problem: Problem) -> Response:
 def invalid(error: ValidationError | RequestValidationError, detail: str) -> Unprocessable:
     """Say which fields are wrong and why, without repeating what was sent."""
     return Unprocessable(detail, errors=faults_of(error))
-
-
-def problem_from(error: Exception) -> Problem:
-    """Every exception that may leave a handler, as the problem that it stands for."""
-    match error:
-        case Problem():
-            return error
-        case RequestValidationError():
-            return invalid(error, "A parameter is not valid; see `errors`.")
-        case HTTPException():
-            kind = _BY_STATUS.get(error.status_code, Problem)
-            detail = "No such page or route." if kind is NotFound else str(error.detail)
-            return kind(detail, headers=error.headers)
-        case TimeoutError():
-            return DeadlinePassed("The deadline passed.")
-        case _:
-            return Problem("An unexpected error; the trace tells more.")
-
-
-class ProblemMiddleware:
-    """Turns every exception of the app beneath it into an answer, pure ASGI parts included.
-
-    An unexpected one is logged with its stack, inside its trace, and answered without any of
-    it. If the answer has begun already, the exception goes on: a cut connection is then the
-    honest end.
-    """
-
-    def __init__(self, app: ASGIApp, *, render: ProblemRenderer = problem_response) -> None:
-        self._app = app
-        self._render = render
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        except ClientDisconnect:
-            logger.info("the client left before its request was whole")
-        except Exception as error:
-            if started:
-                raise
-            problem = problem_from(error)
-            if type(problem) is Problem:
-                logger.exception("unexpected error")
-                trace.get_current_span().record_exception(error)
-            await self._render(scope, problem)(scope, receive, send)
-
-
-def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_response) -> None:
-    """Let `app` answer with problems instead of Starlette's and FastAPI's own error bodies."""
-
-    async def render_it(request: Request, error: Exception) -> Response:
-        problem = problem_from(error)
-        if isinstance(error, HTTPException) and isinstance(problem, MethodNotAllowed):
-            problem.headers["Allow"] = _allowed_methods(app, request.scope)
-        return render(request.scope, problem)
-
-    for kind in (Problem, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, render_it)
-
-
-def _allowed_methods(app: FastAPI, scope: Scope) -> str:
-    """Of all routes of the path (RFC 9110 §15.5.6); the router names those of the first. HEAD is
-    answered wherever GET is."""
-    allowed = {
-        method
-        for method in _METHODS
-        for route in app.routes
-        if route.matches({**scope, "method": method})[0] is Match.FULL
-    }
-    return ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))

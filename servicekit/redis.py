@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from opentelemetry.instrumentation.redis import RedisInstrumentor
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from servicekit.names import Address, names
-from servicekit.telemetry import instrument_redis_client
+from servicekit.name_resolution import Address, names
 
 
 class _Named(Connection):
@@ -101,7 +101,7 @@ def create_redis(
     bases = (_Cancellable, *named, pool.connection_class)
     pool.connection_class = type("Connection", bases, {})
     client = Redis.from_pool(pool)
-    instrument_redis_client(client)
+    RedisInstrumentor().instrument_client(client)
     return client
 
 

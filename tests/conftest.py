@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from local import inherited
 from servicekit import TAKEN_VARIABLES
-from servicekit.telemetry import configure_telemetry
+from servicekit.telemetry.setup import configure_telemetry
 from tests.answers import explain_missing
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"

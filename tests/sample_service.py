@@ -13,11 +13,11 @@ from fastapi import Request
 from pydantic import AfterValidator, SecretStr
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from servicekit import draining
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.connection import Limits
-from servicekit.protocol import HttpProtocol
-from servicekit.server import serve
+from servicekit.http_server import server as draining
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.connection import Limits
+from servicekit.http_server.protocol import HttpProtocol
+from servicekit.http_server.serve import serve
 from servicekit.settings import Port, ServiceSettings
 
 logger = logging.getLogger("sample")
@@ -35,9 +35,9 @@ class Settings(ServiceSettings):
     port: Port = 8099
     request_timeout_seconds: float = 600
     secret: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("long enough")
-    header_seconds: float = 10
-    age_seconds: float = 600
-    farewell_seconds: float = 10
+    header_timeout_seconds: float = 10
+    max_connection_age_seconds: float = 600
+    lingering_close_seconds: float = 10
     close_seconds: float = 5
     closing_seconds: float = 0
     fail_at: str = ""
@@ -93,9 +93,9 @@ async def _block() -> None:
 def create_app(settings: Settings) -> ServiceApp:
     draining._CLOSE_SECONDS = draining._CUT_SECONDS = settings.close_seconds
     HttpProtocol.limits = Limits(
-        header_seconds=settings.header_seconds,
-        age_seconds=settings.age_seconds,
-        farewell_seconds=settings.farewell_seconds,
+        header_timeout_seconds=settings.header_timeout_seconds,
+        max_connection_age_seconds=settings.max_connection_age_seconds,
+        lingering_close_seconds=settings.lingering_close_seconds,
     )
     if settings.fail_at == "create":
         raise RuntimeError("cannot be created")

@@ -17,8 +17,10 @@ from starlette.routing import Route
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderRequest, order_id_for
 from contracts.products import Product
-from database.catalogue import CATALOGUE
+from database.catalogue import create_catalogue
 from database.words import words_of
+
+CATALOGUE = create_catalogue()
 
 
 def problem(status: int, slug: str = "scripted", **headers: str) -> Response:

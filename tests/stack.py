@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from local.layout import ROOT
 from servicekit.embedded import PORTS
 

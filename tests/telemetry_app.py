@@ -13,14 +13,15 @@ import sqlalchemy
 from fastapi import APIRouter, Request
 from opentelemetry import trace
 
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.connections import open_session
-from servicekit.database import create_database_engine
-from servicekit.http_client import open_http_client
+from servicekit.database.engine import create_database_engine
+from servicekit.http_client.client import open_http_client
+from servicekit.http_client.session import open_session
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.serve import serve
 from servicekit.redis import create_redis
-from servicekit.server import serve
 from servicekit.settings import Port, ServiceSettings
-from servicekit.telemetry import create_histogram, untraced
+from servicekit.telemetry.metrics import create_histogram
+from servicekit.telemetry.tracing import untraced
 
 # Addresses that Python's own sockets connected to: the exporters use them, uvloop does not.
 connected: list[str] = []
@@ -75,8 +76,7 @@ def create_app(settings: Settings) -> ServiceApp:
             settings.database_url, read_only=False, connections=1, statement_seconds=2
         )
         stack.callback(app.state.engine.dispose)
-        declared = {"arloji.test": ("s", "A test")}
-        app.state.histogram = create_histogram("arloji.test", declared, (0.1, 1.0))
+        app.state.histogram = create_histogram(("arloji.test", "s", "A test"), (0.1, 1.0))
 
     app = create_service_app(
         settings, title="Telemetry", description="", open_resources=open_resources

@@ -1,1 +1,1 @@
-"""What developers run: stand-ins for images where no registry can be reached."""
+"""What developers and CI run: the environment, stand-ins for images, dashboards."""

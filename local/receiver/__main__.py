@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 import uvicorn
 
 from local.receiver.app import create_app
-from servicekit.signals import heeded
+from servicekit.signals import not_ignored
 
 
 class ReceiverServer(uvicorn.Server):
@@ -19,7 +19,7 @@ class ReceiverServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         loop = asyncio.get_running_loop()
-        for number in heeded(signal.SIGINT, signal.SIGTERM):
+        for number in not_ignored(signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 

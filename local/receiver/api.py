@@ -16,7 +16,7 @@ from local.receiver.records import Histogram, LogLine, Series
 from local.receiver.store import Store
 from local.receiver.traces import TraceSummary
 from local.receiver.values import attributes_of, json_number
-from servicekit.host_guard import LOOPBACK_HOSTS, host_of
+from servicekit.http_server.allowed_hosts import LOOPBACK_HOSTS, host_of
 
 
 class Api:

@@ -16,7 +16,7 @@ from local.receiver.ingest import Ingest
 from local.receiver.pages import FOLDER, Pages
 from local.receiver.security_headers import SecurityHeaders, misdirected_request
 from local.receiver.store import Limits, Store
-from servicekit.host_guard import HostGuard
+from servicekit.http_server.allowed_hosts import HostGuard
 
 
 def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) -> Starlette:

@@ -3,21 +3,20 @@
 import zlib
 from datetime import UTC, datetime
 
-from local.plan import SERVICES
+from contracts.services import SERVICE_NAMES
 from local.receiver.values import json_number
 
 # The shop's own services keep their colours; any other takes one of the rest by its name.
-SHOP_SERVICES = SERVICES[::-1]  # in the order of a request
 COLOURS = 10
 KINDS = ("", "internal", "server", "client", "producer", "consumer")
 MAX_TEXT_LENGTH = 4000
 
 
 def colour_of(service: str) -> int:
-    if service in SHOP_SERVICES:
-        return SHOP_SERVICES.index(service)
-    others = COLOURS - len(SHOP_SERVICES)
-    return len(SHOP_SERVICES) + zlib.crc32(service.encode(errors="replace")) % others
+    if service in SERVICE_NAMES:
+        return SERVICE_NAMES.index(service)
+    others = COLOURS - len(SERVICE_NAMES)
+    return len(SERVICE_NAMES) + zlib.crc32(service.encode(errors="replace")) % others
 
 
 def kind_name(kind: int) -> str:

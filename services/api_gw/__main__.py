@@ -1,6 +1,6 @@
 """`python -m services.api_gw`"""
 
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 

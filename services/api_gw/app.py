@@ -4,7 +4,7 @@ import json
 from contextlib import AsyncExitStack
 from functools import partial
 
-from servicekit.app import ServiceApp, create_service_app
+from servicekit.http_server.app import ServiceApp, create_service_app
 from services.api_gw.description import describe_api
 from services.api_gw.gateway import open_gateway
 from services.api_gw.routes import api_routes

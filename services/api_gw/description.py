@@ -21,7 +21,12 @@ from contracts.products import (
     ProductPage,
 )
 from servicekit import __version__, problems
-from servicekit.openapi import ProblemDetails, problem_responses, reference_to, schemas_of
+from servicekit.http_server.openapi import (
+    ProblemDetails,
+    problem_responses,
+    reference_to,
+    schemas_of,
+)
 from servicekit.problems import Problem
 from services.api_gw.parameters import KEY_HEADER, PATH_PARAMETERS, QUERY_PARAMETERS, Schema
 from services.api_gw.table import TABLE, Route

@@ -15,13 +15,14 @@ from contracts.telemetry import (
     GATEWAY_IN_FLIGHT,
     GATEWAY_RETRIES,
     GATEWAY_SHED,
-    METRICS,
     ROUTE_CLASS,
 )
-from servicekit.connections import SAFE_METHODS, ConnectionFailed
 from servicekit.deadline import within
-from servicekit.forwarding import encoded_query, read_body, relay
-from servicekit.headers import end_to_end_headers
+from servicekit.http_client.session import SAFE_METHODS, ConnectionFailed
+from servicekit.http_proxy.forwarding import encoded_query, relay
+from servicekit.http_proxy.headers import end_to_end_headers
+from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
+from servicekit.http_server.body import read_body
 from servicekit.problems import (
     MEDIA_TYPE,
     BadGateway,
@@ -29,8 +30,7 @@ from servicekit.problems import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from servicekit.telemetry import create_counter, observe_gauges
-from servicekit.upstream import OutgoingRequest, Upstream, open_upstream
+from servicekit.telemetry.metrics import create_counter, observe_gauges
 from services.api_gw.limits import GuestRate, InFlightLimit, RetryBudget, TooManyInFlight
 from services.api_gw.settings import Settings
 from services.api_gw.table import Route, RouteClass, Service
@@ -50,8 +50,8 @@ class Backend:
 class Gateway:
     def __init__(self, backends: Mapping[Service, Backend], order_rate: GuestRate) -> None:
         self._backends, self._order_rate = backends, order_rate
-        self._shed = create_counter(GATEWAY_SHED, METRICS)
-        observe_gauges(GATEWAY_IN_FLIGHT, METRICS, self._read_in_flight)
+        self._shed = create_counter(GATEWAY_SHED)
+        observe_gauges(GATEWAY_IN_FLIGHT, self._read_in_flight)
 
     async def forward(
         self,
@@ -118,7 +118,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 @asynccontextmanager
 async def _open_backend(service: Service, url: str, limit: int) -> AsyncIterator[Backend]:
     budget = RetryBudget()
-    retries = create_counter(GATEWAY_RETRIES, METRICS)
+    retries = create_counter(GATEWAY_RETRIES)
 
     def may_repeat(_failure: ConnectionFailed) -> bool:
         if not budget.take():

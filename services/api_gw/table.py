@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from contracts.orders import MAX_PRODUCT_ID
+from servicekit.http_server.body import MAX_BODY_BYTES
 
 
 class Service(StrEnum):
@@ -37,7 +38,7 @@ class Route:
     # A second more than the service gives itself, so that its own answer wins.
     timeout_seconds: float = 4
     # Of a body; one that the method has no use for is read and dropped.
-    body_limit_bytes: int = 64 * 1024
+    body_limit_bytes: int = MAX_BODY_BYTES
     takes_query: bool = False
 
     def target(self, parameters: Mapping[str, str]) -> str:

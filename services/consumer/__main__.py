@@ -1,6 +1,6 @@
 """`python -m services.consumer`"""
 
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from services.consumer.app import create_app
 from services.consumer.settings import Settings
 

@@ -2,29 +2,26 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from opentelemetry.trace import Span
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.orders import DeadLetterReason, OrderMessage, OrderReason, OrderStatus
 from contracts.queue import FIELD_DELIVERIES, FIELD_ENTRY_ID, FIELD_REASON, pending_key
-from contracts.telemetry import ORDER_ID
-from servicekit.stream import ConsumerGroup, Entry, HashChange
-from services.consumer.measurements import OrderMeasurements
-from services.consumer.messages import MessageRefused, read_message, remains_of
+from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
+from services.consumer.messages import MessageRefused, parse_partial_order, read_message
+from services.consumer.metrics import OrderMetrics
 from services.consumer.orders import Known, Outcome
+from services.consumer.repository import DatabaseUnavailable, OrderRepository, describe_error
 from services.consumer.spans import (
-    add_order_span,
     batch_span,
+    describe_failure,
+    describe_order,
     describe_outcome,
-    mark_failed,
     order_span,
 )
-from services.consumer.store import DatabaseUnavailable, OrderStore, describe
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +34,19 @@ Finished = tuple[Entry, Outcome]
 
 class OrderHandler:
     """Both ways to handle raise `DatabaseUnavailable` and what Redis raises. What is still in
-    the group's hand then has not reached its end."""
+    flight in the group then has not reached its end."""
 
     def __init__(
-        self, group: ConsumerGroup, cache: Redis, store: OrderStore, *, max_deliveries: int
+        self,
+        group: ConsumerGroup,
+        cache: Redis,
+        repository: OrderRepository,
+        *,
+        max_deliveries: int,
     ) -> None:
-        self._group, self._cache, self._store = group, cache, store
+        self._group, self._cache, self._repository = group, cache, repository
         self._max_deliveries = max_deliveries
-        self._measurements = OrderMeasurements()
+        self._metrics = OrderMetrics()
 
     async def handle_together(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Store what can be stored in one transaction; returns what must be handled alone: all
@@ -58,16 +60,14 @@ class OrderHandler:
     async def _store_together(self, readable: Sequence[Readable]) -> list[Finished]:
         """Empty if nothing was stored."""
         entries = [entry for entry, _ in readable]
-        messages = [message for _, message in readable]
-        began_ns = time.time_ns()
-        with batch_span(entries) as span:
+        with batch_span(entries) as add_order_span:
             try:
-                outcomes = await self._store.store_together(messages)
+                outcomes = await self._repository.store_together([one for _, one in readable])
             except DatabaseUnavailable:
                 raise
             except Exception as error:
-                logger.info("a batch of %d falls apart: %s", len(entries), describe(error))
-                mark_failed(span, type(error).__name__)
+                logger.info("a batch of %d is split: %s", len(entries), describe_error(error))
+                describe_failure(type(error).__name__)
                 return []
             finished = [
                 (entry, outcome)
@@ -75,60 +75,56 @@ class OrderHandler:
                 if outcome.known is not Known.KEY_REUSE
             ]
             for entry, outcome in finished:
-                add_order_span(entry, outcome, span, began_ns)
+                add_order_span(entry, outcome)
             await self._finish(finished)
         return finished
 
     async def handle_alone(self, entry: Entry) -> None:
-        with order_span(entry) as span:
-            if entry.deliveries > self._max_deliveries:
-                # It may be what ended the process each time: not even read again.
-                await self._dead_letter(entry, DeadLetterReason.DELIVERIES_EXHAUSTED, span)
-                return
+        with order_span(entry):
             try:
-                message = read_message(entry.fields)
+                outcome = await self._store_alone(entry)
             except MessageRefused as refused:
-                await self._dead_letter(entry, refused.reason, span)
+                await self._dead_letter(entry, refused.reason)
                 return
-            span.set_attribute(ORDER_ID, str(message.order_id))
-            await self._store_alone(entry, message, span)
+            if outcome is None:
+                self._group.leave_pending(entry)
+                return
+            describe_outcome(outcome)
+            await self._finish([(entry, outcome)])
 
-    async def _store_alone(self, entry: Entry, message: OrderMessage, span: Span) -> None:
+    async def _store_alone(self, entry: Entry) -> Outcome | None:
+        """None if the message could not be stored: it is delivered again later, but not for
+        ever. Raises `MessageRefused` for what is to be dead-lettered."""
+        if entry.deliveries > self._max_deliveries:
+            # It may be what ended the process each time: not even read again.
+            raise MessageRefused(DeadLetterReason.DELIVERIES_EXHAUSTED)
+        message = read_message(entry.fields)
+        describe_order(str(message.order_id))
         try:
-            outcome = await self._store.store_alone(message)
+            outcome = await self._repository.store_alone(message)
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            await self._keep(entry, message, error, span)
-            return
+            describe_failure(type(error).__name__)
+            logger.error(
+                "order %s cannot be stored (delivery %d): %s",
+                message.order_id,
+                entry.deliveries,
+                describe_error(error),
+            )
+            if entry.deliveries >= self._max_deliveries:
+                raise MessageRefused(DeadLetterReason.DELIVERIES_EXHAUSTED) from error
+            return None
         if outcome.known is Known.KEY_REUSE:
-            await self._dead_letter(entry, DeadLetterReason.KEY_REUSE, span)
-            return
-        describe_outcome(span, outcome)
-        await self._finish([(entry, outcome)])
-
-    async def _keep(
-        self, entry: Entry, message: OrderMessage, error: Exception, span: Span
-    ) -> None:
-        """The message cannot be stored: it is delivered again later, but not for ever."""
-        logger.error(
-            "order %s cannot be stored (delivery %d): %s",
-            message.order_id,
-            entry.deliveries,
-            describe(error),
-        )
-        mark_failed(span, type(error).__name__)
-        if entry.deliveries >= self._max_deliveries:
-            await self._dead_letter(entry, DeadLetterReason.DELIVERIES_EXHAUSTED, span)
-        else:
-            self._group.leave_pending(entry)
+            raise MessageRefused(DeadLetterReason.KEY_REUSE)
+        return outcome
 
     async def _finish(self, finished: Sequence[Finished]) -> None:
         """After the commit, and in this order: a page read in between shows the new stock."""
         if not finished:
             return
         outcomes = [outcome for _, outcome in finished]
-        self._measurements.committed(outcomes)
+        self._metrics.committed(outcomes)
         await self._forget_pages(outcomes)
         releases = [
             HashChange(pending_key(str(one.message.guest_id)), str(one.message.order_id))
@@ -151,26 +147,28 @@ class OrderHandler:
             async with asyncio.timeout(_CACHE_SECONDS):
                 await self._cache.unlink(*(f"c:product:{product_id}" for product_id in sold))
         except (RedisError, OSError, TimeoutError) as error:
-            # No fault: the pages expire by themselves, and `/readyz` tells a cache that is away.
+            # No fault: the pages expire by themselves, and `/readyz` tells that the cache is lost.
             logger.info("pages not removed from the cache: %s", type(error).__name__)
 
-    async def _dead_letter(self, entry: Entry, reason: DeadLetterReason, span: Span) -> None:
-        change, remains = None, remains_of(entry.entry_id, entry.fields)
-        if remains is not None:
-            span.set_attribute(ORDER_ID, remains.order_id)
-            if reason is DeadLetterReason.KEY_REUSE or await self._store.has_row(remains.order_id):
-                change = remains.release()
+    async def _dead_letter(self, entry: Entry, reason: DeadLetterReason) -> None:
+        change, order = None, parse_partial_order(entry.entry_id, entry.fields)
+        if order is not None:
+            describe_order(order.order_id)
+            if reason is DeadLetterReason.KEY_REUSE or await self._repository.has_row(
+                order.order_id
+            ):
+                change = order.clear_pending()
             else:
-                change = remains.hold(OrderReason.HELD)
-        mark_failed(span, reason.value)
+                change = order.set_pending(OrderReason.HELD)
+        describe_failure(reason.value)
         about = {
             FIELD_REASON: reason.value,
             FIELD_DELIVERIES: str(min(entry.deliveries, self._max_deliveries)),
             FIELD_ENTRY_ID: entry.entry_id,
         }
-        letter = {name.encode(): value.encode() for name, value in about.items()}
-        await self._group.dead_letter(entry, letter, change)
-        self._measurements.dead_lettered(reason)
+        encoded = {name.encode(): value.encode() for name, value in about.items()}
+        await self._group.dead_letter(entry, encoded, change)
+        self._metrics.dead_lettered(reason)
         logger.error("entry %s is a dead letter: %s", entry.entry_id, reason.value)
 
 

@@ -27,8 +27,8 @@ from contracts.queue import (
     SCHEMA_VERSION,
     pending_key,
 )
-from servicekit.stream import HashChange
-from servicekit.stream_state import StreamNames
+from servicekit.stream.consumer_group import HashChange
+from servicekit.stream.state import StreamNames
 
 STREAM = StreamNames(stream=ORDERS, dead_stream=DEAD, group=CONSUMERS)
 
@@ -75,18 +75,18 @@ def _is_storable(moment: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRemains:
-    """What is certain about an order whose message may not be valid as a whole."""
+class PartialOrder:
+    """What can be read of an order whose message may not be valid as a whole."""
 
     order_id: str
     guest_id: str
     pending: PendingOrder | None  # None if no line can be read
 
-    def release(self) -> HashChange:
+    def clear_pending(self) -> HashChange:
         """The order is not pending any more: a row tells its end."""
         return HashChange(pending_key(self.guest_id), self.order_id)
 
-    def hold(self, reason: OrderReason | None) -> HashChange | None:
+    def set_pending(self, reason: OrderReason | None) -> HashChange | None:
         """The order is pending, and why. None if nothing could be shown of it; what stands
         there is better then."""
         if self.pending is None:
@@ -95,7 +95,7 @@ class OrderRemains:
         return HashChange(pending_key(self.guest_id), self.order_id, shown.model_dump_json())
 
 
-def remains_of(entry_id: str, fields: Fields) -> OrderRemains | None:
+def parse_partial_order(entry_id: str, fields: Fields) -> PartialOrder | None:
     """None without a readable order and guest id. A lost time of acceptance is that of the
     entry."""
     try:
@@ -103,10 +103,10 @@ def remains_of(entry_id: str, fields: Fields) -> OrderRemains | None:
         order_id, guest_id = str(UUID(order["order_id"])), str(UUID(order["guest_id"]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return OrderRemains(order_id, guest_id, _pending_from(entry_id, order))
+    return PartialOrder(order_id, guest_id, _read_pending(entry_id, order))
 
 
-def _pending_from(entry_id: str, order: Mapping[str, Any]) -> PendingOrder | None:
+def _read_pending(entry_id: str, order: Mapping[str, Any]) -> PendingOrder | None:
     items = order.get("items")
     lines = tuple(_readable_lines(items if isinstance(items, list) else ()))
     if not lines:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contracts.orders import OrderMessage, OrderReason, OrderStatus
 from database.tables import order_items, orders, products, purged_orders, stock_ledger
-from servicekit.database import is_unavailable, transaction
+from servicekit.database.engine import is_unavailable, transaction
 from services.consumer.decisions import Decision, Offer, decide, quantities_of, reject
 
 LEDGER_REASON = "order"

@@ -4,11 +4,14 @@
 An order that is handled alone has its SQL inside its own `process orders` span. In a batch the
 SQL belongs to the batch's span, and each order's span links to it. Either way an order's span
 is in the trace that its stream entry carries: the one that began with the click.
+
+`describe_…` say something of the span that is current, which is an order's or a batch's.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from opentelemetry import trace
@@ -17,8 +20,8 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
 from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
-from servicekit.stream import Entry, context_from
-from servicekit.telemetry import tracer
+from servicekit.stream.consumer_group import Entry, context_from
+from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import Outcome
 
 ORDER_SPAN = f"process {ORDERS}"
@@ -34,19 +37,21 @@ _MESSAGING: dict[str, Any] = {
 
 
 @contextmanager
-def order_span(entry: Entry) -> Iterator[Span]:
+def order_span(entry: Entry) -> Iterator[None]:
     """Current while the block lasts. An exception marks it as failed by its type alone: texts
     of drivers and validators quote what they were given."""
     span = tracer().start_span(
         ORDER_SPAN, _origin_of(entry), SpanKind.CONSUMER, attributes=_attributes_of(entry)
     )
     with _current(span):
-        yield span
+        yield
 
 
 @contextmanager
-def batch_span(entries: Sequence[Entry]) -> Iterator[Span]:
-    """Current while the block lasts; the root of a trace of its own that links to all others."""
+def batch_span(entries: Sequence[Entry]) -> Iterator[Callable[[Entry, Outcome], None]]:
+    """Current while the block lasts; the root of a trace of its own that links to all others.
+    Yields what adds the span of an order whose work was done by the batch."""
+    began_ns = time.time_ns()
     origins = [trace.get_current_span(_origin_of(entry)).get_span_context() for entry in entries]
     span = tracer().start_span(
         BATCH_SPAN,
@@ -56,11 +61,10 @@ def batch_span(entries: Sequence[Entry]) -> Iterator[Span]:
         links=[Link(origin) for origin in origins if origin.is_valid],
     )
     with _current(span):
-        yield span
+        yield partial(_add_order_span, span, began_ns)
 
 
-def add_order_span(entry: Entry, outcome: Outcome, batch: Span, began_ns: int) -> None:
-    """The span of an order whose work was done by `batch`."""
+def _add_order_span(batch: Span, began_ns: int, entry: Entry, outcome: Outcome) -> None:
     span = tracer().start_span(
         ORDER_SPAN,
         _origin_of(entry),
@@ -69,20 +73,32 @@ def add_order_span(entry: Entry, outcome: Outcome, batch: Span, began_ns: int) -
         links=[Link(batch.get_span_context())],
         start_time=began_ns,
     )
-    describe_outcome(span, outcome)
+    span.set_attributes(_outcome_attributes(outcome))
     span.end(time.time_ns())
 
 
-def describe_outcome(span: Span, outcome: Outcome) -> None:
-    span.set_attribute(ORDER_ID, str(outcome.message.order_id))
-    span.set_attribute(ORDER_STATUS, outcome.status.value)
-    if outcome.reason is not None:
-        span.set_attribute(ORDER_REASON, outcome.reason.value)
+def describe_order(order_id: str) -> None:
+    trace.get_current_span().set_attribute(ORDER_ID, order_id)
 
 
-def mark_failed(span: Span, error_type: str) -> None:
+def describe_outcome(outcome: Outcome) -> None:
+    trace.get_current_span().set_attributes(_outcome_attributes(outcome))
+
+
+def describe_failure(error_type: str) -> None:
+    span = trace.get_current_span()
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR, error_type))
+
+
+def _outcome_attributes(outcome: Outcome) -> dict[str, str]:
+    attributes = {
+        ORDER_ID: str(outcome.message.order_id),
+        ORDER_STATUS: outcome.status.value,
+    }
+    if outcome.reason is not None:
+        attributes[ORDER_REASON] = outcome.reason.value
+    return attributes
 
 
 @contextmanager
@@ -93,7 +109,7 @@ def _current(span: Span) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            mark_failed(span, type(error).__name__)
+            describe_failure(type(error).__name__)
             raise
 
 

@@ -1,4 +1,4 @@
-"""The consumer's loop: claim what others left, read what is new, wait while a store is away."""
+"""The consumer's loop: claim what others left, read what is new, wait for stores that are lost."""
 
 import asyncio
 import logging
@@ -10,19 +10,19 @@ from contextlib import aclosing, asynccontextmanager
 
 from redis.exceptions import RedisError
 
-from servicekit.health import Health
-from servicekit.stream import ConsumerGroup
-from servicekit.stream_upkeep import keep_up, leave
-from servicekit.telemetry import untraced
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import ConsumerGroup
+from servicekit.stream.maintenance import delete_consumer, maintain_group
+from servicekit.telemetry.tracing import untraced
 from services.consumer.handlers import OrderHandler
-from services.consumer.store import DatabaseUnavailable, OrderStore
+from services.consumer.repository import DatabaseUnavailable, OrderRepository
 
 logger = logging.getLogger(__name__)
 
 # Longer than the slowest step between two beats: a transaction at its limit, and its retries.
 HEARTBEAT_LIMIT_SECONDS = 60.0
 _CLAIM_EVERY_SECONDS = 1.0
-_KEEP_UP_EVERY_SECONDS = 30.0
+_MAINTAIN_EVERY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -32,21 +32,21 @@ class Worker:
         self,
         group: ConsumerGroup,
         handler: OrderHandler,
-        store: OrderStore,
+        repository: OrderRepository,
         health: Health,
         *,
         batch_size: int,
     ) -> None:
-        self._group, self._handler, self._store = group, handler, store
+        self._group, self._handler, self._repository = group, handler, repository
         self._health, self._batch_size = health, batch_size
         self._stop = asyncio.Event()
-        self._next_claim = self._next_upkeep = 0.0
+        self._next_claim = self._next_maintenance = 0.0
         self._joined = False
         self._failures = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Stops at the end of the context: what is in flight is finished, the rest handed back."""
+        """Stops at the end of the context: what is in flight is finished, the rest released."""
         self._health.heartbeat_limit_seconds = HEARTBEAT_LIMIT_SECONDS
         task = asyncio.create_task(self._run())
         try:
@@ -64,30 +64,30 @@ class Worker:
         await self._wait_for_database()
         while not self._stopping:
             try:
-                await self._turn()
+                await self._run_once()
                 self._failures = 0
             except DatabaseUnavailable as error:
-                logger.warning("the database is away, reading pauses: %s", error)
-                await self._hand_back()
+                logger.warning("the database is unavailable, reading pauses: %s", error)
+                await self._release()
                 await self._pause()
                 await self._wait_for_database()
             except (RedisError, OSError) as error:
                 self._health.beat()
-                logger.warning("the queue is away: %s: %s", type(error).__name__, error)
+                logger.warning("the queue is unavailable: %s: %s", type(error).__name__, error)
                 await self._pause()
             except Exception as error:
-                # Not handed back: whatever caused it must cost a delivery, or never ends. Nor
+                # Not released: whatever caused it must cost a delivery, or never ends. Nor
                 # is its text logged: it may quote a message.
                 where = "".join(traceback.format_tb(error.__traceback__))
                 logger.error("unexpected %s in the loop\n%s", type(error).__name__, where)
-                self._group.in_hand.clear()
+                self._group.in_flight.clear()
                 await self._pause()
-        await self._depart()
+        await self._shut_down()
 
-    async def _turn(self) -> None:
+    async def _run_once(self) -> None:
         self._health.beat()
-        if self._group.in_hand:  # the queue was lost on the way
-            await self._group.hand_back()
+        if self._group.in_flight:  # the queue was lost on the way
+            await self._group.release()
         if not self._joined:
             await self._group.create()
             self._joined = True
@@ -95,9 +95,9 @@ class Worker:
         if now >= self._next_claim:
             self._next_claim = now + _CLAIM_EVERY_SECONDS
             await self._handle_claimed()
-        if now >= self._next_upkeep:
-            self._next_upkeep = now + _KEEP_UP_EVERY_SECONDS
-            await keep_up(self._group)
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + _MAINTAIN_EVERY_SECONDS
+            await maintain_group(self._group)
         if not self._stopping:
             await self._handle_new()
 
@@ -121,20 +121,20 @@ class Worker:
             self._health.beat()
             await self._handler.handle_alone(entry)
 
-    async def _hand_back(self) -> None:
+    async def _release(self) -> None:
         try:
-            await self._group.hand_back()
+            await self._group.release()
         except (RedisError, OSError) as error:
-            logger.warning("not handed back, the queue is away too: %s", type(error).__name__)
+            logger.warning("not released, the queue is unavailable too: %s", type(error).__name__)
 
     async def _wait_for_database(self) -> None:
         while not self._stopping:
             self._health.beat()
             try:
                 with untraced():
-                    await self._store.check()
+                    await self._repository.check()
             except Exception as error:
-                logger.debug("the database is still away: %s", type(error).__name__)
+                logger.debug("the database is still unavailable: %s", type(error).__name__)
                 await self._pause()
             else:
                 return
@@ -149,11 +149,11 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _depart(self) -> None:
+    async def _shut_down(self) -> None:
         """Probes go on for as long as the server drains; the loop owes them no heartbeat."""
         self._health.heartbeat_limit_seconds = None
         try:
-            await self._group.hand_back()
-            await leave(self._group)
+            await self._group.release()
+            await delete_consumer(self._group)
         except (RedisError, OSError) as error:
-            logger.warning("left without a farewell, others claim later: %s", error)
+            logger.warning("consumer not deleted, others claim its entries later: %s", error)

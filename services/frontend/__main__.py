@@ -1,6 +1,6 @@
 """`python -m services.frontend`"""
 
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from services.frontend.app import create_app
 from services.frontend.settings import Settings
 

@@ -1,19 +1,15 @@
-"""The cart: lines of product and quantity in a signed cookie; nothing is stored anywhere else."""
+"""The cart: lines of product and quantity, kept in a signed cookie and nowhere else."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from uuid import UUID
 
 from pydantic import ValidationError
 
 from contracts.orders import MAX_LINES, MAX_QUANTITY, OrderLine, OrderLineView
-from services.frontend.cookie import Cookie, CookieStyle, Headers
-from services.frontend.signing import GuestSigner
 
-# Fifty lines with the largest possible ids, and a signature.
-_MAX_COOKIE_LENGTH = 1400
+# Fifty lines with the largest possible ids.
+_MAX_TEXT_LENGTH = 1400
 _LINE = re.compile(r"([0-9]{1,19})x([0-9]{1,2})", re.ASCII)
 
 
@@ -36,7 +32,7 @@ def write_lines(lines: Iterable[OrderLine | OrderLineView]) -> str:
 
 def read_lines(text: str) -> tuple[OrderLine, ...]:
     """Raises `LinesNotReadable` unless it is at most `MAX_LINES` lines of distinct products."""
-    if len(text) > _MAX_COOKIE_LENGTH:
+    if len(text) > _MAX_TEXT_LENGTH:
         raise LinesNotReadable
     found = [_LINE.fullmatch(part) for part in text.split("-")] if text else []
     try:
@@ -88,32 +84,13 @@ class Cart:
         return Cart(tuple(line for line in self.lines if line not in gone))
 
 
-class CartCookie:
-    """Reads and writes the cart's cookie. It is signed for its guest: a cart that somebody else
-    has planted is nobody's."""
+def encode_cart(cart: Cart) -> str:
+    """For its cookie; nothing for an empty cart."""
+    return write_lines(cart.lines)
 
-    def __init__(self, secrets: Sequence[str], style: CookieStyle) -> None:
-        self._signer = GuestSigner(secrets, "cart")
-        self._cookie = Cookie("arloji_cart", style, kept=timedelta(days=30))
 
-    def read(self, headers: Headers, guest_id: UUID) -> Cart:
-        """The cart that a request brings; an empty one if there is none of this guest."""
-        for token in self._cookie.read(headers):
-            if len(token) > _MAX_COOKIE_LENGTH:
-                continue
-            text = self._signer.read(guest_id, token)
-            if text is not None:
-                try:
-                    return Cart(read_lines(text))
-                except LinesNotReadable:
-                    continue
-        return Cart()
-
-    def write(self, cart: Cart, guest_id: UUID) -> str:
-        """Value of the `Set-Cookie` header; an empty cart takes the cookie away."""
-        if not cart.lines:
-            return self.remove()
-        return self._cookie.write(self._signer.sign(guest_id, write_lines(cart.lines)))
-
-    def remove(self) -> str:
-        return self._cookie.remove()
+def decode_cart(text: str) -> Cart | None:
+    try:
+        return Cart(read_lines(text))
+    except LinesNotReadable:
+        return None

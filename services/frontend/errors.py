@@ -4,8 +4,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from servicekit.problems import Problem, ProblemRenderer, problem_response
-from servicekit.telemetry import current_trace_id
-from services.frontend.pages import Pages, Visit
+from servicekit.telemetry.tracing import current_trace_id
+from services.frontend.pages import PageContext, Pages
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
@@ -20,17 +20,17 @@ def create_problem_renderer(pages: Pages) -> ProblemRenderer:
     def render(scope: Scope, problem: Problem) -> Response:
         if _is_for_a_program(scope["path"]):
             return problem_response(scope, problem)
-        visit = pages.visit(scope)
-        status = _shown_status(visit, problem)
+        page = pages.context(scope)
+        status = _shown_status(page, problem)
         return pages.render(
-            visit,
+            page,
             "error.html",
             status=problem.status,
             headers=problem.headers,
             code=problem.status,
             shown_status=status,
             # What went wrong behind the shop, or came too fast, may work the next time.
-            retry_address=visit.here if problem.status in _MAY_PASS else "",
+            retry_address=page.here if problem.status in _MAY_PASS else "",
             face=_FACE,
             time=(status // 100, status % 100, 0),
             trace_id=current_trace_id(),
@@ -46,23 +46,23 @@ def create_refusal_renderer(pages: Pages) -> ProblemRenderer:
     def render(scope: Scope, problem: Problem) -> Response:
         if _is_for_a_program(scope["path"]) or not _asks_for_a_page(scope):
             return problem_response(scope, problem)
-        visit = pages.visit(scope)
+        page = pages.context(scope)
         return pages.render(
-            visit,
+            page,
             "refusal.html",
             status=problem.status,
             headers=problem.headers,
             code=problem.status,
-            shown_status=_shown_status(visit, problem),
+            shown_status=_shown_status(page, problem),
             trace_id=current_trace_id(),
         )
 
     return render
 
 
-def _shown_status(visit: Visit, problem: Problem) -> int:
+def _shown_status(page: PageContext, problem: Problem) -> int:
     """The status whose words fit."""
-    return problem.status if f"error_title.{problem.status}" in visit.text.texts else 500
+    return problem.status if f"error_title.{problem.status}" in page.text.texts else 500
 
 
 def _asks_for_a_page(scope: Scope) -> bool:

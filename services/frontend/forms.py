@@ -1,8 +1,9 @@
 """The fields of a form that a browser sends."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 
 from servicekit.problems import UnsupportedMediaType
 
@@ -19,3 +20,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
         raise UnsupportedMediaType(f"Send the form as {_FORM}.")
     async with request.form(max_fields=_MAX_FIELDS, max_files=0) as form:
         return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+# Parameter of handlers.
+FormFields = Annotated[Mapping[str, str], Depends(read_form)]

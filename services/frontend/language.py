@@ -3,10 +3,7 @@ prefers; Indonesian otherwise."""
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
-
-from services.frontend.cookie import Cookie, CookieStyle, Headers
 
 PARAMETER = "lang"
 
@@ -57,18 +54,3 @@ def _read_weight(parameter: str) -> float:
         return 1.0
     match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", parameter, re.ASCII)
     return float(match[1]) if match else 0.0
-
-
-class LanguageCookie:
-    """Remembers the language that was chosen. It is not signed: whoever plants one changes the
-    language of a page."""
-
-    def __init__(self, style: CookieStyle) -> None:
-        self._cookie = Cookie("arloji_language", style, kept=timedelta(days=365))
-
-    def read(self, headers: Headers) -> str | None:
-        return next(iter(self._cookie.read(headers)), None)
-
-    def write(self, language: Language) -> str:
-        """Value of the `Set-Cookie` header."""
-        return self._cookie.write(language)

@@ -8,7 +8,7 @@ from typing import Any
 from contracts.orders import OrderLineView, OrderReason, OrderStatus, OrderView
 from contracts.products import Product
 from services.frontend.cart import write_lines
-from services.frontend.order_pages import by_name
+from services.frontend.order_summary import by_name
 
 # What an order that is sent again may end in otherwise. One that was dropped by hand needs to
 # be talked about, not repeated.

@@ -17,13 +17,13 @@ from contracts.orders import MAX_QUANTITY
 from services.frontend import language as languages
 from services.frontend.assets import Assets
 from services.frontend.cart import Cart
-from services.frontend.cookies import ShopCookies
-from services.frontend.faces import draw_face
+from services.frontend.cookies import Headers, ShopCookies
 from services.frontend.formats import format_date, format_moment, format_number, format_rupiah
-from services.frontend.guest import guest_of
+from services.frontend.guest import Guest, guest_of
 from services.frontend.language import Language, choose_language, find_language
 from services.frontend.settings import Settings
 from services.frontend.texts import Texts, read_texts
+from watch_faces import draw_face
 
 # A page shows a cart and may show orders: going back to it must not show yesterday's, which
 # browsers do with any page that they may keep.
@@ -31,15 +31,21 @@ _NOT_KEPT = "no-store"
 
 
 @dataclass(frozen=True)
-class Visit:
+class PageContext:
     """What a request brought along that every page shows. `chosen` is the language that it
     asks for, `address` where the page can be asked for again if it answers a form."""
 
     request: Request
+    guest: Guest
     text: Texts
     cart: Cart
     chosen: Language | None
     address: str
+
+    @property
+    def headers(self) -> Headers:
+        headers: Headers = self.request.scope["headers"]
+        return headers
 
     @property
     def language(self) -> Language:
@@ -83,22 +89,22 @@ class Pages:
             ),
         )
 
-    def visit(
+    def context(
         self, scope: Scope, *, chosen: Language | None = None, address: str = "/cart"
-    ) -> Visit:
-        request = Request(scope)
+    ) -> PageContext:
+        request, guest = Request(scope), guest_of(scope)
         chosen = chosen or find_language(request.query_params.get(languages.PARAMETER))
         language = choose_language(
             chosen,
-            self._cookies.language.read(scope["headers"]),
+            next(iter(self._cookies.language.values(scope["headers"])), None),
             request.headers.get("accept-language"),
         )
-        cart = self._cookies.cart.read(scope["headers"], guest_of(scope).guest_id)
-        return Visit(request, self._texts[language], cart, chosen, address)
+        cart = self._cookies.cart.read(scope["headers"], guest.guest_id) or Cart()
+        return PageContext(request, guest, self._texts[language], cart, chosen, address)
 
     def render(
         self,
-        visit: Visit,
+        page: PageContext,
         template: str,
         *,
         status: int = 200,
@@ -106,14 +112,14 @@ class Pages:
         **context: Any,
     ) -> Response:
         """A whole page; remembers the language if the request asks for one."""
-        text = visit.text
+        text = page.text
         html = self._environment.get_template(template).render(
-            visit=visit,
+            page=page,
             text=text,
-            language=visit.language,
-            corrects=status == 422 and visit.request.method == "POST",
-            number=lambda number: format_number(number, visit.language),
-            rupiah=lambda amount: format_rupiah(amount, visit.language),
+            language=page.language,
+            corrects=status == 422 and page.request.method == "POST",
+            number=lambda number: format_number(number, page.language),
+            rupiah=lambda amount: format_rupiah(amount, page.language),
             day=lambda day: format_date(day, text),
             moment=lambda moment: format_moment(moment, text),
             **context,
@@ -123,13 +129,13 @@ class Pages:
             status_code=status,
             headers={
                 "Cache-Control": _NOT_KEPT,
-                "Content-Language": visit.language,
+                "Content-Language": page.language,
                 "Vary": "Cookie, Accept-Language",
                 **(headers or {}),
             },
         )
-        if visit.chosen:
-            response.headers.append("Set-Cookie", self._cookies.language.write(visit.chosen))
+        if page.chosen:
+            self._cookies.language.set(response, page.chosen)
         return response
 
 

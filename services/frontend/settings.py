@@ -14,7 +14,7 @@ from servicekit.settings import (
     port_of,
     url_of,
 )
-from services.frontend.cookie import CookieStyle
+from services.frontend.cookies.cookie import CookieOptions
 
 MIN_SECRET_LENGTH = 32
 
@@ -58,8 +58,8 @@ class Settings(ServiceSettings):
         return value
 
     @property
-    def cookie_style(self) -> CookieStyle:
-        return CookieStyle(secure=self.cookie_secure, suffix=self.cookie_suffix)
+    def cookie_options(self) -> CookieOptions:
+        return CookieOptions(secure=self.cookie_secure, suffix=self.cookie_suffix)
 
     def reread_session_secrets(self) -> tuple[str, ...]:
         """As they are by now, which differs from the start where they are in a file. Those of

@@ -1,6 +1,6 @@
 """`python -m services.publisher`"""
 
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from services.publisher.app import create_app
 from services.publisher.settings import Settings
 

@@ -34,7 +34,7 @@ class AuditLog:
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="audit-sync")
         self._writing: asyncio.Task[None] | None = None
         # Why the last write and the last sync failed, None after one that did not.
-        self._failure: str | None = None
+        self._write_failure: str | None = None
         self._sync_failure: str | None = None
 
     async def append(self, line: AuditLine) -> None:
@@ -47,11 +47,11 @@ class AuditLog:
         try:
             await self._write(text.encode() + b"\n")
         except Exception as error:
-            logger.error("audit line not written: %s", _told(error), extra={"audit": text})
+            logger.error("audit line not written: %s", _describe(error), extra={"audit": text})
 
     async def check(self) -> str | None:
         """For the health of this process: raise if lines are being lost."""
-        if failure := self._failure or self._sync_failure:
+        if failure := self._write_failure or self._sync_failure:
             raise AuditNotWritten(failure)
         return f"writing {self._file.path.name}"
 
@@ -72,7 +72,7 @@ class AuditLog:
                 await loop.run_in_executor(self._writer, self._file.append, lines)
             except Exception as error:  # of any kind: who waits must hear of it
                 failure = error
-            self._failure = None if failure is None else _told(failure)
+            self._write_failure = None if failure is None else _describe(failure)
             for _, written in batch:
                 if written.done():
                     continue  # its request was given up
@@ -82,12 +82,12 @@ class AuditLog:
                     written.set_exception(failure)
         self._writing = None
 
-    async def _keep_synced(self) -> None:
+    async def _sync_regularly(self) -> None:
         while True:
             await asyncio.sleep(_SYNC_SECONDS)
-            await self._look_after_file()
+            await self._maintain_file()
 
-    async def _look_after_file(self) -> None:
+    async def _maintain_file(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._writer, self._file.reopen_if_moved)
@@ -96,18 +96,18 @@ class AuditLog:
             self._sync_failure = None
         except Exception as error:
             # Once, not each second: the health check goes on to say so.
-            if self._sync_failure != _told(error):
-                logger.error("the audit cannot be written: %s", _told(error))
-            self._sync_failure = _told(error)
+            if self._sync_failure != _describe(error):
+                logger.error("the audit cannot be written: %s", _describe(error))
+            self._sync_failure = _describe(error)
 
     async def _close(self) -> None:
-        await self._look_after_file()
+        await self._maintain_file()
         self._writer.shutdown()
         self._syncer.shutdown()
         self._file.close()
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -116,11 +116,11 @@ async def open_audit(directory: Path) -> AsyncIterator[AuditLog]:
     """The audit of this process, synced in the background. A folder that cannot be written is
     no reason not to start."""
     audit = AuditLog(directory)
-    await audit._look_after_file()
-    looking = asyncio.create_task(audit._keep_synced())
+    await audit._maintain_file()
+    syncing = asyncio.create_task(audit._sync_regularly())
     try:
         yield audit
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        syncing.cancel()
+        await asyncio.gather(syncing, return_exceptions=True)
         await audit._close()

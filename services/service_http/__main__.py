@@ -1,6 +1,6 @@
 """`python -m services.service_http`"""
 
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from services.service_http.app import create_app
 from services.service_http.settings import Settings
 

@@ -5,16 +5,16 @@ from functools import partial
 
 from redis.asyncio import Redis
 
-from contracts.telemetry import CACHE_REQUESTS, METRICS
+from contracts.telemetry import CACHE_REQUESTS
 from database.schema import current_revision
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.cache import Cache
-from servicekit.cache_store import CacheStore
-from servicekit.database import DatabaseThreads, create_database_engine
-from servicekit.openapi import describe_schemas
+from servicekit.cache.cache import Cache
+from servicekit.cache.store import CacheStore
+from servicekit.database.engine import DatabaseThreads, create_database_engine
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.openapi import describe_schemas
 from servicekit.redis import create_redis
-from servicekit.telemetry import create_counter
-from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE, Catalogue
+from servicekit.telemetry.metrics import create_counter
+from services.service_http.catalogue import POLICY, PREFIX, SHAPE, Catalogue
 from services.service_http.database import Database
 from services.service_http.order_status import OrderBook
 from services.service_http.pending import PendingOrders
@@ -84,10 +84,10 @@ def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 
 def _create_cache(client: Redis) -> Cache:
-    counter = create_counter(CACHE_REQUESTS, METRICS)
+    counter = create_counter(CACHE_REQUESTS)
     return Cache(
         CacheStore(client, shape=SHAPE, prefix=PREFIX),
-        LIFETIMES,
+        POLICY,
         count=lambda result: counter.add(1, {"result": result}),
     )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from contracts.products import Product, ProductPage
-from servicekit.cache import Cache, Lifetimes, Remembered
+from servicekit.cache.cache import Cache, CachePolicy, Fallback
 from servicekit.problems import NotFound
 from services.service_http.database import Database
 from services.service_http.products import find_product, list_brands, list_products
@@ -18,7 +18,12 @@ from services.service_http.snapshot import Snapshot
 
 # A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
 # reader takes must fit in as well.
-LIFETIMES = Lifetimes(fresh=1.7, stale=1.9, negative=10, kept=24 * 3600)
+POLICY = CachePolicy(
+    soft_ttl_seconds=1.7,
+    stale_after_seconds=1.9,
+    negative_ttl_seconds=10,
+    hard_ttl_seconds=24 * 3600,
+)
 PREFIX = "c:"
 # Entries that an older version wrote are of no use after a change of their fields.
 SHAPE = hashlib.sha256(
@@ -52,7 +57,7 @@ class Catalogue:
         return await self._fetch(
             f"product:{product_id}",
             lambda connection: find_product(connection, product_id),
-            remembered=self._snapshot.product(product_id),
+            fallback=self._snapshot.product(product_id),
             without_stock=_product_without_stock,
         )
 
@@ -60,7 +65,7 @@ class Catalogue:
         return await self._fetch(
             query.cache_key(),
             lambda connection: list_products(connection, query),
-            remembered=self._snapshot.page(query),
+            fallback=self._snapshot.page(query),
             without_stock=_page_without_stock,
         )
 
@@ -68,7 +73,7 @@ class Catalogue:
         return await self._fetch(
             "brands",
             list_brands,
-            remembered=self._snapshot.brands(),
+            fallback=self._snapshot.brands(),
             without_stock=lambda body: body,
         )
 
@@ -77,7 +82,7 @@ class Catalogue:
         key: str,
         question: Callable[[Connection], BaseModel | None],
         *,
-        remembered: Remembered | None,
+        fallback: Fallback | None,
         without_stock: Callable[[bytes], bytes],
     ) -> Document:
         def ask(connection: Connection) -> bytes | None:
@@ -85,7 +90,7 @@ class Catalogue:
             answer = question(connection)
             return None if answer is None else answer.model_dump_json().encode()
 
-        found = await self._cache.fetch(key, lambda: self._database.ask(ask), remembered)
+        found = await self._cache.fetch(key, lambda: self._database.ask(ask), fallback)
         body = found.entry.body
         if body is None:
             raise ProductNotFound

@@ -8,8 +8,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from servicekit.breaker import Breaker
-from servicekit.database import DatabaseThreads, is_unavailable
+from servicekit.circuit_breaker import Breaker
+from servicekit.database.engine import DatabaseThreads, is_unavailable
 from servicekit.deadline import require_time
 from servicekit.problems import ServiceUnavailable
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts.orders import OrderList, OrderView
 from contracts.products import BrandList, Product, ProductPage
-from servicekit.openapi import ProblemDetails, problem_responses, reference_to
+from servicekit.http_server.openapi import ProblemDetails, problem_responses, reference_to
 from servicekit.problems import MEDIA_TYPE, DeadlinePassed, Problem, ServiceUnavailable
 
 _EXAMPLE_PRODUCT = {

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, TimeoutError
 
 from contracts.orders import OrderView, PendingOrder
 from contracts.queue import pending_key
-from servicekit.breaker import Breaker
+from servicekit.circuit_breaker import Breaker
 from servicekit.deadline import require_time
 from servicekit.problems import ServiceUnavailable
 

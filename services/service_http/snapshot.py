@@ -16,10 +16,10 @@ from pydantic import BaseModel
 
 from contracts.products import Brand, BrandList, Product, ProductPage, ProductSort
 from database.words import words_of
-from servicekit.cache import Remembered
-from servicekit.cache_store import Entry
+from servicekit.cache.cache import Fallback
+from servicekit.cache.store import Entry
 from servicekit.problems import ServiceUnavailable
-from servicekit.telemetry import untraced
+from servicekit.telemetry.tracing import untraced
 from services.service_http.database import Database
 from services.service_http.products import list_products_after
 from services.service_http.query import ProductQuery
@@ -58,14 +58,14 @@ class Snapshot:
         self._items: dict[int, _Item] = {}
         self._read_at = 0.0
 
-    def product(self, product_id: int) -> Remembered | None:
+    def product(self, product_id: int) -> Fallback | None:
         item = self._items.get(product_id)
         return None if item is None else lambda: self._entry(item.product)
 
-    def page(self, query: ProductQuery) -> Remembered | None:
+    def page(self, query: ProductQuery) -> Fallback | None:
         return (lambda: self._entry(self._find(query))) if self._items else None
 
-    def brands(self) -> Remembered | None:
+    def brands(self) -> Fallback | None:
         return (lambda: self._entry(self._count_brands())) if self._items else None
 
     @asynccontextmanager

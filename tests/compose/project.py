@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 FILES = ("compose.yaml", "compose.override.yaml", "tests/compose/override.yaml")
 # Left out by the override: no stand-in can be built for them.
 LEFT_OUT = {"grafana", "victoria-traces"}
-ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
+INIT_JOBS = {"bootstrap", "accounts", "migrate", "rights"}
 _COMMAND_SECONDS = 400
 # Followed by the number of the process that tests.
 PREFIX = "arloji-tests-"
@@ -186,12 +186,12 @@ class ComposeProject:
         assert self.all_containers() == []
 
     def containers(self, *services: str) -> list[Container]:
-        """Those that should be running, one-shots left out."""
+        """Those that should be running, init jobs left out."""
         found = self.all_containers()
         return [
             one
             for one in found
-            if one.service not in ONE_SHOTS and (not services or one.service in services)
+            if one.service not in INIT_JOBS and (not services or one.service in services)
         ]
 
     def all_containers(self) -> list[Container]:

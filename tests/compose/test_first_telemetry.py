@@ -128,7 +128,7 @@ def test_the_access_log_names_the_trace_of_the_order(telemetry: FirstTelemetry) 
     query = f'{{service.name="nginx"}} trace_id:={telemetry.trace_id}'
     (line,) = telemetry.in_time(lambda: telemetry.logs.query(query))
     assert line["_msg"] == "POST /api/orders 202"
-    assert line["severity"] == "INFO"
+    assert line["severity_text"] == "INFO"
 
 
 def test_every_container_is_measured_by_name_and_nobody_elses(

@@ -56,7 +56,14 @@ print(json.dumps({
     assert found["sources"] > 1000
     # A few packages ship sources that no Python 3 can compile.
     assert len(found["uncompiled"]) < 20, found["uncompiled"]
-    assert found["folders"] == ["contracts", "database", "housekeeping", "servicekit", "services"]
+    assert found["folders"] == [
+        "contracts",
+        "database",
+        "housekeeping",
+        "servicekit",
+        "services",
+        "watch_faces",
+    ]
 
 
 @pytest.mark.parametrize("module", ["frontend", "api_gw", "service_http", "publisher", "consumer"])

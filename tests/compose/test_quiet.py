@@ -28,5 +28,5 @@ def test_no_container_writes_an_error_at_rest(project: ComposeProject) -> None:
     assert len(printed) > len(project.containers())
     assert [line for line in printed if ERROR.search(line)] == []
     # The log files of the servers come to the store with their severity.
-    filed = logs.query(f"_time:>={since} severity:in(ERROR, FATAL)")
+    filed = logs.query(f"_time:>={since} severity_text:in(ERROR, FATAL)")
     assert [f"{line.get('service.name')}: {line['_msg']}" for line in filed] == []

@@ -89,6 +89,6 @@ def documented(heading: str) -> list[str]:
 
 def test_a_second_time_nothing_restarts(project: ComposeProject) -> None:
     before = {one.name: one.started_at for one in project.containers()}
-    said = project.run(sys.executable, "-m", "tools.reload")
+    said = project.run(sys.executable, "-m", "operations.reload")
     assert "everything runs with the files of this folder" in said
     assert {one.name: one.started_at for one in project.containers()} == before

@@ -40,7 +40,7 @@ def rotated(project: ComposeProject) -> Iterator[Rotated]:
     """The secrets before and after, who was there meanwhile, and a guest from before. The first
     try stopped when the secrets were made."""
     before = secrets(project)
-    make = ("python", "-m", "housekeeping", "bootstrap", "/bootstrap", "--rotate")
+    make = ("python", "-m", "bootstrap", "/bootstrap", "--rotate")
     project.compose("run", "--rm", "--no-deps", "bootstrap", *make)
     with closing(Guest(project.shop_url)) as guest:
         guest.post_order({guest.product()["product_id"]: 1})

@@ -34,7 +34,7 @@ def busy(project: ComposeProject) -> Iterator[Busy]:
     found = Busy(Customers(project.shop_url, browsing=8, pause_seconds=0.02), "", 0)
 
     def watch_memory() -> None:
-        command = (sys.executable, "-m", "tools.footprint", "--without", "receiver")
+        command = (sys.executable, "-m", "operations.footprint", "--without", "receiver")
         found.footprint = project.run(*command, "--seconds", "20")
 
     memory = threading.Thread(target=watch_memory)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from housekeeping.credentials import READERS
+from bootstrap.credentials import READERS
 from tests.compose.project import ROOT, ComposeProject
 
-# Who mounts whose; `accounts` are the two one-shots that are MySQL's administrator.
+# Who mounts whose; `accounts` are the two init jobs that are MySQL's administrator.
 MOUNTED_BY = {"accounts": {"accounts", "rights"}}
 # Everybody's secrets side by side: who owns each, and which of the other users can open it.
 _EXAMINE = """
@@ -45,10 +45,10 @@ def test_each_volume_of_secrets_has_one_reader(project: ComposeProject) -> None:
             if volume.get("source", "").startswith("secrets-"):
                 readers.setdefault(volume["source"].removeprefix("secrets-"), set()).add(name)
                 assert volume.get("read_only") or name == "bootstrap", name
-    one_shot = {"bootstrap"}
+    init_job = {"bootstrap"}
     expected = {reader.name: MOUNTED_BY.get(reader.name, {reader.name}) for reader in READERS}
-    assert readers == {name: who | one_shot for name, who in expected.items()} | {
-        "master": one_shot
+    assert readers == {name: who | init_job for name, who in expected.items()} | {
+        "master": init_job
     }
 
 

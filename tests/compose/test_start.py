@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.compose.project import ONE_SHOTS, ComposeProject
+from tests.compose.project import INIT_JOBS, ComposeProject
 
 
 def test_everything_is_up_and_nothing_has_crashed(project: ComposeProject) -> None:
@@ -10,17 +10,17 @@ def test_everything_is_up_and_nothing_has_crashed(project: ComposeProject) -> No
     assert unwell == []
 
 
-def test_every_one_shot_has_done_its_work(project: ComposeProject) -> None:
+def test_every_init_job_has_done_its_work(project: ComposeProject) -> None:
     states = {one.service: one.state for one in project.all_containers()}
-    assert {states[name] for name in ONE_SHOTS} == {"exited"}
+    assert {states[name] for name in INIT_JOBS} == {"exited"}
     ends = project.run(
         "docker",
         "inspect",
         "--format",
         "{{.State.ExitCode}}",
-        *(one.id for one in project.all_containers() if one.service in ONE_SHOTS),
+        *(one.id for one in project.all_containers() if one.service in INIT_JOBS),
     ).split()
-    assert ends == ["0"] * len(ONE_SHOTS)
+    assert ends == ["0"] * len(INIT_JOBS)
 
 
 def test_gateway_reads_and_consumer_have_two_replicas(project: ComposeProject) -> None:

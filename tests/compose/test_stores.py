@@ -11,7 +11,7 @@ import pytest
 from tests import waiting
 from tests.compose.project import ROOT, CommandFailed, ComposeProject, Container
 from tests.compose.test_rights import as_root
-from tests.integration.publisher import headers, order
+from tests.publishing import headers, order
 
 # What is in the data folder as it is being made, from the first moments to the last.
 MOMENTS = (".first-start", "ibdata1", "sys")

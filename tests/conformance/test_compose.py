@@ -9,23 +9,26 @@ from typing import Any
 import pytest
 import yaml
 
+from bootstrap.credentials import READERS
+from bootstrap.volumes import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from database.settings import DatabaseSettings
-from housekeeping.bootstrap import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
-from housekeeping.credentials import READERS
 from housekeeping.settings import HousekeepingSettings
 from local.plan import SERVICES
+from operations.images import pinned_images, repository_and_tag
 from servicekit.embedded import PORTS, Ports
-from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [(ROOT / name).read_text() for name in ("compose.yaml", "observability/compose.yaml")]
 FILES = [yaml.safe_load(text) for text in TEXTS]
+HARDENED = yaml.safe_load((ROOT / "compose.hardened.yaml").read_text())["services"]["hardened"]
 CONTAINERS: dict[str, dict[str, Any]] = {
-    name: container for file in FILES for name, container in file["services"].items()
+    name: {**(HARDENED if "extends" in container else {}), **container}
+    for file in FILES
+    for name, container in file["services"].items()
 }
-ONE_SHOTS = {"bootstrap", "accounts", "migrate", "rights"}
-JOBS = ONE_SHOTS | {"housekeeping", "load", "load-worker"}
+INIT_JOBS = {"bootstrap", "accounts", "migrate", "rights"}
+JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker"}
 # They keep data or answer requests: being cut short would cost something.
 NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
 
@@ -97,10 +100,10 @@ def test_a_service_is_told_only_what_it_reads(service: str) -> None:
     assert {name for name in names - fields if not name.startswith("OTEL_")} == set()
 
 
-@pytest.mark.parametrize("one_shot", sorted(ONE_SHOTS - {"bootstrap"}))
-def test_a_one_shot_is_told_only_what_it_reads(one_shot: str) -> None:
+@pytest.mark.parametrize("job", sorted(INIT_JOBS - {"bootstrap"}))
+def test_an_init_job_is_told_only_what_it_reads(job: str) -> None:
     fields = {name.upper() for name in DatabaseSettings.model_fields}
-    assert {name.removesuffix("_FILE") for name in environment(one_shot)} <= fields
+    assert {name.removesuffix("_FILE") for name in environment(job)} <= fields
 
 
 def test_housekeeping_is_told_only_what_it_reads_and_sees_what_it_compares() -> None:
@@ -250,7 +253,7 @@ def test_nginx_keeps_connections_for_less_time_than_the_frontend() -> None:
     upstream = (ROOT / "ingress/conf/upstream.conf").read_text()
     (nginx,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
     (uvicorn,) = re.findall(
-        r"timeout_keep_alive=(\d+)", (ROOT / "servicekit/server.py").read_text()
+        r"timeout_keep_alive=(\d+)", (ROOT / "servicekit/http_server/serve.py").read_text()
     )
     assert int(nginx) < int(uvicorn)
 

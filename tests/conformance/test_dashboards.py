@@ -9,7 +9,6 @@ import yaml
 
 from contracts import telemetry
 from tests.promql import (
-    ALERTS,
     DASHBOARDS,
     OBSERVABILITY,
     alert_rules,
@@ -53,17 +52,24 @@ OTHERS = {
 }
 
 
+PROVISIONING = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
+SOURCES = yaml.safe_load(PROVISIONING.read_text())["datasources"]
+
+
 def parts(base: str) -> set[str]:
     return {f"{base}_{part}" for part in ("bucket", "sum", "count")}
 
 
 def known_names() -> set[str]:
     own: set[str] = set()
-    for name, (unit, _) in telemetry.METRICS.items():
-        if name in HISTOGRAMS:
+    for metric in vars(telemetry).values():
+        if not isinstance(metric, telemetry.Metric):
+            continue
+        name, unit, _ = metric
+        if metric in HISTOGRAMS:
             own |= parts(prometheus_name(name, unit, "histogram"))
         else:
-            own.add(prometheus_name(name, unit, "counter" if name in COUNTERS else "gauge"))
+            own.add(prometheus_name(name, unit, "counter" if metric in COUNTERS else "gauge"))
     scraped = (Path(__file__).parent / "scraped_metrics.txt").read_text().splitlines()
     pushed = {part for base in CONVENTIONS for part in parts(base)}
     return own | pushed | OTHERS | {line for line in scraped if re.fullmatch(r"\w+", line)}
@@ -95,64 +101,45 @@ def test_dashboards_are_what_their_generator_writes() -> None:
     assert {path.name for path in FOLDER.iterdir()} == set(render())
 
 
-def test_ids_are_unique_and_panels_do_not_overlap() -> None:
-    uids = [json.loads(path.read_text())["uid"] for path in DASHBOARDS]
-    assert len(uids) == len(set(uids)) > 0
-    for path in DASHBOARDS:
-        everything = json.loads(path.read_text())["panels"]
-        ids = [panel["id"] for panel in everything]
-        assert len(ids) == len(set(ids))
-        cells = [
-            (x, y)
-            for panel in everything
-            for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
-            for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
-        ]
-        assert len(cells) == len(set(cells))
-        assert max(x for x, _ in cells) < 24
-
-
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_every_panel_says_what_it_means_and_asks_a_source_that_exists(path: Path) -> None:
-    file = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
-    sources = {
-        source["uid"]: source["type"] for source in yaml.safe_load(file.read_text())["datasources"]
-    }
+def test_panels_do_not_overlap_say_what_they_mean_and_ask_sources_that_exist(path: Path) -> None:
+    everything = json.loads(path.read_text())["panels"]
+    assert len({panel["id"] for panel in everything}) == len(everything)
+    places = [panel["gridPos"] for panel in everything]
+    cells = [
+        (x, y)
+        for place in places
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    types = {source["uid"]: source["type"] for source in SOURCES}
     for panel in panels(path):
         assert len(panel["description"].split()) >= 8, panel["title"]
         assert len(panel["title"]) <= 32
         for asked in (panel, *panel["targets"]):
             source = asked["datasource"]
-            assert sources[source["uid"]] == source["type"], panel["title"]
+            assert types[source["uid"]] == source["type"], panel["title"]
         names = [target["refId"] for target in panel["targets"]]
-        assert len(names) == len(set(names))
+        assert len(names) == len(set(names)), panel["title"]
 
 
-def test_sources_and_links_name_each_other() -> None:
-    """The uids are in dashboards, in the provisioning and in the shop's own links."""
-    provisioning = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
-    text = provisioning.read_text()
-    uids = {source["uid"] for source in yaml.safe_load(text)["datasources"]}
-    assert set(re.findall(r"datasourceUid: (\w+)", text)) <= uids
+def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> None:
+    """Uids are in dashboards, in the provisioning and in the shop's own links."""
+    texts = [path.read_text() for path in DASHBOARDS]
+    dashboards = {read["uid"]: read for read in map(json.loads, texts)}
+    assert len(dashboards) == len(texts)
+    provisioned = PROVISIONING.read_text()
+    uids = {source["uid"] for source in SOURCES}
+    assert set(re.findall(r"datasourceUid: (\w+)", provisioned)) <= uids
+    explored = set(re.findall(r"%22datasource%22%3A%22(\w+)%22", "".join(texts)))
+    assert explored == {"vl", "vt"} <= uids
+    compose = (OBSERVABILITY.parent / "compose.yaml").read_text()
     links = {
-        uid
-        for path in DASHBOARDS
-        for uid in re.findall(r"%22datasource%22%3A%22(\w+)%22", path.read_text())
-    }
-    assert links == {"vl", "vt"} <= uids
-
-
-def test_links_lead_to_dashboards_that_ask_for_what_they_carry() -> None:
-    dashboards = {read["uid"]: read for read in map(json.loads, map(Path.read_text, DASHBOARDS))}
-    files = (
-        OBSERVABILITY.parent / "compose.yaml",
-        OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml",
-        *DASHBOARDS,
-    )
-    links = {
-        (uid, variable)
-        for file in files
-        for uid, variable in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", file.read_text())
+        link
+        for text in (compose, provisioned, *texts)
+        for link in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", text)
     }
     assert {uid for uid, _ in links} == {"arloji-request", "arloji-order"}
     for uid, variable in links:
@@ -162,32 +149,22 @@ def test_links_lead_to_dashboards_that_ask_for_what_they_carry() -> None:
 
 def test_sources_point_to_services_of_the_stack() -> None:
     services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
+    scraped = (OBSERVABILITY / "scrape" / "scrape.yaml").read_text()
     targets = [
-        *re.findall(
-            r"http://([a-z-]+):(\d+)",
-            (OBSERVABILITY / "grafana/provisioning/datasources/stores.yaml").read_text(),
-        ),
-        *re.findall(
-            r"[\"@/]([a-z-]+):(\d+)[\"/]",
-            (OBSERVABILITY / "scrape" / "scrape.yaml").read_text(),
-        ),
+        *re.findall(r"http://([a-z-]+):\d+", PROVISIONING.read_text()),
+        *re.findall(r"[\"@/]([a-z-]+):\d+[\"/]", scraped),
     ]
-    known = {*services, "queue-redis", "cache-redis"}
     assert len(targets) > 10
-    assert {name for name, _ in targets} <= known
+    assert set(targets) <= {*services, "queue-redis", "cache-redis"}
 
 
-def test_every_alert_says_what_happened_and_what_to_do() -> None:
+def test_every_alert_says_what_happened_and_what_to_do_and_is_read_by_vmalert() -> None:
     names = [rule["alert"] for rule in alert_rules()]
     assert len(names) == len(set(names)) > 10
     for rule in alert_rules():
         assert rule["labels"]["severity"] in {"page", "ticket", "none"}
         assert rule["annotations"]["summary"]
         assert len(rule["annotations"]["description"].split()) >= 8, rule["alert"]
-
-
-def test_alerts_and_dashboards_are_where_the_stack_mounts_them() -> None:
-    services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
-    assert "./alerts:/etc/alerts:ro" in services["vmalert"]["volumes"]
-    assert "-rule=/etc/alerts/*.yaml" in services["vmalert"]["command"]
-    assert ALERTS
+    vmalert = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]["vmalert"]
+    assert "./alerts:/etc/alerts:ro" in vmalert["volumes"]
+    assert "-rule=/etc/alerts/*.yaml" in vmalert["command"]

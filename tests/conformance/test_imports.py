@@ -8,28 +8,38 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
+    "benchmarks",
+    "bootstrap",
     "contracts",
     "database",
     "housekeeping",
     "loadtest",
     "local",
+    "operations",
     "servicekit",
     "services",
+    "tools",
+    "watch_faces",
 )
 MAY_IMPORT = {
     "contracts": {"contracts"},
     "servicekit": {"servicekit"},
     "database": {"database", "contracts", "servicekit"},
-    "services": {"services", "contracts", "database", "servicekit"},
+    "services": {"services", "contracts", "database", "servicekit", "watch_faces"},
+    "watch_faces": {"watch_faces"},
     "housekeeping": {"housekeeping", "contracts", "database", "servicekit"},
     "local": {"local", "servicekit", "contracts"},
-    "loadtest": {"loadtest", "local", "servicekit"},
+    "loadtest": {"loadtest"},
+    "bootstrap": {"bootstrap"},
+    "operations": {"operations", "bootstrap", "contracts"},
+    "tools": {"tools", "operations", "local", "contracts", "servicekit"},
+    "benchmarks": {"benchmarks", "local", "servicekit"},
 }
-SETS_UP_TELEMETRY = {"servicekit/telemetry.py"}
+SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
 # Commands for people take their defaults from the environment; probes must stay standalone.
 READS_ENVIRONMENT = {
     "servicekit/__init__.py",
-    *(f"servicekit/{name}.py" for name in ("embedded", "probes", "settings", "telemetry")),
+    *(f"servicekit/{name}.py" for name in ("embedded", "probes", "settings", "telemetry/setup")),
 }
 
 

@@ -4,20 +4,20 @@ import re
 from pathlib import Path
 
 from contracts import telemetry
+from contracts.telemetry import Metric
 
 ROOT = Path(__file__).parents[2]
-DECLARED = {
-    value
-    for name, value in vars(telemetry).items()
-    if name.isupper() and isinstance(value, str) and value.startswith("arloji.")
-}
+CONSTANTS = {name: value for name, value in vars(telemetry).items() if name.isupper()}
+METRICS = {name: value for name, value in CONSTANTS.items() if isinstance(value, Metric)}
+DECLARED = {value.name if isinstance(value, Metric) else value for value in CONSTANTS.values()}
 
 
-def test_every_metric_has_a_unit_and_a_description() -> None:
-    for name, (unit, description) in telemetry.METRICS.items():
-        assert name in DECLARED
-        assert unit
-        assert description
+def test_every_metric_has_a_name_of_our_own_a_unit_and_a_description() -> None:
+    assert METRICS
+    for metric in METRICS.values():
+        assert metric.name.startswith("arloji.")
+        assert metric.unit
+        assert metric.description
 
 
 def test_own_names_are_spelled_in_the_contract_only() -> None:
@@ -35,9 +35,4 @@ def test_every_declared_metric_is_recorded_somewhere() -> None:
     source = "\n".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "services").rglob("*.py")
     )
-    constants = {
-        name
-        for name, value in vars(telemetry).items()
-        if isinstance(value, str) and value in telemetry.METRICS
-    }
-    assert {name for name in constants if not re.search(rf"\b{name}\b", source)} == set()
+    assert {name for name in METRICS if not re.search(rf"\b{name}\b", source)} == set()

@@ -1,35 +1,31 @@
 """`make bench` with tiny settings: it finds every ratio and leaves nothing behind."""
 
-import math
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from local.layout import ROOT
-from tests.e2e.conftest import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
-
-OPTIONS = ["--rounds", "1", "--seconds", "0.3", "--connections", "4"]
 
 
 class Bench:
     """The benchmark, and every process that descends from it: they share a temporary folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         if not Path("/proc").exists():
             pytest.skip("no /proc on this system")
-        self._mark = f"TMPDIR={folder}\0"
+        self._mark = f"TMPDIR={folder}\0".encode()
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "loadtest", *OPTIONS],
+                [sys.executable, "-m", "benchmarks", *options],
                 cwd=ROOT,
                 env={**os.environ, "TMPDIR": str(folder)},
                 stdout=out,
@@ -40,7 +36,7 @@ class Bench:
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                if self._mark.encode() in (path / "environ").read_bytes():
+                if self._mark in (path / "environ").read_bytes():
                     found.append((path / "cmdline").read_text().replace("\0", " "))
             except OSError:  # ended meanwhile, or not ours
                 continue
@@ -48,23 +44,19 @@ class Bench:
 
 
 def test_every_pair_has_finite_ratios(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, "--rounds=1", "--seconds=0.3", "--connections=4")
     assert bench.process.wait(110) == 0, bench.stderr.read_text()
     printed = bench.stdout.read_text()
-    assert re.search(r"^command   python -m loadtest --rounds 1 --seconds 0.3 ", printed, re.M)
-    assert re.search(r"^machine   .* \d+ cores", printed, re.M)
+    assert "python -m benchmarks --rounds 1 --seconds 0.3 --connections 4\n" in printed
     assert f"CPython {sys.version.split()[0]}" in printed
-    assert re.search(r"fastapi \d+\.\d+", printed)
-    lines = re.findall(r"^(.+?)  +([\d.]+) +([\d.]+) +([\d.]+) +\d+%$", printed, re.M)
+    lines = re.findall(r"^(\S.+?)  +([\d.]+) +[\d.]+ +[\d.]+ +\d+%$", printed, re.M)
     pairs = [
         "api-gw / plain FastAPI hello",
         "frontend → api-gw → service-http / service-http alone",
         "the chain with telemetry on / off",
     ]
-    assert [line[0].strip() for line in lines] == pairs * 2  # per second, and per second of CPU
-    for _, *ratios in lines:
-        assert all(math.isfinite(float(ratio)) and float(ratio) > 0 for ratio in ratios)
-    assert "round 1 of 1" in bench.stderr.read_text()
+    assert [pair for pair, _ in lines] == pairs * 2  # per second, and per second of CPU
+    assert all(float(ratio) > 0 for _, ratio in lines)
     assert bench.left_behind() == []
     assert {path.name for path in tmp_path.iterdir()} == {"stdout", "stderr"}
 
@@ -82,11 +74,7 @@ def test_a_benchmark_that_is_ended_takes_all_it_started_with_it(
 
 
 @pytest.mark.parametrize("option", ["--rounds=0", "--seconds=3600", "--connections=100000"])
-def test_load_is_bounded(option: str) -> None:
-    began = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-m", "loadtest", option], cwd=ROOT, capture_output=True, text=True
-    )
-    assert ended.returncode == 2
-    assert "must be between" in ended.stderr
-    assert time.monotonic() - began < 60
+def test_load_is_bounded(tmp_path: Path, option: str) -> None:
+    bench = Bench(tmp_path, option)
+    assert bench.process.wait(60) == 2
+    assert "must be between" in bench.stderr.read_text()

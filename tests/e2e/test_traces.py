@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.telemetry import METRICS, ORDER_ID
+from contracts.telemetry import ORDER_ID
 from tests.e2e.conftest import CUSTOMER, Guest, eventually
 from tests.stack import RunningStack
 
@@ -352,7 +352,6 @@ def test_the_metrics_of_the_contract_arrive(quiet: RunningStack) -> None:
         "http.server.request.duration",
         "http.client.request.duration",
     }
-    assert {name for name in expected if name.startswith("arloji.")} <= set(METRICS)
     with closing(Guest(quiet.shop_url)) as guest:
         answer = guest.post_order({guest.product()["product_id"]: 1})
         guest.wait_for_end(answer.json()["order_id"])

@@ -16,7 +16,7 @@ from database.tables import (
     purged_orders,
     stock_ledger,
 )
-from servicekit.database import create_database_engine, transaction
+from servicekit.database.engine import create_database_engine, transaction
 from tests.servers import MySqlServer, RedisServer, running
 
 

@@ -17,12 +17,12 @@ from contracts.orders import Customer, OrderMessage, OrderRequest, PendingOrder,
 from contracts.queue import pending_key
 from database.tables import order_items, orders, products, stock_ledger
 from servicekit.redis import create_redis
-from servicekit.stream import ConsumerGroup, Entry
+from servicekit.stream.consumer_group import ConsumerGroup, Entry
 from services.consumer.app import create_app
 from services.consumer.handlers import OrderHandler
 from services.consumer.messages import STREAM
+from services.consumer.repository import OrderRepository, open_repository
 from services.consumer.settings import Settings
-from services.consumer.store import OrderStore, open_store
 from tests.asgi import running
 
 CUSTOMER = {"name": "Sari Wulandari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
@@ -94,7 +94,7 @@ class Consumer:
 
     group: ConsumerGroup
     handler: OrderHandler
-    store: OrderStore
+    repository: OrderRepository
 
     async def read(self, count: int = 100) -> list[Entry]:
         return await self.group.read(count)
@@ -129,11 +129,11 @@ async def consumer(
         stack.push_async_callback(queue.aclose)
         cache = create_redis(cache_url, timeout_seconds=1)
         stack.push_async_callback(cache.aclose)
-        store = await stack.enter_async_context(open_store(database_url))
+        repository = await stack.enter_async_context(open_repository(database_url))
         group = ConsumerGroup(queue, STREAM, consumer=name, claim_idle_seconds=claim_idle_seconds)
         await group.create()
-        handler = OrderHandler(group, cache, store, max_deliveries=max_deliveries)
-        yield Consumer(group, handler, store)
+        handler = OrderHandler(group, cache, repository, max_deliveries=max_deliveries)
+        yield Consumer(group, handler, repository)
 
 
 @asynccontextmanager

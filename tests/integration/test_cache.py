@@ -16,18 +16,18 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import Engine, delete, event, insert, select, update
 
-import servicekit.cache
+import servicekit.cache.cache
 import services.service_http.app as app_module
 import services.service_http.snapshot as snapshot_module
 from contracts.products import Product
-from contracts.telemetry import CACHE_REQUESTS
+from contracts.telemetry import CACHE_REQUESTS, Metric
 from database.tables import products
-from servicekit.cache import Cache
-from servicekit.cache_store import CacheStore, Entry, decode, encode
+from servicekit.cache.cache import Cache
+from servicekit.cache.store import CacheStore, Entry, decode, encode
 from servicekit.problems import DeadlinePassed
 from servicekit.redis import create_redis
-from servicekit.telemetry import untraced
-from services.service_http.catalogue import LIFETIMES, PREFIX, SHAPE
+from servicekit.telemetry.tracing import untraced
+from services.service_http.catalogue import POLICY, PREFIX, SHAPE
 from tests.reading import (
     on_a_server,
     on_any_database,
@@ -126,8 +126,8 @@ async def test_each_look_up_is_counted_by_its_result(
 ) -> None:
     counted: list[tuple[object, ...]] = []
 
-    def create_counter(name: str, _declared: object) -> SimpleNamespace:
-        return SimpleNamespace(add=lambda *added: counted.append((name, *added)))
+    def create_counter(metric: Metric) -> SimpleNamespace:
+        return SimpleNamespace(add=lambda *added: counted.append((metric, *added)))
 
     monkeypatch.setattr(app_module, "create_counter", create_counter)
     async with service_http(database_url, queue_server.url, cache_server.url) as api:
@@ -249,7 +249,7 @@ async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others(
     client = create_redis(cache_server.url, timeout_seconds=5)
     store = CacheStore(client, shape=SHAPE, prefix=PREFIX)
     results: list[str] = []
-    shared = Cache(store, LIFETIMES, count=results.append)
+    shared = Cache(store, POLICY, count=results.append)
     first, second = (asyncio.create_task(shared.fetch("any", load)) for _ in range(2))
     await eventually(lambda: asyncio.sleep(0, questions), bool)
     go_on.set()
@@ -264,7 +264,7 @@ async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others(
 async def test_a_process_waits_for_another_one_that_asks_the_database(
     api: httpx.AsyncClient, cache: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servicekit.cache, "_LOOK_AGAIN_SECONDS", (0.01,) * 1000)
+    monkeypatch.setattr(servicekit.cache.cache, "_LOOK_AGAIN_SECONDS", (0.01,) * 1000)
     body = (await api.get(PRODUCT)).content.replace(b'"stock":', b'"stock":9')
     await cache.unlink("c:product:1")
     await cache.set("c:lock:product:1", b"1", px=60_000)

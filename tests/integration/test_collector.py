@@ -104,7 +104,7 @@ def test_every_service_has_metrics_and_logs_in_the_stores(watched: Watched, serv
     uptime = f'process_uptime_seconds{{service_name="{service}",service_namespace="arloji"}}'
     eventually(lambda: watched.pipeline.metrics.query(uptime))
     line = watched.pipeline.line(f'{{service.name="{service}"}} _msg:=started')
-    assert line["severity"] == "INFO"
+    assert line["severity_text"] == "INFO"
     assert line["_stream"] == f'{{service.name="{service}",service.namespace="arloji"}}'
 
 

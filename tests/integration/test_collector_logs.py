@@ -37,7 +37,7 @@ def test_a_request_is_a_line_with_its_time_trace_and_figures(
     line = pipeline.line(f"trace_id:={trace_id}")
     assert abs(time_of(line) - now) < timedelta(milliseconds=1)
     assert line["_stream"] == '{service.name="nginx",service.namespace="arloji"}'
-    assert (line["_msg"], line["severity"]) == ("GET /products/x-1 200", "INFO")
+    assert (line["_msg"], line["severity_text"]) == ("GET /products/x-1 200", "INFO")
     assert line["http.response.status_code"] == "200"
     assert line["url.path"] == "/products/x-1"
     assert line["duration"] == "0.003"
@@ -57,7 +57,7 @@ def test_a_refused_or_failed_request_has_its_severity(
 ) -> None:
     line = server_lines.nginx_access(now, level=level, message=f"refused as {level}")
     pipeline.collector.append("nginx/access.log", line)
-    assert pipeline.line(f'_msg:="refused as {level}"')["severity"] == level
+    assert pipeline.line(f'_msg:="refused as {level}"')["severity_text"] == level
 
 
 def test_nginx_errors_arrive_without_what_the_client_wrote(
@@ -66,7 +66,7 @@ def test_nginx_errors_arrive_without_what_the_client_wrote(
     pipeline.collector.append("nginx/error.log", server_lines.nginx_error(now))
     line = pipeline.line('{service.name="nginx"} "log.file.name":=error.log')
     assert time_of(line) == now.replace(microsecond=0)
-    assert line["severity"] == "ERROR"
+    assert line["severity_text"] == "ERROR"
     assert line["_msg"].startswith("*5 upstream timed out")
     assert 'request: "GET /api/orders HTTP/1.1"' in line["_msg"]
     assert "client: 192.168.48.0," in line["_msg"]
@@ -79,7 +79,7 @@ def test_mysql_errors_arrive_with_code_and_severity(pipeline: Pipeline, now: dat
     eventually(lambda: len(pipeline.logs.query(query)) == 4)
     lines = pipeline.logs.query(query)
     assert {time_of(line) for line in lines} == {now}
-    severities = {line["mysql.code"]: line["severity"] for line in lines}
+    severities = {line["mysql.code"]: line["severity_text"] for line in lines}
     assert severities == {
         "MY-010931": "INFO",
         "MY-010068": "WARN",
@@ -96,7 +96,7 @@ def test_a_slow_statement_is_one_line_without_its_values(pipeline: Pipeline, now
     pipeline.collector.append("mysql/slow.log", slow)
     line = pipeline.line('{service.name="mysql"} "log.file.name":=slow.log')
     assert time_of(line) == now
-    assert line["severity"] == "WARN"
+    assert line["severity_text"] == "WARN"
     assert line["_msg"] == (
         "insert into orders\n values (?, ?, ?), (?,?, concat(?,sleep(?)), ?, ?);"
     )
@@ -124,17 +124,17 @@ def test_each_redis_has_its_name_and_its_severities(pipeline: Pipeline, tmp_path
         with running(server):
             pass
         line = pipeline.line(f'{{service.name="{role}"}} _msg:~"Ready to accept connections"')
-        assert line["severity"] == "INFO"
+        assert line["severity_text"] == "INFO"
         assert abs(time_of(line) - datetime.now(UTC)) < timedelta(minutes=2)
 
 
 def test_a_crash_report_stays_with_its_first_line(pipeline: Pipeline, now: datetime) -> None:
     pipeline.collector.append("queue-redis/redis.log", server_lines.redis_crash(now))
     line = pipeline.line('{service.name="queue-redis"} _msg:~"crashed by signal"')
-    assert line["severity"] == "WARN"
+    assert line["severity_text"] == "WARN"
     assert "STACK TRACE" in line["_msg"]
     last = pipeline.line('{service.name="queue-redis"} _msg:~"signal-handler"')
-    assert last["severity"] == "INFO"
+    assert last["severity_text"] == "INFO"
 
 
 def rename(log: Path, rotated: Path) -> None:

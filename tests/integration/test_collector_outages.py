@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
-from housekeeping.collector_queue import put_torn_files_aside
+from bootstrap.collector_queue import put_torn_files_aside
 from tests.telemetry_stores import Pipeline, eventually, running_pipeline
 
 RESOURCE = Resource(
@@ -95,7 +95,7 @@ def test_personal_values_are_masked_in_messages(
     logger.warning("masked %s", text, extra={"case": text[:9]})
     line = pipeline.line(f'_msg:~"^masked " case:="{text[:9]}"')
     assert line["_msg"] == f"masked {stored}"
-    assert line["severity"] == "WARN"
+    assert line["severity_text"] == "WARN"
 
 
 def test_personal_attributes_are_masked_by_their_name(

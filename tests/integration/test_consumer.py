@@ -16,8 +16,8 @@ from sqlalchemy import Engine, insert, update
 from contracts.orders import OrderMessage
 from contracts.products import MAX_PRICE_IDR
 from database.tables import order_items, orders, products, purged_orders, stock_ledger
-from servicekit.database import transaction
-from servicekit.stream import Entry
+from servicekit.database.engine import transaction
+from servicekit.stream.consumer_group import Entry
 from services.consumer import orders as orders_module
 from services.consumer.decisions import Offer
 from tests.integration.consuming import (
@@ -480,7 +480,7 @@ async def test_consumers_at_the_same_time_never_sell_more_than_there_is(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 0.05)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 0.05)
     set_product(engine, 5, stock=10)
     set_product(engine, 6, stock=10)
     # In both orders of lines: stock is taken in the order of ids, so nobody dead-locks.

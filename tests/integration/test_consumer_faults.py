@@ -19,11 +19,11 @@ from sqlalchemy.exc import OperationalError
 
 from database.schema import upgrade
 from database.seed import seed
-from servicekit.database import create_database_engine, transaction
-from servicekit.health import Health
-from servicekit.stream import Entry
+from servicekit.database.engine import create_database_engine, transaction
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import Entry
 from services.consumer import orders as orders_module
-from services.consumer.store import DatabaseUnavailable
+from services.consumer.repository import DatabaseUnavailable
 from services.consumer.worker import Worker
 from tests.integration.consuming import (
     assert_books_balance,
@@ -37,7 +37,7 @@ from tests.integration.consuming import (
     running_consumer,
     stock_of,
 )
-from tests.integration.publisher import redis_user
+from tests.publishing import redis_user
 from tests.servers import MySqlServer, RedisServer, free_port, running
 from tests.waiting import eventually_async as eventually
 
@@ -53,7 +53,7 @@ CONSUMER_RIGHTS = (
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops that turn often, so that tests need not wait for them."""
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 0.1)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 0.1)
     monkeypatch.setattr("services.consumer.worker._CLAIM_EVERY_SECONDS", 0.05)
     monkeypatch.setattr("services.consumer.worker._LONGEST_PAUSE_SECONDS", 0.2)
 
@@ -154,7 +154,7 @@ async def test_a_locked_database_costs_no_delivery(
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(DatabaseUnavailable):
                 await one.handle()
-            await one.group.hand_back()
+            await one.group.release()
             assert set((await deliveries(queue)).values()) == {0}
             other.execute("ROLLBACK")
         assert await one.handle_claimed() == 2
@@ -188,7 +188,7 @@ async def test_a_commit_whose_reply_is_lost_is_not_acknowledged_and_not_repeated
                 await one.handle()
         assert await queue.xlen("orders") == 1
         assert len(ends(engine)) == 1
-        await one.group.hand_back()
+        await one.group.release()
         assert await one.handle_claimed() == 1
     assert stock_of(engine, 1) == before - 1
     assert_books_balance(engine)
@@ -424,7 +424,7 @@ async def test_a_stop_between_two_orders_hands_back_those_not_begun(
         monkeypatch.setattr(one.handler, "handle_together", fall_apart)
         monkeypatch.setattr(one.handler, "handle_alone", be_the_last)
         ids = [await publish(queue, make_order({1: 1})) for _ in range(3)]
-        async with Worker(one.group, one.handler, one.store, health, batch_size=10).running():
+        async with Worker(one.group, one.handler, one.repository, health, batch_size=10).running():
             await until_stored(engine, 1)
     assert await deliveries(queue) == dict.fromkeys(ids[1:], 0)
     assert len(ends(engine)) == 1
@@ -450,7 +450,7 @@ async def test_the_consumer_needs_no_more_rights_than_the_contract_grants(
                 async with consumer(url, cache_server.url, database_url, name="gone") as other:
                     await publish(queue, make_order({1: 1}))
                     await other.read()
-                    await other.group.hand_back()
+                    await other.group.release()
                 await until_stored(engine, 2)
                 await eventually(lambda: queue.xlen("orders"), lambda backlog: backlog == 0)
         assert len(await dead_letters(queue)) == 1

@@ -18,12 +18,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.orders import OrderMessage, OrderStatus
 from servicekit.redis import create_redis
-from servicekit.stream import current_traceparent
-from servicekit.telemetry import tracer
+from servicekit.stream.consumer_group import current_traceparent
+from servicekit.telemetry.tracing import tracer
 from services.consumer import orders as orders_module
 from services.consumer.decisions import Decision, decide
-from services.consumer.measurements import QueueGauges
 from services.consumer.messages import STREAM
+from services.consumer.metrics import QueueGauges
 from tests.integration.consuming import (
     CUSTOMER,
     Consumer,
@@ -155,7 +155,7 @@ async def test_a_batch_that_falls_apart_gives_each_order_one_span(
     async def fail(*_: Any) -> Any:
         raise ArithmeticError
 
-    monkeypatch.setattr(first.handler._store, "store_together", fail)
+    monkeypatch.setattr(first.handler._repository, "store_together", fail)
     clicks = {await publish_from_click(queue, make_order({1: 1})) for _ in range(3)}
     await first.handle()
     orders = named(spans, "process orders")

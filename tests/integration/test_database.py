@@ -21,12 +21,12 @@ from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError
 
 from contracts.orders import MAX_TOTAL_IDR
-from database.catalogue import CATALOGUE
+from database.catalogue import create_catalogue
 from database.schema import _config, current_revision, newest_revision, upgrade
 from database.seed import seed
 from database.tables import metadata, orders, products, stock_ledger
-from servicekit.database import create_database_engine, transaction
-from servicekit.telemetry import tracer
+from servicekit.database.engine import create_database_engine, transaction
+from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
 from services.service_http.orders import find_order, list_orders
 from services.service_http.products import find_product, list_brands, list_products
@@ -34,6 +34,8 @@ from services.service_http.query import ProductQuery
 from tests.integration.consuming import GUEST, make_order
 from tests.processes import ROOT
 from tests.servers import MySqlServer
+
+CATALOGUE = create_catalogue()
 
 
 def test_the_migrations_make_what_the_code_declares(engine: Engine) -> None:

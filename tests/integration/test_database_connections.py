@@ -13,13 +13,15 @@ from sqlalchemy import Engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from database import schema
-from database.catalogue import CATALOGUE, CatalogueItem
+from database.catalogue import CatalogueItem, create_catalogue
 from database.schema import MigrationBusy, newest_revision, upgrade
 from database.seed import seed
 from database.tables import product_words, products, stock_ledger
 from database.words import words_of
-from servicekit.database import create_database_engine, is_unavailable
+from servicekit.database.engine import create_database_engine, is_unavailable
 from tests.servers import MySqlServer
+
+CATALOGUE = create_catalogue()
 
 ROOT = Path(__file__).parents[2]
 
@@ -194,7 +196,7 @@ def test_a_product_is_found_by_brand_collection_and_name(
 ) -> None:
     """In the catalogue itself most names repeat the collection."""
     item = replace(CATALOGUE[0], brand="Satu", collection="Dua", name="Tiga Empat")
-    monkeypatch.setattr("database.seed.CATALOGUE", (item,))
+    monkeypatch.setattr("database.seed.create_catalogue", lambda: (item,))
     with opened(f"sqlite:///{tmp_path / 'shop.db'}") as engine:
         upgrade(engine)
         seed(engine)

@@ -16,7 +16,7 @@ from database.rights import TABLE_RIGHTS, bring_up_accounts, grant_rights
 from database.schema import current_revision, upgrade
 from database.seed import seed
 from housekeeping.order_rows import find_purged, find_stored, list_stored
-from servicekit.database import create_database_engine, is_unavailable
+from servicekit.database.engine import create_database_engine, is_unavailable
 from services.service_http.orders import find_order, list_orders
 from services.service_http.products import find_product, list_brands, list_products
 from services.service_http.query import ProductQuery

@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 
 from contracts.orders import OrderMessage
 from database.tables import order_items
-from services.consumer import letters as letters_module
-from services.consumer.dead_letters import parse_arguments, run
+from services.consumer.dead_letters import store as store_module
+from services.consumer.dead_letters.command import parse_arguments, run
 from services.consumer.settings import StoreSettings
 from tests.integration.consuming import (
     CUSTOMER,
@@ -30,7 +30,7 @@ from tests.integration.consuming import (
     publish,
     rows_of,
 )
-from tests.integration.publisher import redis_user
+from tests.publishing import redis_user
 from tests.servers import RedisServer, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ async def test_a_long_list_is_read_in_pages(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(letters_module, "_PAGE", 3)
+    monkeypatch.setattr(store_module, "_PAGE", 3)
     added: list[Any] = [await queue.xadd("orders:dead", {"reason": "invalid"}) for _ in range(7)]
     ids = [letter_id.decode() for letter_id in added]
     await command("list", "--json")
@@ -142,16 +142,16 @@ async def test_a_replayed_order_is_stored_in_its_old_trace(
 async def test_replaying_all_ends_although_letters_come_back(
     first: Consumer, queue: Redis, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letters_module, "_PAGE", 1)
+    monkeypatch.setattr(store_module, "_PAGE", 1)
     for _ in range(3):
         await kill(first, queue, "poison")
-    replay = letters_module.DeadLetters.replay
+    replay = store_module.DeadLetters.replay
 
     async def replay_and_die_again(self: Any, letter: Any) -> None:
         await replay(self, letter)
         await first.handle()
 
-    monkeypatch.setattr(letters_module.DeadLetters, "replay", replay_and_die_again)
+    monkeypatch.setattr(store_module.DeadLetters, "replay", replay_and_die_again)
     async with asyncio.timeout(30):
         assert await command("replay", "--all") == 0
     assert len(await dead_letters(queue)) == 3

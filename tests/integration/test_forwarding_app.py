@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 from multidict import CIMultiDict
 
-from servicekit import connections
-from servicekit.app import ServiceApp, create_service_app
-from servicekit.connections import KEEP_ALIVE_SECONDS, ConnectionFailed
-from servicekit.connector import CONNECT_SECONDS
-from servicekit.forwarding import ForwardingApp, OutgoingRequest, open_upstream
-from servicekit.names import Address, names
+from servicekit.http_client.client import session as connections
+from servicekit.http_client.connector import CONNECT_SECONDS
+from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed
+from servicekit.http_proxy.forwarding import ForwardingApp, OutgoingRequest, open_upstream
+from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.name_resolution import Address, names
 from servicekit.problems import ServiceUnavailable
 from servicekit.settings import ServiceSettings
 from tests.asgi import running

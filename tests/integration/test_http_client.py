@@ -1,5 +1,7 @@
 """The frontend's client: one span, one deadline, one second try, and problems for failures."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -7,9 +9,9 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from servicekit.connections import ConnectionFailed
 from servicekit.deadline import within
-from servicekit.http_client import check_alive, fetch, open_http_client
+from servicekit.http_client.client import check_alive, fetch, open_http_client
+from servicekit.http_client.session import ConnectionFailed
 from servicekit.problems import BadGateway, DeadlinePassed, ServiceUnavailable
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted
 from tests.servers import free_port
@@ -207,3 +209,14 @@ async def test_a_check_tells_whether_the_other_side_lives(
     async with open_http_client(f"http://127.0.0.1:{free_port()}") as nobody:
         with pytest.raises(ConnectionFailed):
             await check_alive(nobody)
+
+
+async def test_a_loop_that_stood_still_finds_every_server_reachable(
+    client: httpx.AsyncClient, gateway: ScriptedServer
+) -> None:
+    """As on a machine with more work than it can do: the answers were there all the time."""
+    requests = [asyncio.create_task(fetch(client, "GET", "/x")) for _ in range(5)]
+    for _ in range(4):
+        await asyncio.sleep(0)
+        time.sleep(0.4)  # noqa: ASYNC251 (this is the event loop standing still)
+    assert [(await request).status_code for request in requests] == [200] * 5

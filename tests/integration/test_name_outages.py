@@ -12,7 +12,7 @@ import uvloop
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
-from servicekit.database import create_database_engine, is_unavailable, ping
+from servicekit.database.engine import create_database_engine, is_unavailable, ping
 from servicekit.redis import create_redis
 from tests.naming import system_names
 from tests.servers import MySqlServer, RedisServer

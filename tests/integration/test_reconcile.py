@@ -20,11 +20,11 @@ from contracts.orders import OrderMessage, OrderRequest, PendingOrder
 from database.tables import orders, purged_orders
 from housekeeping import queue_contents
 from housekeeping.__main__ import main
-from housekeeping.audit_trail import Extent, list_audit_files
+from housekeeping.audit_trail import AuditFile, list_audit_files
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, read_queue
-from servicekit.database import transaction
-from tests.integration.publisher import order, place, publisher, redis_user
+from servicekit.database.engine import transaction
+from tests.publishing import order, place, publisher, redis_user
 from tests.servers import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -267,7 +267,7 @@ async def test_orders_that_move_on_meanwhile_are_neither_lost_nor_named(
     await shop.enqueue(settled)
     await shop.enqueue(held)
 
-    def read_audit_then_accept(directory: Path) -> list[Extent]:
+    def read_audit_then_accept(directory: Path) -> list[AuditFile]:
         extents = list_audit_files(directory)
         shop.accept()
         return extents

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from housekeeping.credentials import READERS, create_master
+from bootstrap.credentials import READERS, create_master
 from tests.servers import RedisServer, running
 
 pytestmark = pytest.mark.integration

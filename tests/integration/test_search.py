@@ -12,12 +12,14 @@ from sqlalchemy import Engine, insert
 from sqlalchemy.dialects import sqlite
 
 from contracts.products import MAX_PRICE_IDR
-from database.catalogue import CATALOGUE, CatalogueItem
+from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products
 from services.service_http.products import count_statement, page_statement
 from services.service_http.query import ProductQuery
 from tests.reading import on_any_database, service_http
 from tests.servers import RedisServer
+
+CATALOGUE = create_catalogue()
 
 SORTS: dict[str, Callable[[CatalogueItem], Any]] = {
     "name": lambda item: (item.name, item.product_id),

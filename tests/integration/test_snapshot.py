@@ -15,9 +15,9 @@ from sqlalchemy import Engine, event
 
 import services.service_http.snapshot as snapshot_module
 from contracts.products import ProductPage
-from database.catalogue import CATALOGUE
-from servicekit.cache_store import Entry, encode
-from servicekit.database import DatabaseThreads
+from database.catalogue import create_catalogue
+from servicekit.cache.store import Entry, encode
+from servicekit.database.engine import DatabaseThreads
 from servicekit.problems import ServiceUnavailable
 from services.service_http.catalogue import SHAPE
 from services.service_http.database import Database, DatabaseAway
@@ -27,6 +27,8 @@ from services.service_http.snapshot import Snapshot
 from tests.reading import on_a_server, on_any_database, service_http
 from tests.servers import MySqlServer, RedisServer
 from tests.waiting import eventually_async as eventually
+
+CATALOGUE = create_catalogue()
 
 QUERIES = (
     *("", "page=2", "page=99", "page_size=100", "page_size=100&page=3", "page_size=1&page=7"),

@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from servicekit.redis import create_redis
-from servicekit.stream import ConsumerGroup, Entry, HashChange
-from servicekit.stream_state import StreamNames, fetch_stream_state
-from servicekit.stream_upkeep import keep_up, leave
+from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
+from servicekit.stream.maintenance import delete_consumer, maintain_group
+from servicekit.stream.state import StreamNames, fetch_stream_state
 from tests.servers import RedisServer, free_port, running
 from tests.waiting import eventually_async as eventually
 
@@ -115,7 +115,7 @@ async def test_a_settled_entry_is_gone_with_the_field_beside_it(
     assert await client.xlen("jobs") == 1
     assert await counts(client) == {}
     assert await client.hgetall("beside") == {b"b": b"1", b"c": b"2"}
-    assert first.in_hand == {}
+    assert first.in_flight == {}
 
 
 @real_servers
@@ -131,7 +131,7 @@ async def test_an_end_is_recorded_whole_or_not_at_all(
     url = server_url.replace("redis://", "redis://guarded:secret@")
     async with create_redis(url, timeout_seconds=5) as guarded:
         first.client = guarded
-        (entry,), change = first.in_hand.values(), HashChange("beside", "a")
+        (entry,), change = first.in_flight.values(), HashChange("beside", "a")
         with pytest.raises(NoPermissionError):
             await (
                 first.settle([entry], [change])
@@ -141,14 +141,14 @@ async def test_an_end_is_recorded_whole_or_not_at_all(
     await execute("ACL", "DELUSER", "guarded")
     assert (await client.xlen("jobs"), await client.xlen("jobs:dead")) == (1, 0)
     assert await counts(client) == {entry_id: 1}
-    assert list(first.in_hand) == [entry_id]
+    assert list(first.in_flight) == [entry_id]
 
 
 @real_servers
 async def test_reading_waits_for_the_first_entry(
     client: Redis, server_url: str, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 60)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 60)
 
     async def blocked() -> Any:
         return (await client.info("clients"))["blocked_clients"]
@@ -165,7 +165,7 @@ async def test_an_idle_loop_does_not_spin_where_reading_does_not_wait(
     client: Redis, first: ConsumerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with the stand-in, whose blocking reads do not block."""
-    monkeypatch.setattr("servicekit.stream.BLOCK_SECONDS", 1)
+    monkeypatch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 1)
 
     async def answer_at_once(*_: Any, **__: Any) -> list[Any]:
         return []
@@ -214,7 +214,7 @@ async def test_what_is_handed_back_is_claimable_at_once_and_cost_no_delivery(
     await first.create()
     ids = await add(client, "a", "b")
     await first.read(10)
-    await first.hand_back()
+    await first.release()
     assert await counts(client) == dict.fromkeys(ids, 0)
     claimed = await claim_all(consumer(client, "second", claim_idle_seconds=3600))
     assert [entry.deliveries for entry in claimed] == [1, 1]
@@ -227,7 +227,7 @@ async def test_handing_back_restores_the_count_of_a_claimed_entry(
     await first.read(10)
     await claim_all(first)
     assert await counts(client) == {entry_id: 2}
-    await first.hand_back()
+    await first.release()
     assert await counts(client) == {entry_id: 1}
 
 
@@ -237,7 +237,7 @@ async def test_handing_back_leaves_alone_what_another_has_claimed(
     await add(client, "a")
     await first.read(10)
     await claim_all(consumer(client, "second"))
-    await first.hand_back()
+    await first.release()
     (state,) = await client.xpending_range("jobs", "workers", "-", "+", 10)
     assert (state["consumer"], state["times_delivered"]) == (b"second", 2)
 
@@ -248,8 +248,8 @@ async def test_handing_back_goes_on_when_the_queue_has_forgotten_all(
     await add(client, "a")
     await first.read(10)
     await client.delete("jobs")
-    await first.hand_back()
-    assert first.in_hand == {}
+    await first.release()
+    assert first.in_flight == {}
     (after,) = await add(client, "b")
     assert [entry.entry_id for entry in await first.read(10)] == [after]
 
@@ -303,11 +303,11 @@ async def test_a_name_with_pending_entries_is_never_deleted(
 ) -> None:
     await add(client, "a")
     await first.read(10)
-    await leave(first)
-    await keep_up(consumer(client, "second"), silent_ms=-1)
+    await delete_consumer(first)
+    await maintain_group(consumer(client, "second"), silent_ms=-1)
     assert len(await counts(client)) == 1
-    await first.settle(list(first.in_hand.values()), [])
-    await leave(first)
+    await first.settle(list(first.in_flight.values()), [])
+    await delete_consumer(first)
     assert await client.xinfo_consumers("jobs", "workers") == []
 
 
@@ -322,13 +322,13 @@ async def test_names_of_consumers_long_gone_are_forgotten(
     read = client.xinfo_consumers
 
     async def names_after(minutes: float) -> list[bytes]:
-        """Of upkeep, had everybody been silent for so long."""
+        """Of maintenance, had everybody been silent for so long."""
 
         async def read_later(*names: str) -> list[Any]:
             return [{**one, "idle": int(minutes * 60_000)} for one in await read(*names)]
 
         monkeypatch.setattr(client, "xinfo_consumers", read_later)
-        await keep_up(second)
+        await maintain_group(second)
         return sorted(one["name"] for one in await read("jobs", "workers"))
 
     assert await names_after(59) == [b"first", b"second"]
@@ -346,7 +346,7 @@ async def test_entries_that_a_deleted_name_took_along_are_delivered_again(
     await client.xgroup_delconsumer("jobs", "workers", "careless")
     assert await claim_all(consumer(client, "second", claim_idle_seconds=3600)) == []
     with caplog.at_level(logging.ERROR):
-        await keep_up(first)
+        await maintain_group(first)
     assert "150 entries were pending with no consumer" in caplog.text
     delivered = await counts(client)
     assert {delivered.pop(entry.entry_id) for entry in pending} == {1}
@@ -362,7 +362,7 @@ async def test_nothing_is_an_orphan_that_is_new_pending_or_settled(
     await add(client, "settled", "pending", "new")
     await first.settle(await first.read(1), [])
     (pending,) = await first.read(1)
-    await keep_up(first)
+    await maintain_group(first)
     assert await counts(client) == {pending.entry_id: 1}
 
 
@@ -391,7 +391,7 @@ async def test_an_idle_loop_leaves_no_spans(
     spans.clear()
     await first.read(10)
     await claim_all(first)
-    await first.hand_back()
-    await keep_up(first)
-    await leave(first)
+    await first.release()
+    await maintain_group(first)
+    await delete_consumer(first)
     assert spans.get_finished_spans() == ()

@@ -1,4 +1,4 @@
-"""`servicekit/telemetry.py` with a real service, real libraries and the real receiver: all of it
+"""Telemetry with a real service, real libraries and the real receiver: all of it
 arrives with an endpoint, nothing leaves without one, and a dead endpoint costs nothing."""
 
 import json

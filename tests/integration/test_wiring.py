@@ -10,12 +10,12 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from servicekit import stream
-from servicekit.server import _create_server
+from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
-from servicekit.telemetry import Telemetry
+from servicekit.stream.consumer_group import consumer_group as stream
+from servicekit.telemetry.setup import Telemetry
 from services.consumer import app as consumer_app
-from services.publisher import app as publisher_app
+from services.publisher.queue_monitor import QueueBounds
 from services.service_http import app as service_http_app
 from tests.asgi import lifespan
 from tests.servers import free_port
@@ -173,6 +173,6 @@ async def test_the_publisher_gets_what_is_set(
         publisher = app.state.publisher
     assert place_of(publisher._redis) == (settings.queue_redis_url, 1.5)
     assert publisher._idempotency_seconds == 77
-    assert publisher._watch._bounds == publisher_app.QueueBounds(
+    assert publisher._monitor._bounds == QueueBounds(
         backlog_orders=5, oldest_age_seconds=6, memory_share=0.7
     )

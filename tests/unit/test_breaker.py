@@ -1,6 +1,6 @@
 """When a dependency is left alone, and when it is tried again."""
 
-from servicekit.breaker import Breaker
+from servicekit.circuit_breaker import Breaker
 
 
 class Clock:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicekit.cache import Lifetimes
-from servicekit.cache_store import Entry, decode, encode
+from servicekit.cache.cache import CachePolicy
+from servicekit.cache.store import Entry, decode, encode
 
 TIMES = st.floats(min_value=0, max_value=4e9)
 BODIES = st.none() | st.binary()
@@ -41,6 +41,6 @@ def test_an_entry_of_another_shape_is_nothing() -> None:
 
 
 def test_lifetimes_are_shortened_and_never_lengthened() -> None:
-    lifetimes = Lifetimes(fresh=1, negative=1, kept=1, stale=1, jitter=0.15)
-    drawn = [lifetimes.shorten(100) for _ in range(200)]
+    policy = CachePolicy(1, 1, 1, 1, jitter=0.15)
+    drawn = [policy.jittered(100) for _ in range(200)]
     assert 85 <= min(drawn) < max(drawn) <= 100

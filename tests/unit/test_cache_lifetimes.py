@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from servicekit.cache import Cache, Lifetimes
-from servicekit.cache_store import CacheAway, CacheStore, Entry
+from servicekit.cache.cache import Cache, CachePolicy
+from servicekit.cache.store import CacheStore, CacheUnavailable, Entry
 from servicekit.problems import ServiceUnavailable
 
-LIFETIMES = Lifetimes(fresh=2, stale=3, negative=10, kept=1000, jitter=0.2)
+POLICY = CachePolicy(
+    soft_ttl_seconds=2,
+    stale_after_seconds=3,
+    negative_ttl_seconds=10,
+    hard_ttl_seconds=1000,
+    jitter=0.2,
+)
 
 
 class Store:
@@ -36,7 +42,7 @@ class Store:
 
 
 def cache_of(store: Any) -> Cache:
-    return Cache(store, LIFETIMES, count=lambda _result: None)
+    return Cache(store, POLICY, count=lambda _result: None)
 
 
 async def away() -> bytes:
@@ -124,7 +130,7 @@ async def test_a_cache_that_is_away_is_soon_left_alone(monkeypatch: pytest.Monke
     # Failures that come together would count as one.
     monkeypatch.setattr(store._breaker, "_together_seconds", 0)
     for _ in range(10):
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             await store.get("any")
     assert len(client.asked) == 3
 

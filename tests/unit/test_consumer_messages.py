@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.orders import DeadLetterReason, OrderReason, PendingOrder
-from services.consumer.messages import MessageRefused, parse_order, read_message, remains_of
+from services.consumer.messages import (
+    MessageRefused,
+    parse_order,
+    parse_partial_order,
+    read_message,
+)
 
 ORDER_ID = "5d0e2e58-3c7d-5a3c-9f4e-0d5d6a1c2b3f"
 GUEST_ID = "00000000-0000-4000-8000-000000000007"
@@ -94,7 +99,7 @@ def test_what_no_publisher_sends_is_invalid(change: dict[str, Any]) -> None:
 )
 def test_what_is_no_order_at_all_is_invalid_and_leaves_no_remains(text: bytes) -> None:
     assert refusal(entry(text)) is DeadLetterReason.INVALID
-    assert remains_of(ENTRY_ID, entry(text)) is None
+    assert parse_partial_order(ENTRY_ID, entry(text)) is None
 
 
 def test_a_lone_surrogate_is_invalid() -> None:
@@ -111,7 +116,7 @@ def test_missing_fields_are_invalid() -> None:
 def test_no_entry_raises_anything_else(fields: dict[bytes, bytes]) -> None:
     with pytest.raises(MessageRefused):
         parse_order(fields)
-    remains_of(ENTRY_ID, fields)
+    parse_partial_order(ENTRY_ID, fields)
 
 
 json_values = st.recursive(
@@ -125,11 +130,11 @@ json_values = st.recursive(
 def test_what_remains_of_an_order_with_one_broken_field_can_be_shown(
     broken: str, value: Any
 ) -> None:
-    remains = remains_of(ENTRY_ID, entry(VALID | {broken: value}))
+    remains = parse_partial_order(ENTRY_ID, entry(VALID | {broken: value}))
     if broken in {"order_id", "guest_id"}:
         return
     assert remains is not None
-    held = remains.hold(OrderReason.HELD)
+    held = remains.set_pending(OrderReason.HELD)
     if broken == "items" and held is None:
         return
     assert held is not None
@@ -146,7 +151,7 @@ def test_lines_that_can_be_read_are_shown_and_others_left_out() -> None:
         {"product_id": 2, "quantity": "x"},
         5,
     ]
-    remains = remains_of(ENTRY_ID, entry(VALID | {"items": items}))
+    remains = parse_partial_order(ENTRY_ID, entry(VALID | {"items": items}))
     assert remains is not None
     assert remains.pending is not None
     assert [(line.product_id, line.quantity) for line in remains.pending.items] == [(1, 2)]
@@ -155,14 +160,14 @@ def test_lines_that_can_be_read_are_shown_and_others_left_out() -> None:
 @pytest.mark.parametrize("lost", ["yesterday", "0900-01-01T00:00:00Z", "2026-01-02T03:04:05"])
 def test_a_lost_time_of_acceptance_is_that_of_the_entry(lost: str) -> None:
     """So is one that no database could keep."""
-    remains = remains_of(ENTRY_ID, entry(VALID | {"accepted_at": lost}))
+    remains = parse_partial_order(ENTRY_ID, entry(VALID | {"accepted_at": lost}))
     assert remains is not None
     assert remains.pending is not None
     assert remains.pending.accepted_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_without_a_readable_line_the_hash_is_left_as_it_is() -> None:
-    remains = remains_of(ENTRY_ID, entry(VALID | {"items": "none"}))
+    remains = parse_partial_order(ENTRY_ID, entry(VALID | {"items": "none"}))
     assert remains is not None
-    assert remains.hold(OrderReason.HELD) is None
-    assert remains.release().value is None
+    assert remains.set_pending(OrderReason.HELD) is None
+    assert remains.clear_pending().value is None

@@ -14,20 +14,20 @@ from sqlalchemy import Engine, Table, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from database.tables import metadata, orders, purged_orders
-from servicekit.database import create_database_engine, is_unavailable
+from servicekit.database.engine import create_database_engine, is_unavailable
 from services.consumer import handlers as handlers_module
 from services.consumer import orders as orders_module
-from services.consumer import store as store_module
+from services.consumer import repository as repository_module
 from services.consumer import worker as worker_module
 from services.consumer.orders import TransactionTooSlow
-from services.consumer.settings import Settings
-from services.consumer.store import (
+from services.consumer.repository import (
     DatabaseUnavailable,
-    OrderStore,
+    OrderRepository,
     SchemaOutdated,
-    describe,
-    open_store,
+    describe_error,
+    open_repository,
 )
+from services.consumer.settings import Settings
 
 DEAD_LOCK = OperationalError("UPDATE", {}, pymysql.OperationalError(1213, "dead lock of Sari"))
 GONE = OperationalError("SELECT", {}, pymysql.OperationalError(2006, "gone away"))
@@ -46,9 +46,9 @@ def nowhere(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderStore]:
-    monkeypatch.setattr(store_module, "_BACKOFF_SECONDS", 0)
-    async with open_store(nowhere) as store:
+async def store(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OrderRepository]:
+    monkeypatch.setattr(repository_module, "_BACKOFF_SECONDS", 0)
+    async with open_repository(nowhere) as store:
         yield store
 
 
@@ -65,16 +65,16 @@ def failing(*errors: Exception) -> Callable[..., bool]:
 
 
 async def test_a_dead_lock_is_repeated_up_to_four_times(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "has_row", failing(*[DEAD_LOCK] * 4))
+    monkeypatch.setattr(repository_module, "has_row", failing(*[DEAD_LOCK] * 4))
     assert await store.has_row("order") is True
 
 
 async def test_after_the_fifth_dead_lock_the_database_counts_as_away(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "has_row", failing(*[DEAD_LOCK] * 5))
+    monkeypatch.setattr(repository_module, "has_row", failing(*[DEAD_LOCK] * 5))
     with pytest.raises(DatabaseUnavailable) as error:
         await store.has_row("order")
     assert str(error.value) == "OperationalError 1213"
@@ -82,7 +82,7 @@ async def test_after_the_fifth_dead_lock_the_database_counts_as_away(
 
 
 async def test_all_attempts_share_the_time_of_one(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else five of them could take longer than others wait before they claim the order."""
     deadlines: list[float] = []
@@ -91,8 +91,8 @@ async def test_all_attempts_share_the_time_of_one(
         deadlines.append(deadline)
         raise DEAD_LOCK
 
-    monkeypatch.setattr(store_module, "store_order", lose)
-    monkeypatch.setattr(store_module, "store_orders", lose)
+    monkeypatch.setattr(repository_module, "store_order", lose)
+    monkeypatch.setattr(repository_module, "store_orders", lose)
     message: Any = None
     for storing in (store.store_alone, store.store_together, store.store_dropped):
         deadlines.clear()
@@ -103,19 +103,19 @@ async def test_all_attempts_share_the_time_of_one(
 
 
 async def test_a_dead_lock_after_the_time_is_up_is_not_repeated(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "TRANSACTION_SECONDS", 0)
-    monkeypatch.setattr(store_module, "has_row", failing(DEAD_LOCK))
+    monkeypatch.setattr(repository_module, "TRANSACTION_SECONDS", 0)
+    monkeypatch.setattr(repository_module, "has_row", failing(DEAD_LOCK))
     with pytest.raises(DatabaseUnavailable):
         await store.has_row("order")
 
 
 @pytest.mark.parametrize("error", [GONE, TransactionTooSlow()], ids=["gone", "too slow"])
 async def test_an_outage_is_not_repeated(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(store_module, "has_row", failing(error))
+    monkeypatch.setattr(repository_module, "has_row", failing(error))
     with pytest.raises(DatabaseUnavailable):
         await store.has_row("order")
 
@@ -127,7 +127,7 @@ async def test_an_order_has_its_row_even_if_it_was_purged_since(
     values: dict[str, Any] = {column.name: "x" for column in table.columns}
     values |= {"order_id": "known", "status": "rejected", "reason": "dropped", "total_idr": None}
     values |= dict.fromkeys(("accepted_at", "stored_at", "purged_at"), datetime.now(UTC))
-    async with open_store(f"sqlite:///{tmp_path / 'shop.db'}") as store:
+    async with open_repository(f"sqlite:///{tmp_path / 'shop.db'}") as store:
         metadata.create_all(store._engine)
         with store._engine.begin() as connection:
             connection.execute(insert(table), {c.name: values[c.name] for c in table.columns})
@@ -135,17 +135,17 @@ async def test_an_order_has_its_row_even_if_it_was_purged_since(
         assert not await store.has_row("unknown")
 
 
-@pytest.mark.parametrize("error", CHECKS, ids=describe)
+@pytest.mark.parametrize("error", CHECKS, ids=describe_error)
 async def test_a_violated_check_is_no_outage(
-    store: OrderStore, monkeypatch: pytest.MonkeyPatch, error: DBAPIError
+    store: OrderRepository, monkeypatch: pytest.MonkeyPatch, error: DBAPIError
 ) -> None:
     assert not is_unavailable(error)
-    monkeypatch.setattr(store_module, "has_row", failing(error))
+    monkeypatch.setattr(repository_module, "has_row", failing(error))
     with pytest.raises(type(error)):
         await store.has_row("order")
 
 
-async def test_a_database_file_that_cannot_be_opened_is_an_outage(store: OrderStore) -> None:
+async def test_a_database_file_that_cannot_be_opened_is_an_outage(store: OrderRepository) -> None:
     with pytest.raises(DatabaseUnavailable) as error:
         await store.has_row("order")
     assert str(error.value) == "OperationalError SQLITE_CANTOPEN"
@@ -155,7 +155,7 @@ async def test_a_database_file_that_cannot_be_opened_is_an_outage(store: OrderSt
 async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
     tmp_path: Any, revision: str, suits: bool
 ) -> None:
-    async with open_store(f"sqlite:///{tmp_path / 'shop.db'}") as store:
+    async with open_repository(f"sqlite:///{tmp_path / 'shop.db'}") as store:
         with store._engine.begin() as connection:
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
             connection.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": revision})
@@ -168,7 +168,7 @@ async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
 
 def test_a_description_never_quotes_the_error() -> None:
     for error in (DEAD_LOCK, ValueError("Sari"), IntegrityError("x", {}, Exception("Sari"))):
-        assert "Sari" not in describe(error)
+        assert "Sari" not in describe_error(error)
 
 
 def test_a_transaction_that_takes_too_long_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,9 +191,9 @@ async def test_a_check_does_not_wait_for_an_order_and_the_end_waits_for_it(
     def answer(_engine: Engine) -> str:
         return "revision 1"
 
-    monkeypatch.setattr(store_module, "has_row", take_long)
-    monkeypatch.setattr(store_module, "_require_schema", answer)
-    async with open_store(nowhere) as store:
+    monkeypatch.setattr(repository_module, "has_row", take_long)
+    monkeypatch.setattr(repository_module, "_require_schema", answer)
+    async with open_repository(nowhere) as store:
         order = asyncio.create_task(store.has_row("order"))
         await asyncio.to_thread(began.wait, 60)
         check = asyncio.create_task(store.check())
@@ -206,7 +206,7 @@ async def test_a_check_does_not_wait_for_an_order_and_the_end_waits_for_it(
 
 def test_the_times_of_the_order_path_fit_together() -> None:
     """Each step ends before whoever waits for it gives up."""
-    statement, transaction = store_module._STATEMENT_SECONDS, orders_module.TRANSACTION_SECONDS
+    statement, transaction = repository_module._STATEMENT_SECONDS, orders_module.TRANSACTION_SECONDS
     claim_idle, heartbeat = Settings().claim_idle_seconds, worker_module.HEARTBEAT_LIMIT_SECONDS
     assert statement <= 2  # as the contract says
     assert statement < 2 * transaction < claim_idle < heartbeat
@@ -224,10 +224,10 @@ async def test_the_limit_of_a_statement_is_asked_for(
         asked.append(options)
         return create_database_engine(url, **options)
 
-    monkeypatch.setattr(store_module, "create_database_engine", create)
-    async with open_store(nowhere):
+    monkeypatch.setattr(repository_module, "create_database_engine", create)
+    async with open_repository(nowhere):
         pass
-    limit = store_module._STATEMENT_SECONDS
+    limit = repository_module._STATEMENT_SECONDS
     assert [(one["read_only"], one["statement_seconds"]) for one in asked] == [
         (False, limit),
         (True, limit),

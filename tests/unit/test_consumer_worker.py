@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from servicekit.health import Health
-from servicekit.stream import Entry
+from servicekit.http_server.health import Health
+from servicekit.stream.consumer_group import Entry
 from services.consumer import worker as worker_module
-from services.consumer.store import DatabaseUnavailable
+from services.consumer.repository import DatabaseUnavailable
 from services.consumer.worker import Worker
 from tests.waiting import eventually_async as eventually
 
@@ -25,7 +25,7 @@ class Stage:
     def __init__(self, health: Health) -> None:
         self.health, self.did = health, list[str]()
         self.new, self.old = list[Entry](), list[Entry]()
-        self.in_hand: dict[str, Entry] = {}
+        self.in_flight: dict[str, Entry] = {}
         # By name of what is done: an exception to raise, or a function to call, each time.
         self.acts: dict[str, Exception | Callable[[], Any]] = {}
 
@@ -44,19 +44,19 @@ class Stage:
     async def read(self, count: int) -> list[Entry]:
         await self.act("read")
         entries, self.new = self.new[:count], self.new[count:]
-        self.in_hand |= {entry.entry_id: entry for entry in entries}
+        self.in_flight |= {entry.entry_id: entry for entry in entries}
         return entries
 
     async def claimed(self) -> AsyncGenerator[Entry, None]:
         await self.act("claim")
         while self.old:
             entry = self.old.pop(0)
-            self.in_hand[entry.entry_id] = entry
+            self.in_flight[entry.entry_id] = entry
             yield entry
 
-    async def hand_back(self) -> None:
-        await self.act("hand back")
-        self.in_hand.clear()
+    async def release(self) -> None:
+        await self.act("release")
+        self.in_flight.clear()
 
     async def handle_together(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         await self.act("together")
@@ -64,7 +64,7 @@ class Stage:
 
     async def handle_alone(self, entry: Entry) -> None:
         await self.act(f"alone {entry.entry_id}")
-        self.in_hand.pop(entry.entry_id)
+        self.in_flight.pop(entry.entry_id)
 
     async def check(self) -> str:
         await self.act("check")
@@ -74,7 +74,7 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(Health())
-    for name, what in (("keep_up", "keep up"), ("leave", "leave")):
+    for name, what in (("maintain_group", "maintain"), ("delete_consumer", "delete consumer")):
         monkeypatch.setattr(worker_module, name, lambda _group, what=what: stage.act(what))
     monkeypatch.setattr(worker_module, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(worker_module, "_LONGEST_PAUSE_SECONDS", 0)
@@ -99,14 +99,14 @@ async def test_the_loop_joins_claims_keeps_up_and_reads_in_this_order(
 ) -> None:
     async with running(stage):
         await until_done(stage, "read", 3)
-        # Claiming and upkeep have their time: not at each turn.
-        assert stage.did[:7] == ["check", "join", "claim", "keep up", "read", "read", "read"]
+        # Claiming and maintenance have their time: not at each turn.
+        assert stage.did[:7] == ["check", "join", "claim", "maintain", "read", "read", "read"]
         monkeypatch.setattr(worker_module, "_CLAIM_EVERY_SECONDS", 0)
-        monkeypatch.setattr(worker_module, "_KEEP_UP_EVERY_SECONDS", 0)
+        monkeypatch.setattr(worker_module, "_MAINTAIN_EVERY_SECONDS", 0)
     stage.did.clear()
     async with running(stage):
         await until_done(stage, "claim", 2)
-        await until_done(stage, "keep up", 2)
+        await until_done(stage, "maintain", 2)
 
 
 async def test_all_that_others_left_is_claimed_in_one_turn(stage: Stage) -> None:
@@ -158,7 +158,7 @@ async def test_without_the_database_what_is_in_hand_goes_back_and_nothing_is_rea
     async with running(stage):
         await until_done(stage, "check", 5)
         after = stage.did[stage.did.index("together") + 1 :]
-        assert after == ["hand back", *["check"] * (len(after) - 1)]
+        assert after == ["release", *["check"] * (len(after) - 1)]
         del stage.acts["check"]
         await until_done(stage, "read", 2)
 
@@ -171,7 +171,7 @@ async def test_what_was_in_hand_as_the_queue_went_goes_back_before_anything_else
     async with running(stage):
         await until_done(stage, "together")
         await until_done(stage, "read", 2)
-    assert stage.did[stage.did.index("together") + 1] == "hand back"
+    assert stage.did[stage.did.index("together") + 1] == "release"
 
 
 async def test_an_error_of_ours_costs_a_delivery(stage: Stage) -> None:
@@ -180,21 +180,21 @@ async def test_an_error_of_ours_costs_a_delivery(stage: Stage) -> None:
     stage.acts = {"together": ArithmeticError()}
     async with running(stage):
         await until_done(stage, "read", 2)
-        assert "hand back" not in stage.did
-        assert stage.in_hand == {}
+        assert "release" not in stage.did
+        assert stage.in_flight == {}
 
 
 STOPS = {
     "before anything": ("check", ["check"]),
-    "while claiming": ("alone 1", ["check", "join", "claim", "alone 1", "keep up"]),
-    "while reading": ("read", ["check", "join", "claim", "keep up", "read"]),
+    "while claiming": ("alone 1", ["check", "join", "claim", "alone 1", "maintain"]),
+    "while reading": ("read", ["check", "join", "claim", "maintain", "read"]),
     "in a batch": (
         "together",
-        ["check", "join", "claim", "keep up", "read", "together"],
+        ["check", "join", "claim", "maintain", "read", "together"],
     ),
     "between two orders": (
         "alone 3",
-        ["check", "join", "claim", "keep up", "read", "together", "alone 3"],
+        ["check", "join", "claim", "maintain", "read", "together", "alone 3"],
     ),
 }
 
@@ -209,8 +209,8 @@ async def test_from_the_signal_on_nothing_new_is_begun(
     stage.new = entries("3", "4")
     stage.acts[at] = stage.health.start_draining
     async with running(stage):
-        await until_done(stage, "leave")
-        assert stage.did == [*did, "hand back", "leave"]
+        await until_done(stage, "delete consumer")
+        assert stage.did == [*did, "release", "delete consumer"]
         stage.health._last_beat = LONG_AGO
         assert stage.health.alive
 
@@ -231,7 +231,7 @@ async def test_a_stop_does_not_wait_for_the_end_of_a_pause(
     task = asyncio.create_task(run())
     await eventually(lambda: stopping.done)
     await task
-    assert stage.did == ["check", "hand back", "leave"]
+    assert stage.did == ["check", "release", "delete consumer"]
 
 
 async def test_pauses_grow_to_a_limit_and_are_short_again_after_a_success(
@@ -255,8 +255,8 @@ async def test_pauses_grow_to_a_limit_and_are_short_again_after_a_success(
 
 
 async def test_a_queue_that_is_away_does_not_keep_the_consumer_from_stopping(stage: Stage) -> None:
-    stage.acts = {"read": RedisConnectionError("away"), "hand back": RedisConnectionError("away")}
+    stage.acts = {"read": RedisConnectionError("away"), "release": RedisConnectionError("away")}
     stage.new = entries("1")
     async with running(stage):
         await until_done(stage, "read")
-    assert stage.did[-1] == "hand back"
+    assert stage.did[-1] == "release"

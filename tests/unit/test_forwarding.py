@@ -1,16 +1,14 @@
 """What of a request, and of an answer, is for the next hop."""
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message, Scope
+from starlette.types import Scope
 from yarl import URL
 
-from servicekit.forwarding import ForwardingApp, encoded_query, read_body
-from servicekit.headers import answer_headers, end_to_end_headers
-from servicekit.problems import BodyTooLarge, NotFound
+from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query
+from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
+from servicekit.problems import NotFound
 from tests.hostile_paths import BENT_PATHS
 
 
@@ -73,49 +71,6 @@ def test_no_query_is_no_question_mark() -> None:
     assert encoded_query({"query_string": b""}) == ""
 
 
-class Client:
-    """Sends these messages, and after the last one is never asked again."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages = list(messages)
-
-    async def receive(self) -> Message:
-        return self._messages.pop(0)
-
-
-CHUNKED = (b"transfer-encoding", b"chunked")
-
-
-def chunk(body: bytes, *, more: bool) -> Message:
-    return {"type": "http.request", "body": body, "more_body": more}
-
-
-async def test_a_body_is_read_whole() -> None:
-    client = Client([chunk(b"ab", more=True), chunk(b"c", more=False)])
-    assert await read_body(scope_of(CHUNKED), client.receive, 3) == b"abc"
-
-
-async def test_a_request_without_a_body_is_not_waited_for() -> None:
-    assert await read_body(scope_of(), Client([]).receive) == b""
-    assert await read_body(scope_of((b"content-length", b"0")), Client([]).receive) == b""
-
-
-async def test_a_stated_length_over_the_limit_is_refused_unread() -> None:
-    with pytest.raises(BodyTooLarge):
-        await read_body(scope_of((b"content-length", b"4")), Client([]).receive, 3)
-
-
-async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long() -> None:
-    client = Client([chunk(b"ab", more=True), chunk(b"cd", more=True)])
-    with pytest.raises(BodyTooLarge):
-        await read_body(scope_of(CHUNKED), client.receive, 3)
-
-
-async def test_a_client_that_leaves_in_the_middle_has_sent_nothing() -> None:
-    client = Client([chunk(b"ab", more=True), {"type": "http.disconnect"}])
-    assert await read_body(scope_of(CHUNKED), client.receive) is None
-
-
 @pytest.mark.parametrize("path", BENT_PATHS)
 async def test_a_path_that_is_not_plain_is_not_passed_on(path: str) -> None:
     def nobody(_scope: Scope) -> object:
@@ -124,4 +79,4 @@ async def test_a_path_that_is_not_plain_is_not_passed_on(path: str) -> None:
     app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: {}, via="test")  # type: ignore[arg-type]
     scope = scope_of(raw_path=path.encode("latin-1"), method="GET", query_string=b"")
     with pytest.raises(NotFound):
-        await app(scope, Client([]).receive, nobody)  # type: ignore[arg-type]
+        await app(scope, nobody, nobody)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import contracts.orders
 import contracts.products
 from contracts.api import EXAMPLES
 from contracts.products import MAX_PAGE, MAX_PRICE_IDR
-from servicekit.openapi import ProblemDetails
+from servicekit.http_server.openapi import ProblemDetails
 from services.api_gw.description import OPERATIONS, describe_api
 from services.api_gw.table import TABLE
 from services.service_http.query import ProductQuery

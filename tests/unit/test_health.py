@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from servicekit.health import Health, health_routes
+from servicekit.http_server.health import Health, health_routes
 from tests.asgi import calling
 from tests.waiting import eventually_async
 
@@ -39,8 +39,8 @@ def server() -> Server:
 @pytest.fixture
 async def health(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Health]:
     """Watches the server; often once it was reached, and until then too."""
-    monkeypatch.setattr("servicekit.health._INTERVAL_SECONDS", 0.01)
-    monkeypatch.setattr("servicekit.health._START_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("servicekit.http_server.health._INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("servicekit.http_server.health._START_INTERVAL_SECONDS", 0.01)
     health = Health()
     health.add("server", server.check)
     async with health.watched():
@@ -59,8 +59,8 @@ async def test_ready_only_after_each_required_dependency_was_reached_once(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looked for at the pace of a start, not at that of a run."""
-    monkeypatch.setattr("servicekit.health._INTERVAL_SECONDS", 600)
-    monkeypatch.setattr("servicekit.health._START_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("servicekit.http_server.health._INTERVAL_SECONDS", 600)
+    monkeypatch.setattr("servicekit.http_server.health._START_INTERVAL_SECONDS", 0.01)
     health = Health()
     health.add("server", server.check)
     async with health.watched():
@@ -92,7 +92,7 @@ async def test_a_dependency_lost_later_only_degrades_and_each_change_is_said_onc
 async def test_a_dependency_that_does_not_answer_counts_as_lost(
     health: Health, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("servicekit.health._TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("servicekit.http_server.health._TIMEOUT_SECONDS", 0.01)
     server.up = True
     await until_status(health, "ok")
     server.silent = True

@@ -6,7 +6,7 @@ import time
 import pytest
 from opentelemetry import trace
 
-from servicekit.logs import JsonFormatter, configure_logging
+from servicekit.telemetry.logs import JsonFormatter, configure_logging
 
 
 def formatted(message: str, **extra: object) -> str:

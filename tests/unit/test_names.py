@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from servicekit.names import Address, Names, NoAddress, NoAddressInTime
+from servicekit.name_resolution import Address, Names, NoAddress, NoAddressInTime
 from tests.naming import SystemNames, system_names
 
 AT_ONCE_SECONDS = 0.4

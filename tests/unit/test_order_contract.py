@@ -31,10 +31,10 @@ from contracts.orders import (
 )
 from contracts.products import MAX_PRICE_IDR
 from contracts.text import shows_something, without_meaning
-from database.catalogue import CATALOGUE
-from database.seed import _product_row
+from database.catalogue import create_catalogue
+from database.seed import product_row
 from database.tables import metadata, products, stock_ledger
-from servicekit.database import create_database_engine, transaction
+from servicekit.database.engine import create_database_engine, transaction
 from services.consumer.decisions import Offer, decide, quantities_of
 from services.consumer.orders import Known, Outcome, store_order, store_orders
 
@@ -255,8 +255,8 @@ class Shop(RuleBasedStateMachine):
         event.listen(self.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
         metadata.create_all(self.engine)
         with transaction(self.engine) as connection:
-            for item in CATALOGUE[:3]:
-                product = _product_row(item) | {"stock": self.seeded[item.product_id]}
+            for item in create_catalogue()[:3]:
+                product = product_row(item) | {"stock": self.seeded[item.product_id]}
                 connection.execute(insert(products).values(product))
         self.known: dict[UUID, Outcome] = {}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from servicekit.otel import SIGNALS, clean_variables, take_choice
+from servicekit.telemetry.environment import SIGNALS, clean_variables, take_choice
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 ALL = dict.fromkeys(SIGNALS, 10.0)

@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.problems import NotFound, ProblemMiddleware, invalid, problem_from, problem_response
+from servicekit.http_server.problem_handlers import ProblemMiddleware, problem_from
+from servicekit.problems import NotFound, invalid, problem_response
 
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from servicekit.app import create_service_app
+from servicekit.http_server.app import create_service_app
 from servicekit.problems import (
     MEDIA_TYPE,
     BadGateway,

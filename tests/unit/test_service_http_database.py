@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import InterfaceError
 
-from servicekit.database import DatabaseThreads
+from servicekit.database.engine import DatabaseThreads
 from servicekit.deadline import within
 from servicekit.problems import DeadlinePassed
 from services.service_http import database as database_module

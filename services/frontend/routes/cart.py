@@ -1,11 +1,12 @@
 """`/cart`: the cart and the order form beneath it, sent as one by each of their buttons."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from contracts.orders import MAX_LINES, MAX_QUANTITY
+from contracts.orders import MAX_LINES, MAX_QUANTITY, OrderLine
 from services.frontend.cart import Cart, CartFull, QuantityOutOfBounds
 from services.frontend.cart_form import (
     ChangeNotReadable,
@@ -18,108 +19,126 @@ from services.frontend.cart_form import (
     typed_quantities,
     wrong_quantities,
 )
-from services.frontend.checkout import OrderForm, start_checkout
-from services.frontend.forms import read_form
-from services.frontend.guest import guest_of
+from services.frontend.customer_draft import keep_draft, typed_customer
+from services.frontend.forms import FormFields
+from services.frontend.gateway_client import GatewayClient
 from services.frontend.language import find_language
-from services.frontend.order_pages import keep_draft, new_order_form, summarise, typed_customer
-from services.frontend.routes.products import refuse_added
-from services.frontend.shop import gateway_of, shop_of
+from services.frontend.order_form import new_order_form, start_checkout
+from services.frontend.order_summary import summarise
+from services.frontend.pages import PageContext
+from services.frontend.resources import Site, TheGateway, TheSite
+from services.frontend.routes.products import render_product
 
 router = APIRouter()
 
 
 @router.get("/cart")
-async def show_cart(request: Request) -> Response:
-    return await _render_cart(request, {})
+async def show_cart(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+    page = site.pages.context(request.scope)
+    return await CartAnswer(site, gateway, page, {}).render()
 
 
 @router.post("/cart")
-async def change_cart(request: Request) -> Response:
+async def change_cart(
+    request: Request, form: FormFields, site: TheSite, gateway: TheGateway
+) -> Response:
     """Add, change or remove, then show the cart by another request, so that reloading it
     changes nothing."""
-    form = await read_form(request)
-    cart = shop_of(request).pages.visit(request.scope).cart
-    action = form.get("action", "")
+    page = site.pages.context(request.scope, chosen=find_language(form.get("language")))
+    answer = CartAnswer(site, gateway, page, form)
     try:
-        if action == "add":
-            return await _add(request, form, cart)
-        if action == "refill":
-            return _lead_to_cart(request, form, fill_again(cart, form))
-        return _lead_to_cart(request, form, change_page(cart, form))
+        match form.get("action", ""):
+            case "add":
+                return await answer.add(read_added(form))
+            case "refill":
+                return answer.redirect(fill_again(page.cart, form))
+            case _:
+                return answer.redirect(change_page(page.cart, form))
     except QuantityOutOfBounds:
-        return await _render_cart(request, form, error="error_quantity", limit=MAX_QUANTITY)
+        return await answer.render(error="error_quantity", limit=MAX_QUANTITY)
     except CartFull:
-        return await _render_cart(request, form, error="error_full", limit=MAX_LINES)
+        return await answer.render(error="error_full", limit=MAX_LINES)
     except ChangeNotReadable:
-        return await _render_cart(request, form, error="error_unreadable")
+        return await answer.render(error="error_unreadable")
 
 
-async def stop_to_look(request: Request, form: Mapping[str, str], order: OrderForm) -> Response:
-    """In place of an order of other quantities than its page shows: the cart with those, to be
-    looked at once more."""
-    cart = shop_of(request).pages.visit(request.scope).cart
-    try:
-        return _lead_to_cart(request, form, show_again(cart, form, order.lines), "?changed=1")
-    except QuantityOutOfBounds:
-        return await _render_cart(request, form, error="error_quantity", limit=MAX_QUANTITY)
-    except CartFull:
-        return await _render_cart(request, form, error="error_full", limit=MAX_LINES)
+@dataclass(frozen=True)
+class CartAnswer:
+    """The answer to a form that concerns the cart, and what it is made with."""
 
+    site: Site
+    gateway: GatewayClient
+    page: PageContext
+    form: Mapping[str, str]
 
-async def _add(request: Request, form: Mapping[str, str], cart: Cart) -> Response:
-    product_id = read_added(form)
-    try:
-        cart = cart.add(product_id, read_quantity(form.get("quantity", "1")))
-    except QuantityOutOfBounds:
-        return await refuse_added(request, form, "error_quantity", MAX_QUANTITY)
-    except CartFull:
-        return await refuse_added(request, form, "error_full", MAX_LINES)
-    return _lead_to_cart(request, form, cart, f"?added={product_id}")
+    async def add(self, product_id: int) -> Response:
+        """Where it cannot be added, the watch again, with what is wrong."""
+        quantity = self.form.get("quantity", "1")
+        try:
+            cart = self.page.cart.add(product_id, read_quantity(quantity))
+        except QuantityOutOfBounds:
+            return await self._show_product(product_id, quantity, "error_quantity", MAX_QUANTITY)
+        except CartFull:
+            return await self._show_product(product_id, quantity, "error_full", MAX_LINES)
+        return self.redirect(cart, f"?added={product_id}")
 
+    async def _show_product(
+        self, product_id: int, quantity: str, error: str, limit: int
+    ) -> Response:
+        product = await self.gateway.fetch_product(product_id)
+        return render_product(
+            self.site, self.page.request, product, quantity=quantity, error=error, limit=limit
+        )
 
-def _lead_to_cart(
-    request: Request, form: Mapping[str, str], cart: Cart, query: str = ""
-) -> Response:
-    shop = shop_of(request)
-    response = RedirectResponse(f"/cart{query}", 303)
-    cookies, guest_id = shop.cookies, guest_of(request.scope).guest_id
-    response.headers.append("Set-Cookie", cookies.cart.write(cart, guest_id))
-    if cart.lines and not cookies.checkout.read(request.scope["headers"], guest_id):
-        response.headers.append("Set-Cookie", cookies.checkout.write(start_checkout(), guest_id))
-    if language := find_language(form.get("language")):
-        response.headers.append("Set-Cookie", cookies.language.write(language))
-    keep_draft(request, response, form)
-    return response
+    async def show_changed(self, lines: tuple[OrderLine, ...]) -> Response:
+        """In place of an order of other quantities than its page shows: the cart with those, to
+        be looked at once more."""
+        try:
+            return self.redirect(show_again(self.page.cart, self.form, lines), "?changed=1")
+        except QuantityOutOfBounds:
+            return await self.render(error="error_quantity", limit=MAX_QUANTITY)
+        except CartFull:
+            return await self.render(error="error_full", limit=MAX_LINES)
 
+    def redirect(self, cart: Cart, query: str = "") -> Response:
+        cookies, page, guest_id = self.site.cookies, self.page, self.page.guest.guest_id
+        response = RedirectResponse(f"/cart{query}", 303)
+        cookies.cart.set(response, cart, guest_id)
+        if cart.lines and not cookies.checkout.read(page.headers, guest_id):
+            cookies.checkout.set(response, start_checkout(), guest_id)
+        if language := find_language(self.form.get("language")):
+            cookies.language.set(response, language)
+        keep_draft(cookies, page, response, self.form)
+        return response
 
-async def _render_cart(
-    request: Request, form: Mapping[str, str], *, error: str = "", limit: int = 0
-) -> Response:
-    shop = shop_of(request)
-    visit = shop.pages.visit(request.scope, chosen=find_language(form.get("language")))
-    summary = await summarise(gateway_of(request), visit.cart.lines)
-    guest_id = guest_of(request.scope).guest_id
-    known_checkout = shop.cookies.checkout.read(request.scope["headers"], guest_id)
-    checkout = known_checkout or start_checkout()
-    added = read_number(request.query_params.get("added", ""))
-    response = shop.pages.render(
-        visit,
-        "cart.html",
-        status=422 if error else 200,
-        summary=summary,
-        added=added,
-        # Whoever comes from a product with nothing at all keeps no cookies.
-        cookies_refused=bool(added) and not guest_of(request.scope).known,
-        changed="changed" in request.query_params,
-        quantities=typed_quantities(form),
-        wrong=wrong_quantities(form),
-        error=error,
-        limit=limit,
-        form=new_order_form(request, summary, checkout, typed_customer(request, form)),
-        errors={},
-    )
-    if summary.lines and not known_checkout:
-        response.headers.append("Set-Cookie", shop.cookies.checkout.write(checkout, guest_id))
-    keep_draft(request, response, form)
-    return response
+    async def render(self, *, error: str = "", limit: int = 0) -> Response:
+        site, page, guest = self.site, self.page, self.page.guest
+        summary = await summarise(self.gateway, page.cart.lines)
+        known_checkout = site.cookies.checkout.read(page.headers, guest.guest_id)
+        checkout = known_checkout or start_checkout()
+        added = read_number(page.request.query_params.get("added", ""))
+        response = site.pages.render(
+            page,
+            "cart.html",
+            status=422 if error else 200,
+            summary=summary,
+            added=added,
+            # Whoever comes from a product with nothing at all keeps no cookies.
+            cookies_refused=bool(added) and not guest.known,
+            changed="changed" in page.request.query_params,
+            quantities=typed_quantities(self.form),
+            wrong=wrong_quantities(self.form),
+            error=error,
+            limit=limit,
+            form=new_order_form(
+                summary,
+                checkout=checkout,
+                token=site.form_tokens.create_token(guest.guest_id),
+                typed=typed_customer(site.cookies, page, self.form),
+            ),
+            errors={},
+        )
+        if summary.lines and not known_checkout:
+            site.cookies.checkout.set(response, checkout, guest.guest_id)
+        keep_draft(site.cookies, page, response, self.form)
+        return response

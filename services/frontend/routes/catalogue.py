@@ -8,9 +8,9 @@ from starlette.responses import Response
 from contracts.products import MAX_QUERY_LENGTH, MAX_QUERY_WORDS, Brand, ProductPage, ProductSort
 from servicekit.problems import Unprocessable
 from services.frontend.filters import Filters, read_filters
-from services.frontend.gateway import Gateway
+from services.frontend.gateway_client import GatewayClient
 from services.frontend.pagination import list_pages
-from services.frontend.shop import gateway_of, shop_of
+from services.frontend.resources import TheGateway, TheSite
 
 router = APIRouter()
 
@@ -24,14 +24,11 @@ _SORTS = {
 
 
 @router.get("/")
-async def show_catalogue(request: Request) -> Response:
-    shop = shop_of(request)
-    visit = shop.pages.visit(request.scope)
-    filters = read_filters(request.query_params)
-    filters, found, brands = await _fetch(gateway_of(request), filters)
+async def show_catalogue(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+    filters, found, brands = await _fetch(gateway, read_filters(request.query_params))
     pages = max(1, -(-found.total // found.page_size))
-    return shop.pages.render(
-        visit,
+    return site.pages.render(
+        site.pages.context(request.scope),
         "catalogue.html",
         status=422 if filters.errors else 200,
         filters=filters,
@@ -46,7 +43,7 @@ async def show_catalogue(request: Request) -> Response:
 
 
 async def _fetch(
-    gateway: Gateway, filters: Filters
+    gateway: GatewayClient, filters: Filters
 ) -> tuple[Filters, ProductPage, tuple[Brand, ...]]:
     """What the API finds, and the filters that it found it by: a search that it refuses is
     left out like any other filter that cannot be used."""

@@ -1,16 +1,15 @@
 """`POST /forget`: makes this browser a stranger again."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from services.frontend.shop import shop_of
+from services.frontend.resources import TheSite
 
 router = APIRouter()
 
 
 @router.post("/forget")
-async def forget_guest(request: Request) -> Response:
+async def forget_guest(site: TheSite) -> Response:
     response = RedirectResponse("/", 303)
-    for cookie in shop_of(request).cookies.forget():
-        response.headers.append("Set-Cookie", cookie)
+    site.cookies.forget_guest(response)
     return response

@@ -9,10 +9,10 @@ from starlette.responses import RedirectResponse, Response
 
 from servicekit.problems import Unprocessable
 from services.frontend.filters import FIELDS
-from services.frontend.forms import read_form
+from services.frontend.forms import FormFields
 from services.frontend.guest import guest_of
 from services.frontend.language import PARAMETER, find_language
-from services.frontend.shop import shop_of
+from services.frontend.resources import TheSite
 
 router = APIRouter()
 
@@ -25,8 +25,7 @@ _TYPED = (*FIELDS, "quantity")
 
 
 @router.post("/language")
-async def set_language(request: Request) -> Response:
-    form = await read_form(request)
+async def set_language(request: Request, form: FormFields, site: TheSite) -> Response:
     language = find_language(form.get("language"))
     if language is None:
         raise Unprocessable("`language` is `id` or `en`.")
@@ -34,9 +33,9 @@ async def set_language(request: Request) -> Response:
     if not guest_of(request.scope).known:
         # A browser that keeps no cookies is still spoken to as it asks.
         typed[PARAMETER] = language
-    way_on = form.get("next") or request.query_params.get("next", "/")
-    response = RedirectResponse(with_typed(read_next(way_on), typed), 303)
-    response.headers.append("Set-Cookie", shop_of(request).cookies.language.write(language))
+    next_page = form.get("next") or request.query_params.get("next", "/")
+    response = RedirectResponse(with_typed(read_next(next_page), typed), 303)
+    site.cookies.language.set(response, language)
     return response
 
 

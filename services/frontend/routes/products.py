@@ -1,7 +1,6 @@
 """`GET /products/{slug}`: one watch. The slug ends in its product id (decision 5)."""
 
 import re
-from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -9,9 +8,8 @@ from starlette.responses import Response
 from contracts.orders import MAX_PRODUCT_ID
 from contracts.products import Product
 from servicekit.problems import NotFound
-from services.frontend.cart_form import read_number
-from services.frontend.routes.moved import lead_to
-from services.frontend.shop import gateway_of, shop_of
+from services.frontend.resources import Site, TheGateway, TheSite
+from services.frontend.routes.redirects import redirect_permanently
 
 router = APIRouter()
 
@@ -19,38 +17,33 @@ _SLUG = re.compile(r"(?:.*-)?([0-9]{1,19})", re.ASCII | re.DOTALL)
 
 
 @router.get("/products/{slug}")
-async def show_product(request: Request, slug: str) -> Response:
-    product = await gateway_of(request).fetch_product(read_product_id(slug))
+async def show_product(request: Request, slug: str, site: TheSite, gateway: TheGateway) -> Response:
+    product = await gateway.fetch_product(read_product_id(slug))
     if product.slug != slug:
-        return lead_to(f"/products/{product.slug}", request)
-    return _render(request, product, request.query_params)
+        return redirect_permanently(f"/products/{product.slug}", request)
+    return render_product(
+        site, request, product, quantity=request.query_params.get("quantity", "1")
+    )
 
 
-async def refuse_added(
-    request: Request, form: Mapping[str, str], error: str, limit: int
-) -> Response:
-    """The watch again, with what is wrong in the form that puts it into the cart."""
-    product = await gateway_of(request).fetch_product(read_number(form["product_id"]))
-    return _render(request, product, form, error=error, limit=limit)
-
-
-def _render(
+def render_product(
+    site: Site,
     request: Request,
     product: Product,
-    form: Mapping[str, str],
     *,
+    quantity: str,
     error: str = "",
     limit: int = 0,
 ) -> Response:
-    shop = shop_of(request)
-    visit = shop.pages.visit(request.scope, address=f"/products/{product.slug}")
-    return shop.pages.render(
-        visit,
+    """`error` is what is wrong in the form that puts it into the cart."""
+    page = site.pages.context(request.scope, address=f"/products/{product.slug}")
+    return site.pages.render(
+        page,
         "product.html",
         status=422 if error else 200,
         product=product,
-        in_cart=visit.cart.quantity_of(product.product_id),
-        quantity=form.get("quantity", "1"),
+        in_cart=page.cart.quantity_of(product.product_id),
+        quantity=quantity,
         error=error,
         limit=limit,
     )

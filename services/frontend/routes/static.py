@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from servicekit.problems import NotFound
-from services.frontend.shop import shop_of
+from services.frontend.assets import Assets
+from services.frontend.resources import TheSite
 
 router = APIRouter()
 
@@ -14,25 +15,25 @@ _ASK_AGAIN = "no-cache"
 
 
 @router.get("/static/{name}")
-async def send_asset(request: Request, name: str) -> Response:
-    return _send(request, name, _ASK_AGAIN)
+async def send_asset(request: Request, site: TheSite, name: str) -> Response:
+    return _send(site.assets, request.url.path, name, _ASK_AGAIN)
 
 
 @router.get("/favicon.svg")
-async def send_favicon(request: Request) -> Response:
-    return _send(request, "favicon.svg", _A_DAY)
+async def send_favicon(request: Request, site: TheSite) -> Response:
+    return _send(site.assets, request.url.path, "favicon.svg", _A_DAY)
 
 
 @router.get("/robots.txt")
-async def send_robots(request: Request) -> Response:
-    return _send(request, "robots.txt", _A_DAY)
+async def send_robots(request: Request, site: TheSite) -> Response:
+    return _send(site.assets, request.url.path, "robots.txt", _A_DAY)
 
 
-def _send(request: Request, name: str, cache_control: str) -> Response:
-    asset = shop_of(request).assets.find(name)
+def _send(assets: Assets, path: str, name: str, cache_control: str) -> Response:
+    asset = assets.find(name)
     if asset is None:
         raise NotFound("No such file.")
-    if request.url.path == asset.address:
+    if path == asset.address:
         cache_control = _FOR_EVER
     return Response(
         asset.content, media_type=asset.media_type, headers={"Cache-Control": cache_control}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from local.layout import ROOT
 
 Launch = Callable[..., tuple[int, str]]

@@ -10,6 +10,16 @@ import httpx
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
 _HIDDEN_TEXT = frozenset({"script", "style", "title", "svg"})
 OUR_PAGES = {"Sec-Fetch-Site": "same-origin"}
+CUSTOMER = {
+    "name": "Sari Wulandari",
+    "email": "sari@example.com",
+    "address": "Jl. Merdeka 1\nBandung",
+}
+
+
+def rupiah(amount: int) -> str:
+    """As Indonesian pages show it."""
+    return f"Rp {amount:,}".replace(",", ".")
 
 
 @dataclass
@@ -60,7 +70,7 @@ class Page(HTMLParser):
             for form in self.forms
             if form.action == action and fields.items() <= form.fields.items()
         ]
-        assert len(found) == 1, f"{len(found)} forms {action} {fields} on: {self.text}"
+        assert len(found) == 1, f"{len(found)} forms {action} {fields} on: {self.text:.500}"
         return found[0]
 
     def button(self, name: str, value: str | None = None) -> Button:
@@ -74,7 +84,7 @@ class Page(HTMLParser):
                     button.get("formmethod", form.method),
                     {name: button.get("value", "")},
                 )
-        raise AssertionError(f"no button {name} {value} on: {self.text}")
+        raise AssertionError(f"no button {name} {value} on: {self.text:.500}")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}

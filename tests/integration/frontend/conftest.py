@@ -14,8 +14,8 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from services.frontend.app import create_app
-from services.frontend.boundary import TrustBoundary
 from services.frontend.settings import Settings
+from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, served
 from tests.integration.frontend.browsing import Browser
 from tests.scripted_gateway import ScriptedGateway

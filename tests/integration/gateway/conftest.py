@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from servicekit.app import ServiceApp
-from servicekit.protocol import HttpProtocol
+from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.protocol import HttpProtocol
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 from tests.asgi import running, served

@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 import pytest
 
-from servicekit.app import ServiceApp
+from servicekit.http_server.app import ServiceApp
 from services.api_gw.table import Service
 from tests.scripted import Answer, ScriptedServer, connect, exchange, ok
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from servicekit.app import ServiceApp
-from servicekit.connections import MAX_HEADER_BYTES
+from servicekit.http_client.session import MAX_HEADER_BYTES
+from servicekit.http_server.app import ServiceApp
 from services.api_gw import limits
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings

@@ -26,8 +26,6 @@ async def test_no_hostile_path_reaches_a_service(
 @pytest.mark.parametrize(
     "target",
     [
-        "http://127.0.0.1:1/api/products",
-        "https://evil.example/api/products",
         "/api/products?x=/../../healthz",
         "/api/products?",
         "/api/products#/../healthz",
@@ -36,7 +34,6 @@ async def test_no_hostile_path_reaches_a_service(
 async def test_only_the_path_of_a_target_counts(
     url: str, reads: ScriptedServer, target: str
 ) -> None:
-    """Also in absolute form (RFC 9112 §3.2.2): where a request goes is not the client's say."""
     status, _, _ = await ask(url, target)
     assert status == 200
     (request,) = reads.received
@@ -49,7 +46,8 @@ async def test_only_the_path_of_a_target_counts(
     [
         *("/api/products\x00", "/api/products\x00/17", "/api/products\x7f", "/api/ products"),
         *("/api/products\xff", "api/products", "*", "", "127.0.0.1:80", "/api/products\t17"),
-        "http://user:password@evil.example/api/products",
+        # In absolute form (RFC 9112 §3.2.2): where a request goes is not the client's say.
+        *("http://127.0.0.1:1/api/products", "http://user:password@evil.example/api/products"),
     ],
 )
 async def test_what_is_no_target_at_all_is_refused(

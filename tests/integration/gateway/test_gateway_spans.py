@@ -12,7 +12,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_RETRIES, GATEWAY_SHED, ROUTE_CLASS
+from contracts.telemetry import (
+    GATEWAY_IN_FLIGHT,
+    GATEWAY_RETRIES,
+    GATEWAY_SHED,
+    ROUTE_CLASS,
+    Metric,
+)
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 from tests.asgi import running
@@ -119,7 +125,9 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
     return reader
 
 
-def points_of(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, Any], float]]:
+def points_of(
+    metrics: InMemoryMetricReader, name: Metric | str
+) -> list[tuple[dict[str, Any], float]]:
     """Attributes and value (of a histogram, the count) of each point."""
     data = metrics.get_metrics_data()
     assert data is not None
@@ -131,7 +139,7 @@ def points_of(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, 
         for resource in data.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
-        if metric.name == name
+        if metric.name == (name if isinstance(name, str) else name.name)
         for point in metric.data.data_points
     ]
 
@@ -145,25 +153,25 @@ async def test_its_metrics_are_those_of_the_contract(
     async with running(create_app(settings)) as client:
         reads.script.append(closes())
         await client.get("/api/products/17")
-        assert points_of(metrics, GATEWAY_RETRIES) == [({"upstream": "service-http"}, 1)]
+        assert points_of(metrics, GATEWAY_RETRIES.name) == [({"upstream": "service-http"}, 1)]
 
         for _ in range(2):
             await client.post("/api/orders", headers={"X-Arloji-Guest": ORDER[-36:]})
         shed = [({"reason": "guest_rate", "route": "order-placement"}, 1)]
-        assert points_of(metrics, GATEWAY_SHED) == shed
+        assert points_of(metrics, GATEWAY_SHED.name) == shed
 
         reads.script.append(SILENCE)
         waiting = asyncio.create_task(client.get("/api/products/17"))
         async with asyncio.timeout(30):
             while len(reads.received) < 3:
                 await asyncio.sleep(0.01)
-        assert ({"upstream": "service-http"}, 1) in points_of(metrics, GATEWAY_IN_FLIGHT)
+        assert ({"upstream": "service-http"}, 1) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
         await client.get("/api/brands")
         shed.append(({"reason": "in_flight", "route": "catalogue"}, 1))
-        assert points_of(metrics, GATEWAY_SHED) == shed
+        assert points_of(metrics, GATEWAY_SHED.name) == shed
         reads.drop_connections()
         await waiting
-        assert ({"upstream": "service-http"}, 0) in points_of(metrics, GATEWAY_IN_FLIGHT)
+        assert ({"upstream": "service-http"}, 0) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
 
 
 async def test_server_metrics_know_routes_and_never_paths(

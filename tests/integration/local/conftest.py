@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from loadtest.processes import free_offset
+from benchmarks.processes import free_offset
 from local import redis_program
 from local.child import Child, Spawner
 from local.layout import DataFolder

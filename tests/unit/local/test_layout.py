@@ -92,6 +92,7 @@ def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, pla
         (None, f"process {os.getpid()}"),
         *((text, "in use by another run") for text in (b"\xff\xfe garbage", b"", bytes(20))),
     ],
+    ids=["whole", "garbage", "empty", "zeroes"],
 )
 def test_a_folder_in_use_names_who_uses_it_as_far_as_the_lock_file_says(
     folder: DataFolder, written: bytes | None, owner: str

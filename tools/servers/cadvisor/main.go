@@ -11,13 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/cadvisor/cache/memory"
-	"github.com/google/cadvisor/container"
 	_ "github.com/google/cadvisor/container/docker/install"
-	v2 "github.com/google/cadvisor/info/v2"
-	"github.com/google/cadvisor/manager"
-	"github.com/google/cadvisor/metrics"
-	"github.com/google/cadvisor/utils/sysfs"
+	"github.com/google/cadvisor/lib/cache/memory"
+	"github.com/google/cadvisor/lib/container"
+	"github.com/google/cadvisor/lib/manager"
+	"github.com/google/cadvisor/lib/metrics"
+	"github.com/google/cadvisor/lib/model"
+	"github.com/google/cadvisor/lib/utils/sysfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/utils/clock"
@@ -46,7 +46,7 @@ func main() {
 	containers, err := manager.New(
 		memory.New(2*time.Minute, nil), sysfs.NewRealSysFs(),
 		manager.HousekeepingConfig{Interval: &maxInterval, AllowDynamic: &dynamic},
-		included, http.DefaultClient, []string{"/"}, nil, "", 0,
+		included, []string{"/"}, nil, "", 0,
 	)
 	if err != nil {
 		log.Fatalf("cannot watch containers: %v", err)
@@ -62,7 +62,7 @@ func main() {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		metrics.NewPrometheusCollector(containers, labelsOf, included, clock.RealClock{},
-			v2.RequestOptions{IdType: v2.TypeName, Count: 1, Recursive: true}),
+			model.RequestOptions{IdType: model.TypeName, Count: 1, Recursive: true}),
 		metrics.NewPrometheusMachineCollector(containers, included),
 	)
 	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{

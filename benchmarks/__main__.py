@@ -1,0 +1,119 @@
+"""`make bench`: the request path in ratios. Each pair runs side by side on this machine, so that
+the ratios travel and the machine's speed does not matter."""
+
+import argparse
+import os
+import platform
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+from benchmarks.closed_loop import LoadFailed
+from benchmarks.cores import pin, two_cores
+from benchmarks.processes import StartFailed
+from benchmarks.request_path import Load, Rates, Result, compare, opened_pairs, spread_of
+from servicekit.signals import not_ignored
+
+PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
+
+UNITS: dict[str, Callable[[Rates], float | None]] = {
+    "answers per second": lambda ratio: ratio.per_second,
+    "answers per second of CPU": lambda ratio: ratio.per_cpu_second,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse_options(arguments)
+    for number in not_ignored(signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    began = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    print("\n".join(machine(options)), flush=True)
+    load = Load(options.connections, options.seconds)
+    try:
+        with (
+            TemporaryDirectory(prefix="arloji-bench-") as folder,
+            opened_pairs(Path(folder), progress) as pairs,
+        ):
+            if cores := two_cores():
+                pin(os.getpid(), cores[1])
+            results = compare(pairs, load, options.rounds, progress)
+            progress("stopping what was started")
+    except (LoadFailed, StartFailed) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    print(table(results))
+    return 0
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=_between(1, 20), default=7)
+    parser.add_argument(
+        "--seconds", type=_between(0.1, 10), default=1.5, help="of each side of a pair, per round"
+    )
+    parser.add_argument("--connections", type=_between(1, 256), default=32)
+    options = parser.parse_args(arguments)
+    options.rounds, options.connections = int(options.rounds), int(options.connections)
+    return options
+
+
+def _between(least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be between {least} and {most}")
+        return value
+
+    return number
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def machine(options: argparse.Namespace) -> list[str]:
+    """What has to be known to repeat the run."""
+    pinned = "servers on one core, load and backing on another" if two_cores() else "not pinned"
+    given = {"rounds": options.rounds, "seconds": options.seconds}
+    command = ["python", "-m", "benchmarks"]
+    for name, value in (given | {"connections": options.connections}).items():
+        command += [f"--{name}", f"{value:g}"]
+    return [
+        f"command   {shlex.join(command)}",
+        f"machine   {platform.system()} {platform.machine()}, {os.cpu_count()} cores, {pinned}",
+        f"python    {platform.python_implementation()} {platform.python_version()}",
+        f"versions  {', '.join(f'{name} {version(name)}' for name in PACKAGES)}",
+        "",
+    ]
+
+
+def table(results: Sequence[Result]) -> str:
+    """1 is as fast as the other side, 0.5 half as fast."""
+    width = max(len(result.pair.title) for result in results)
+    lines: list[str] = []
+    for unit, ratio_of in UNITS.items():
+        lines += ["", f"{unit + ', as a ratio':<{width}}  median     min     max  spread"]
+        for result in results:
+            if spread := spread_of(map(ratio_of, result.ratios)):
+                lines.append(
+                    f"{result.pair.title:<{width}}  {spread.median:6.2f}  {spread.least:6.2f}"
+                    f"  {spread.most:6.2f}  {spread.width:5.0%}"
+                )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

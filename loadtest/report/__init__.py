@@ -1,0 +1,1 @@
+"""What remains of a load run: text, figures, tables and a plot."""

@@ -1,0 +1,114 @@
+"""The FastAPI app that every service starts from: problems, probes, deadline, tracing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+from fastapi import FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.deadline import DeadlineMiddleware
+from servicekit.http_server.allowed_hosts import HostGuard, is_loopback
+from servicekit.http_server.health import Health, health_routes
+from servicekit.http_server.problem_handlers import ProblemMiddleware, install_problem_handlers
+from servicekit.problems import MisdirectedRequest, ProblemRenderer, problem_response
+from servicekit.settings import ServiceSettings
+
+_PROBES = r"^https?://[^/]+/(healthz|readyz)$"
+
+
+class ServedApp(Protocol):
+    """An ASGI app, what it opens while it is served, and the state that its probes show."""
+
+    health: Health
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]: ...
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class ServiceApp(FastAPI):
+    """A FastAPI app whose `health` the server drains before it stops."""
+
+    health: Health
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with self.router.lifespan_context(self):
+            yield
+
+
+# Opens what the service needs, on a stack that closes it in reverse order.
+OpenResources = Callable[[ServiceApp, AsyncExitStack], Awaitable[None]]
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered (RFC 9110 §9.3.2); the server drops the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+async def _refuse_host(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise MisdirectedRequest("This service is asked from its own machine only, by a loopback name.")
+
+
+def create_service_app(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    description: str,
+    open_resources: OpenResources,
+    render_problem: ProblemRenderer = problem_response,
+    openapi_url: str | None = "/openapi.json",
+    inner: bool = False,
+) -> ServiceApp:
+    """Build the app; nothing is opened before its lifespan starts.
+
+    `open_resources` adds its dependencies to `app.health` and puts what handlers need on
+    `app.state`. A dependency that is down must not keep it from returning: the service then
+    starts, and reports that it is not ready.
+
+    An `inner` service is for the services of the shop: where it listens on loopback, it answers
+    to the names of loopback only. Elsewhere, in containers, its neighbours' networks guard it, and
+    it has whatever name they, or `kubectl port-forward`, call it by.
+    """
+    health = Health()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert isinstance(app, ServiceApp)
+        async with AsyncExitStack() as stack:
+            await open_resources(app, stack)
+            await stack.enter_async_context(health.watched())
+            yield
+
+    app = ServiceApp(
+        title=title,
+        description=description,
+        lifespan=lifespan,
+        # The pages of /docs load scripts from elsewhere; /openapi.json is enough.
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        # FastAPI's own telemetry would record everything a second time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.health = health
+    app.include_router(health_routes(health))
+    install_problem_handlers(app, render_problem)
+    # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(DeadlineMiddleware, timeout_seconds=settings.request_timeout_seconds)
+    if inner and is_loopback(settings.host):
+        app.add_middleware(HostGuard, refuse=_refuse_host)
+    app.add_middleware(ProblemMiddleware, render=render_problem)
+    FastAPIInstrumentor.instrument_app(
+        app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]
+    )
+    return app

@@ -1,0 +1,47 @@
+"""The body of a request, read whole and within a limit."""
+
+from collections.abc import Iterable
+
+from starlette.types import Receive, Scope
+
+from servicekit.problems import BodyTooLarge
+
+# The contract's limit, at every hop.
+MAX_BODY_BYTES = 64 * 1024
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes | None:
+    """The whole body, or None if the client left before it was there.
+
+    Raises `BodyTooLarge`. What counts is what arrives, so that a chunked body is held to the
+    limit like one that states its length.
+    """
+    too_large = BodyTooLarge(f"The limit is {limit} bytes.")
+    stated = _stated_length(scope["headers"])
+    if stated == 0:
+        return b""
+    if stated is not None and stated > limit:
+        raise too_large
+    chunks: list[bytes] = []
+    received = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        received += len(chunks[-1])
+        if received > limit:
+            raise too_large
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Content-Length; 0 if there is no body at all, None if the body is chunked."""
+    length = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value)
+    return length

@@ -1,0 +1,134 @@
+"""A server of uvicorn's protocol with an ordered end: drain, finish, cut, close."""
+
+import asyncio
+import gc
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from email.utils import formatdate
+from functools import partial
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from servicekit.http_server.app import ServedApp
+from servicekit.http_server.protocol import HttpProtocol
+from servicekit.settings import ServiceSettings
+from servicekit.signals import not_ignored
+
+logger = logging.getLogger(__name__)
+
+# For requests that were cut to answer that, and at least so long for the lifespan to close.
+_CUT_SECONDS = 2.0
+_CLOSE_SECONDS = 5.0
+
+
+class CannotListen(Exception):
+    """The address is taken, or not one of this machine."""
+
+
+class DrainingServer:
+    """Calls `on_stuck`, in a thread of its own, if a handler blocks the event loop for so long
+    that the end does not come."""
+
+    def __init__(
+        self,
+        app: ServedApp,
+        config: uvicorn.Config,
+        settings: ServiceSettings,
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self._app, self._config, self._settings, self._on_stuck = app, config, settings, on_stuck
+        self._state = ServerState()
+        self._drained_at = float("inf")
+        self._stopping = threading.Event()
+        self.started = False
+        # True if something goes on that would not be ended: do not wait for it.
+        self.has_leftovers = False
+
+    def run_until_stopped(self) -> None:
+        # For good: a late signal must not break off the flush of telemetry.
+        for number in not_ignored(signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        threading.Thread(target=self._watch_the_end, daemon=True).start()
+        runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())
+        try:
+            runner.run(self._serve())
+        finally:
+            if not self.has_leftovers:
+                runner.close()
+
+    def _on_signal(self, *_: object) -> None:
+        # No more than flags: the main thread may hold any lock when the signal comes.
+        drain_seconds = 0 if self._stopping.is_set() else self._settings.drain_seconds
+        self._drained_at = time.monotonic() + drain_seconds
+        self._app.health.start_draining()
+        self._stopping.set()
+
+    def _watch_the_end(self) -> None:
+        self._stopping.wait()
+        ordered = self._settings.drain_seconds + self._settings.shutdown_seconds
+        time.sleep(ordered + 2 * _CUT_SECONDS + _CLOSE_SECONDS)
+        self._on_stuck()
+
+    async def _serve(self) -> None:
+        """Take the address, let the app open what it needs, then take connections."""
+        listener, resources = await self._take_address(), AsyncExitStack()
+        try:
+            await resources.enter_async_context(self._app.lifespan())
+            await listener.start_serving()
+            # What is alive now stays: the collector need not look at it again, nor so often.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 50)
+            self.started = True
+            logger.info("started", extra={"host": self._config.host, "port": self._config.port})
+            while time.monotonic() < self._drained_at:
+                self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+                await asyncio.sleep(0.1)
+        finally:
+            listener.close()
+        await self._stop(resources)
+
+    async def _take_address(self) -> asyncio.Server:
+        accept = partial(HttpProtocol, self._config, self._state, {})
+        loop, host, port = asyncio.get_running_loop(), self._config.host, self._config.port
+        try:
+            return await loop.create_server(accept, host, port, backlog=2048, start_serving=False)
+        except OSError as error:
+            raise CannotListen(f"on {host}, port {port}: {error}") from error
+
+    async def _stop(self, resources: AsyncExitStack) -> None:
+        state, end = self._state, time.monotonic() + self._settings.shutdown_seconds
+        before = state.total_requests
+        for connection in list(state.connections):
+            connection.shutdown()
+        await self._until_idle(end)
+        counts = {"answered": state.total_requests, "finished": state.total_requests - before}
+        cut = list(state.tasks)
+        for task in cut:
+            task.cancel()
+        if cut:
+            await self._until_idle(time.monotonic() + _CUT_SECONDS)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        self.has_leftovers = bool(state.tasks)
+        await self._close(resources, max(_CLOSE_SECONDS, end - time.monotonic()))
+        logger.info("stopped", extra={**counts, "cut": len(cut)})
+
+    async def _close(self, resources: AsyncExitStack, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await resources.aclose()
+        except TimeoutError:
+            logger.error("resources are not closed within %.0f s", seconds)
+            self.has_leftovers = True
+
+    async def _until_idle(self, deadline: float) -> None:
+        while self._state.connections or self._state.tasks:
+            if time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(0.02)

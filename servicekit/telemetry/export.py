@@ -1,0 +1,55 @@
+"""The OTLP exporters of each signal, imported only where one is exported."""
+
+import logging
+
+from opentelemetry import metrics
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from servicekit.telemetry.process_metrics import observe_process
+from servicekit.telemetry.shutdown import Telemetry
+
+
+def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds: float) -> None:
+    exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeout_seconds))
+    traces.add_span_processor(BatchSpanProcessor(exporter))
+
+
+def export_metrics(telemetry: Telemetry, resource: Resource, timeout_seconds: float) -> None:
+    exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeout_seconds))
+    meters = MeterProvider(
+        resource=resource,
+        metric_readers=[PeriodicExportingMetricReader(exporter)],
+        shutdown_on_exit=False,
+    )
+    metrics.set_meter_provider(meters)
+    observe_process(meters.get_meter("arloji"))
+    telemetry.shutdowns.append(meters.shutdown)
+
+
+def export_logs(telemetry: Telemetry, resource: Resource, timeout_seconds: float) -> None:
+    exporter = telemetry.monitor(OTLPLogExporter(timeout=timeout_seconds))
+    logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    set_logger_provider(logs)
+    handler = _ExportingHandler(logger_provider=logs)
+    # The exporters' own complaints must not be exported: a dead collector would feed itself.
+    handler.addFilter(lambda record: not record.name.startswith(("opentelemetry", "urllib3")))
+    logging.getLogger().addHandler(handler)
+    telemetry.shutdowns.append(logs.shutdown)
+
+
+class _ExportingHandler(LoggingHandler):
+    def flush(self) -> None:
+        """Nothing: `Telemetry.shutdown` has flushed the provider when logging comes by at exit,
+        where starting a thread, as the inherited one does, fails from Python 3.12 on."""

@@ -1,0 +1,132 @@
+"""What the shop asks of the API gateway, the only thing behind it that it knows."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from contracts.headers import GUEST, IDEMPOTENCY_KEY
+from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
+from contracts.products import MAX_IDS, Brand, BrandList, Product, ProductPage
+from servicekit.http_client.client import fetch
+from servicekit.http_client.session import ConnectionFailed
+from servicekit.problems import (
+    BadGateway,
+    IdempotencyKeyReused,
+    NotFound,
+    Problem,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unprocessable,
+)
+from services.frontend.api_description import ApiDescription
+
+M = TypeVar("M", bound=BaseModel)
+
+_REFUSALS: Mapping[int, type[Problem]] = {
+    404: NotFound,
+    422: Unprocessable,
+    429: TooManyRequests,
+}
+
+
+class GatewayClient:
+    """Answers as contracts; every refusal and every failure as a `Problem`."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def fetch_products(self, parameters: Mapping[str, str]) -> ProductPage:
+        return _read(ProductPage, await self._get("/api/products", parameters=parameters))
+
+    async def find_products(self, product_ids: Iterable[int]) -> dict[int, Product]:
+        """Those of the ids that are sold, by id; asked for by `MAX_IDS` at a time."""
+        wanted = list(dict.fromkeys(product_ids))
+        pages = await asyncio.gather(
+            *(
+                self.fetch_products(
+                    {
+                        "ids": ",".join(map(str, wanted[start : start + MAX_IDS])),
+                        "page_size": str(MAX_IDS),
+                    }
+                )
+                for start in range(0, len(wanted), MAX_IDS)
+            )
+        )
+        return {product.product_id: product for page in pages for product in page.items}
+
+    async def fetch_product(self, product_id: int) -> Product:
+        return _read(Product, await self._get(f"/api/products/{product_id}"))
+
+    async def fetch_brands(self) -> tuple[Brand, ...]:
+        return _read(BrandList, await self._get("/api/brands")).items
+
+    async def fetch_description(self) -> ApiDescription:
+        return _read(ApiDescription, await self._get("/api/openapi.json"))
+
+    async def fetch_order(self, guest_id: UUID, order_id: UUID) -> OrderView:
+        return _read(OrderView, await self._get(f"/api/orders/{order_id}", guest_id=guest_id))
+
+    async def fetch_orders(self, guest_id: UUID) -> tuple[OrderView, ...]:
+        return _read(OrderList, await self._get("/api/orders", guest_id=guest_id)).items
+
+    async def post_order(self, guest_id: UUID, key: str, order: OrderRequest) -> UUID:
+        """The id of the accepted order. After any failure the same key is safe to repeat."""
+        answer = await self._fetch(
+            "POST",
+            "/api/orders",
+            json=order.model_dump(mode="json"),
+            headers={GUEST: str(guest_id), IDEMPOTENCY_KEY: key},
+        )
+        return _read(OrderAccepted, answer).order_id
+
+    async def _get(
+        self,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        guest_id: UUID | None = None,
+    ) -> httpx.Response:
+        headers = {GUEST: str(guest_id)} if guest_id else {}
+        return await self._fetch("GET", path, params=parameters, headers=headers)
+
+    async def _fetch(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return await fetch(self._client, method, path, **request)
+        except BadGateway as problem:
+            # Not there is not broken: to a guest it means "come back in a moment".
+            if isinstance(problem.__cause__, ConnectionFailed):
+                raise ServiceUnavailable(problem.detail) from problem
+            raise
+
+
+def _read(model: type[M], answer: httpx.Response) -> M:
+    if not answer.is_success:
+        raise _refusal(answer)
+    try:
+        # A newer service may say more than we know of.
+        return model.model_validate_json(answer.content, extra="ignore")
+    except ValidationError as error:
+        raise BadGateway("The gateway's answer cannot be read.") from error
+
+
+def _refusal(answer: httpx.Response) -> Problem:
+    """The gateway's problem, in our own words."""
+    detail = f"The gateway answered {answer.status_code}."
+    retry_after = answer.headers.get("Retry-After", "")
+    if answer.status_code == 422 and _slug(answer) == IdempotencyKeyReused.slug:
+        return IdempotencyKeyReused(detail)
+    kind = _REFUSALS.get(answer.status_code, BadGateway)
+    headers = {"Retry-After": retry_after} if kind is TooManyRequests and retry_after else {}
+    return kind(detail, headers=headers)
+
+
+def _slug(answer: httpx.Response) -> str:
+    try:
+        kind = answer.json()["type"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return str(kind).rpartition(":")[2]

@@ -1,0 +1,63 @@
+"""What handlers work with: what is built with the app, and the gateway once it is open."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from servicekit.http_client.client import check_alive, open_http_client
+from servicekit.http_proxy.forwarding import open_upstream
+from servicekit.http_server.app import ServiceApp
+from services.frontend.assets import Assets
+from services.frontend.cookies import ShopCookies
+from services.frontend.csrf import FormTokens
+from services.frontend.gateway_client import GatewayClient
+from services.frontend.pages import Pages
+from services.frontend.settings import Settings
+from services.frontend.signing import SessionSecrets
+
+
+@dataclass(frozen=True)
+class Site:
+    """What pages are made with; opens nothing."""
+
+    assets: Assets
+    cookies: ShopCookies
+    pages: Pages
+    form_tokens: FormTokens
+
+
+def create_site(settings: Settings) -> Site:
+    secrets = SessionSecrets(settings.session_secrets, settings.reread_session_secrets)
+    cookies, assets = ShopCookies(secrets, settings.cookie_options), Assets()
+    return Site(assets, cookies, Pages(settings, assets, cookies), FormTokens(secrets))
+
+
+async def open_resources(
+    settings: Settings, site: Site, app: ServiceApp, stack: AsyncExitStack
+) -> None:
+    client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
+    app.state.site = site
+    app.state.gateway = GatewayClient(client)
+    # For what programs ask: passed on as it is.
+    app.state.upstream = await stack.enter_async_context(open_upstream(settings.api_gw_url))
+    app.health.add("api-gw", partial(check_alive, client))
+
+
+async def _site_of(request: Request) -> Site:
+    site = request.app.state.site
+    assert isinstance(site, Site)
+    return site
+
+
+async def _gateway_of(request: Request) -> GatewayClient:
+    gateway = request.app.state.gateway
+    assert isinstance(gateway, GatewayClient)
+    return gateway
+
+
+# Parameters of handlers.
+TheSite = Annotated[Site, Depends(_site_of)]
+TheGateway = Annotated[GatewayClient, Depends(_gateway_of)]

@@ -1,0 +1,92 @@
+"""One list names the services, and every place that has to know them agrees with it."""
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bootstrap.credentials import READERS
+from contracts.services import SERVICE_NAMES, SERVICES, Service
+from operations import rotate_secrets
+from servicekit.embedded import PORTS
+from tools import service_alert
+
+ROOT = Path(__file__).parents[2]
+CONTAINERS = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# Where a service has to be, and which are there, on which port.
+PLACES: Mapping[str, Mapping[str, int]] = {
+    "servicekit/embedded.py": {
+        name: port for name, port in PORTS.items() if not re.search("redis|telemetry", name)
+    },
+    "compose.yaml": {
+        name: int(container["environment"]["PORT"])
+        for name, container in CONTAINERS.items()
+        if re.fullmatch(r"services\.\w+", str(container.get("command", [""])[-1]))
+    },
+    "README.md": {
+        name: int(port)
+        for name, port in re.findall(r"^\| `([\w-]+)` \| (\d+) \| [A-Z]", README, re.M)
+    },
+}
+
+
+def test_every_folder_of_a_service_is_in_the_list() -> None:
+    folders = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
+    assert folders == {service.package for service in SERVICES}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_place_that_names_the_services_agrees_with_the_list(place: str) -> None:
+    assert PLACES[place] == {service.name: service.port for service in SERVICES}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_a_service_bears_the_name_and_the_port_of_the_list(service: Service) -> None:
+    settings = importlib.import_module(f"services.{service.package}.settings").Settings
+    port = settings.model_fields["port"].get_default(call_default_factory=True)
+    assert (settings.service_name, port) == (service.name, service.port)
+
+
+def test_the_alert_on_silent_services_is_what_its_generator_writes() -> None:
+    assert service_alert.main(["--check"]) == 0
+
+
+def test_whoever_reads_secrets_gets_new_ones() -> None:
+    """Jobs and servers read theirs anew at each run, or with the accounts."""
+    by_other_means = {"housekeeping", "migrate", "accounts", "queue-redis", "cache-redis"}
+    not_rotated = {"mysql", "grafana"}
+    replaced = {*rotate_secrets.SERVICES, *rotate_secrets.EXPORTERS}
+    assert {one.name for one in READERS} == replaced | by_other_means | not_rotated
+    assert set(rotate_secrets.SERVICES) <= set(SERVICE_NAMES)
+
+
+def test_operators_need_no_package() -> None:
+    """`make upgrade` works with Docker and Python alone, before anything is installed."""
+    ours = {"operations", "bootstrap", "contracts"}
+    files = [*ROOT.glob("operations/*.py"), *ROOT.glob("bootstrap/*.py")]
+    imported = {
+        (path.name, module)
+        for path in [*files, ROOT / "contracts/__init__.py", ROOT / "contracts/services.py"]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+    assert {one for one in imported if one[1].startswith("contracts.")} <= {
+        (path.name, "contracts.services") for path in files
+    }
+    foreign = {
+        one for one in imported if one[1].split(".")[0] not in ours | sys.stdlib_module_names
+    }
+    assert foreign == set()

@@ -1,0 +1,46 @@
+"""Both sides of a pair are measured alike, and compared as ratios."""
+
+import os
+
+import pytest
+
+from benchmarks.closed_loop import Target
+from benchmarks.cores import cpu_seconds
+from benchmarks.request_path import Load, Pair, Rates, Spread, compare, spread_of
+
+
+def test_pairs_are_interleaved_and_take_turns_in_going_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    rates = {"a": 50.0, "b": 100.0, "c": 30.0, "d": 10.0}
+
+    def rate(_load: Load, target: Target) -> Rates:
+        order.append(target.url)
+        return Rates(rates[target.url], 2 * rates[target.url] if target.url in "ab" else None)
+
+    monkeypatch.setattr(Load, "rates", rate)
+    pairs = [Pair(f"{x}/{y}", "", Target(x), Target(y)) for x, y in ("ab", "cd")]
+    results = compare(pairs, Load(1, 1), 2, lambda _: None)
+    assert "".join(order) == "abcd" + "abcd" + "badc"
+    assert [result.ratios for result in results] == [
+        (Rates(0.5, 0.5), Rates(0.5, 0.5)),
+        (Rates(3.0, None), Rates(3.0, None)),
+    ]
+
+
+def test_spread_is_the_distance_of_the_extremes_from_the_median() -> None:
+    spread = spread_of([1.0, None, 3.0, 2.0])
+    assert spread == Spread(median=2.0, least=1.0, most=3.0)
+    assert spread.width == 1.0
+    assert spread_of([None]) is None
+
+
+def test_the_work_of_a_process_is_seen() -> None:
+    before = cpu_seconds([os.getpid()])
+    if before is None:
+        pytest.skip("no /proc on this system")
+    while (after := cpu_seconds([os.getpid()])) == before:
+        sum(range(100_000))
+    assert after is not None
+    assert before < after <= sum(os.times()[:2]) + 0.1

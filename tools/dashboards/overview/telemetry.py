@@ -1,0 +1,64 @@
+"""Whether telemetry arrives, and the log lines worth reading."""
+
+from tools.dashboards.overview.queries import rate
+from tools.dashboards.panels import LOGS, Panel, Query, Row
+
+TELEMETRY = Row(
+    "Telemetry and logs",
+    [
+        Panel(
+            "Received by the collector",
+            "Spans, points and lines per second. A line that falls to zero: its senders cannot "
+            "reach the collector.",
+            [
+                Query(rate("otelcol_receiver_accepted_spans_total"), "spans"),
+                Query(rate("otelcol_receiver_accepted_metric_points_total"), "metric points"),
+                Query(rate("otelcol_receiver_accepted_log_records_total"), "log lines"),
+            ],
+            unit="cps",
+        ),
+        Panel(
+            "Waiting for a store",
+            "Share of each queue on disk. It grows while a store is away; when it is full the "
+            "newest is dropped.",
+            [
+                Query(
+                    "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity",
+                    "{{data_type}}",
+                )
+            ],
+            unit="percentunit",
+            most=1,
+            warn=0.5,
+            bad=0.9,
+        ),
+        Panel(
+            "Lines by severity",
+            "All logs. A burst of warnings or errors: the panel below has them.",
+            [
+                Query(
+                    "* | stats by (severity_text) count() lines",
+                    "{{severity_text}}",
+                    LOGS,
+                    "statsRange",
+                )
+            ],
+            stacked=True,
+        ),
+        Panel(
+            "Warnings and errors",
+            "Newest first. A line with a trace id links to its trace; search all logs under "
+            "Explore, VictoriaLogs.",
+            [
+                Query(
+                    "severity_text:in(WARN, WARNING, ERROR, FATAL, CRITICAL)",
+                    source=LOGS,
+                    query_type="instant",
+                )
+            ],
+            kind="logs",
+            width=24,
+            height=12,
+        ),
+    ],
+)
