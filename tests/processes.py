@@ -18,7 +18,7 @@ from tests.servers import free_port
 ROOT = Path(__file__).parents[1]
 # A test says what is exported; the shell that started the tests does not.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 class ModuleProcess:
@@ -45,7 +45,7 @@ class ModuleProcess:
             self._process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not self._is_healthy():
             text = self.log.read_text(errors="replace")
             assert self._process.poll() is None, f"{self._command} ended:\n{text}"
@@ -61,7 +61,7 @@ class ModuleProcess:
     ) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(_PATIENCE_SECONDS)
+            self._process.wait(_TIMEOUT_SECONDS)
 
     def _is_healthy(self) -> bool:
         try:
@@ -78,7 +78,7 @@ class ModuleProcess:
         """Ends it the ordinary way; returns its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(_PATIENCE_SECONDS)
+        return self._process.wait(_TIMEOUT_SECONDS)
 
 
 @contextmanager
