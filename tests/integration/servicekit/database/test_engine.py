@@ -16,9 +16,9 @@ from database.schema import current_revision
 from servicekit.database.engine import is_unavailable
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
-from services.service_http.orders import find_order, list_orders
-from services.service_http.products import find_product, list_brands, list_products
-from services.service_http.query import ProductQuery
+from services.service_http.order_rows import find_order, list_orders
+from services.service_http.product_rows import find_product, list_brands, list_products
+from services.service_http.search import ProductQuery
 from tests.integration.engines import opened
 from tests.order_messages import GUEST, make_order
 
