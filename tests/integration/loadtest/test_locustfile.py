@@ -65,6 +65,11 @@ class LoadRun:
         finally:
             self.process.kill()
             self.process.wait()
+        if self.results.exists():
+            verdict = self.json()["verdict"]
+            outcomes = {step["outcome"] for step in verdict["steps"]}
+            told = 3 if not verdict["valid"] else int("fail" in outcomes)
+            assert self.process.returncode == told, "the exit code is not that of the verdict"
 
     @property
     def output(self) -> str:
@@ -176,6 +181,8 @@ def test_a_stall_of_the_shop_is_felt_by_everyone_who_was_to_come_meanwhile(tmp_p
         for milliseconds, count in tally["response_times"].items()
         if float(milliseconds) > 500
     )
+    buckets = {key for one in run.json()["figures"]["tallies"] for key in one["response_times"]}
+    assert any(float(key) % 1 for key in buckets), "Locust's own buckets are whole milliseconds"
     # Some 19 visits/s were to begin during the first 1.5 s of it.
     assert slow >= 20
     for name, count in planned(plan).items():
