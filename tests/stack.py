@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from benchmarks.processes import free_offset
 from local.layout import ROOT
@@ -21,6 +21,15 @@ from servicekit.embedded import PORTS
 _START_SECONDS = 90
 _STOP_SECONDS = 60
 _TRIES = 5
+
+
+class AnyStack(Protocol):
+    """What tests ask of a shop, be it processes or containers."""
+
+    @property
+    def shop_url(self) -> str: ...
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]: ...
 
 
 class RunningStack:

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from multidict import CIMultiDict
 
-from servicekit.http_client.client import session as connections
+from servicekit.http_client import session as connections
 from servicekit.http_client.connector import CONNECT_SECONDS
 from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed
 from servicekit.http_proxy.forwarding import ForwardingApp, OutgoingRequest, open_upstream

@@ -52,9 +52,9 @@ class FakeShop:
 
     def answer(self, request: str) -> tuple[int, str, str]:
         """Status, text, location."""
-        name, *usual = next(said for begin, said in _ROUTES.items() if request.startswith(begin))
+        route = next(route for begin, route in _ROUTES.items() if request.startswith(begin))
+        name, status, text, location = route
         time.sleep(max(self._stalls_until - time.monotonic(), 0))
-        status, text, location = usual
         if (fault := self.faults.get(name)) and (instead := fault()):
             return (*instead, "")
         return status, text, location

@@ -1,5 +1,6 @@
 """Who may send a form: the matrix of method, Fetch Metadata and Origin; and the form's token."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -33,7 +34,7 @@ def initiator(method: str = "POST", *, secure: bool = False, **headers: str) -> 
 @pytest.mark.parametrize("who", Initiator)
 def test_anybody_may_read_and_only_our_own_pages_may_write(who: Initiator) -> None:
     for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "post"):
-        scope = {"type": "http", "method": method, "headers": [], SCOPE_KEY: who}
+        scope: Any = {"type": "http", "method": method, "headers": [], SCOPE_KEY: who}
         if method in {"GET", "HEAD", "OPTIONS"} or who is OWN:
             require_same_origin(scope)
         else:
@@ -71,7 +72,7 @@ def test_anybody_may_read_and_only_our_own_pages_may_write(who: Initiator) -> No
     ],
 )
 def test_the_browser_says_whose_page_sends_a_request(
-    method: str, headers: dict[str, str], expected: Initiator
+    method: str, headers: dict[str, Any], expected: Initiator
 ) -> None:
     assert initiator(method, **headers) is expected
 
@@ -89,9 +90,9 @@ def test_the_browser_says_whose_page_sends_a_request(
     ],
 )
 def test_a_followed_link_is_the_request_for_a_whole_page(
-    method: str, other: dict[str, str], expected: Initiator
+    method: str, other: dict[str, Any], expected: Initiator
 ) -> None:
-    link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
+    link: dict[str, Any] = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
     assert initiator(method, **{**link, "sec_fetch_dest": "document", **other}) is expected
 
 

@@ -56,7 +56,7 @@ def test_spans_of_the_sdk_arrive_whole(url: str, compression: Compression) -> No
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("arloji", "1.2")
     with tracer.start_as_current_span("outer", kind=SpanKind.SERVER) as outer:
-        attributes = {"text": "jam 🕰", "list": [1, 2], "yes": True, "ratio": 0.5}
+        attributes: Any = {"text": "jam 🕰", "list": [1, 2], "yes": True, "ratio": 0.5}
         link = Link(outer.get_span_context(), {"why": "batch"})
         with tracer.start_as_current_span("inner", attributes=attributes, links=[link]) as inner:
             inner.add_event("committed", {"rows": 3})
@@ -80,7 +80,9 @@ def test_spans_of_the_sdk_arrive_whole(url: str, compression: Compression) -> No
 
 def test_metrics_of_the_sdk_arrive_whole(url: str) -> None:
     exporter = OTLPMetricExporter(endpoint=f"{url}/v1/metrics", compression=Compression.Deflate)
-    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], RESOURCE, False)
+    provider = MeterProvider(
+        [PeriodicExportingMetricReader(exporter)], RESOURCE, shutdown_on_exit=False
+    )
     meter = provider.get_meter("arloji")
     meter.create_counter("counter", "{order}", "Orders").add(3, {"status": "confirmed"})
     histogram = meter.create_histogram("histogram", "s")
