@@ -14,7 +14,7 @@ from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
 from servicekit.stream import consumer_group as stream
 from servicekit.telemetry.setup import Telemetry
-from services.consumer import app as consumer_app
+from services.consumer import resources as consumer_app
 from services.publisher.queue_monitor import QueueBounds
 from services.service_http import resources as service_http_resources
 from tests.asgi import lifespan
@@ -68,7 +68,7 @@ def create_app(name: str, settings: ServiceSettings) -> Any:
 async def test_every_setting_is_read(name: str, tmp_path: Path) -> None:
     settings, read = settings_of(name, tmp_path)
     app = create_app(name, settings)
-    _create_server(app, settings, Telemetry(()))
+    _create_server(app, settings, Telemetry([]))
     async with lifespan(app):
         pass
     assert set(type(settings).model_fields) - read - READ_ELSEWHERE == set()

@@ -24,8 +24,8 @@ from servicekit.database.engine import create_database_engine, transaction
 from services.consumer import orders as orders_module
 from services.consumer.repository import DatabaseUnavailable
 from tests.integration.consumer.shop import Consumer, Shop
-from tests.publishing import redis_user
 from tests.order_messages import make_order
+from tests.publishing import redis_user
 from tests.servers import MySqlServer, RedisServer, free_port, running
 from tests.waiting import eventually_async as eventually
 

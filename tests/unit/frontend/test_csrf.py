@@ -1,5 +1,6 @@
 """Who may send a form: the matrix of method, Fetch Metadata and Origin; and the form's token."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -35,7 +36,7 @@ def initiator(method: str, headers: str, *, secure: bool = False) -> Initiator:
 @pytest.mark.parametrize("who", Initiator)
 def test_anybody_may_read_and_only_our_own_pages_may_write(who: Initiator) -> None:
     for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "post"):
-        scope = {"type": "http", "method": method, "headers": [], SCOPE_KEY: who}
+        scope: Any = {"type": "http", "method": method, "headers": [], SCOPE_KEY: who}
         if method in {"GET", "HEAD", "OPTIONS"} or who is OWN:
             require_same_origin(scope)
         else:

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -123,9 +124,10 @@ async def test_what_cannot_be_kept_is_counted_in_the_answer_and_the_rest_is_kept
         Span(trace_id=bytes(16), span_id=b"12345678", name="only zeroes"),
         Span(trace_id=b"1234567890123456", span_id=b"1234", name="too short"),
     ]
+    empty: Any = [{}]
     no_points = [
-        Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=[{}])),
-        Metric(name="s", summary=Summary(data_points=[{}])),
+        Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=empty)),
+        Metric(name="s", summary=Summary(data_points=empty)),
         histogram("h", bucket_counts=[0] * 201),
         histogram("h", explicit_bounds=[0] * 201),
     ]
