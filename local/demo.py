@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from local.console import configure_terminal
-from local.trace_tree import SpanNode, draw, is_whole, spans_of
+from local.trace_tree import SpanNode, draw, is_complete, spans_of
 from servicekit.embedded import InvalidRun, read_data_folder, read_ports
 
 TIMEOUT_SECONDS = 30.0
@@ -147,7 +147,7 @@ def show_trace(telemetry: str, trace: str) -> None:
         return
     deadline, spans = time.monotonic() + TIMEOUT_SECONDS, list[SpanNode]()
     with _client(telemetry) as reader:
-        while not (has_consumer(spans) and is_whole(spans)):
+        while not (has_consumer(spans) and is_complete(spans)):
             if time.monotonic() > deadline:
                 if spans:
                     break

@@ -48,7 +48,7 @@ def _service_name(resource_spans: dict[str, Any]) -> str:
     return "?"
 
 
-def is_whole(spans: list[SpanNode]) -> bool:
+def is_complete(spans: list[SpanNode]) -> bool:
     """Whether every parent has arrived."""
     known = {span.span_id for span in spans}
     return all(span.parent_id in known for span in spans if span.parent_id)

@@ -46,10 +46,6 @@ class BadRequest(Problem):
     status, slug, title = 400, "bad-request", "Bad request"
 
 
-class GuestRequired(Problem):
-    status, slug, title = 401, "guest-required", "A guest cookie is required"
-
-
 class NotFound(Problem):
     status, slug, title = 404, "not-found", "Not found"
 
@@ -72,10 +68,6 @@ class MisdirectedRequest(Problem):
 
 class Unprocessable(Problem):
     status, slug, title = 422, "unprocessable", "The request is not valid"
-
-
-class IdempotencyKeyReused(Problem):
-    status, slug, title = 422, "idempotency-key-reused", "Idempotency key used with another body"
 
 
 class HeadersTooLarge(Problem):

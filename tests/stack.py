@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from benchmarks.processes import free_offset
 from local.layout import ROOT
@@ -19,6 +19,15 @@ from tests.waiting import eventually
 
 _START_SECONDS = 90
 _TRIES = 5
+
+
+class AnyStack(Protocol):
+    """What tests ask of a shop, be it processes or containers."""
+
+    @property
+    def shop_url(self) -> str: ...
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]: ...
 
 
 class RunningStack:

@@ -22,7 +22,7 @@ class Limits:
     log_bytes: int = 16 * 1024 * 1024
     series: int = 5000
     series_bytes: int = 16 * 1024 * 1024
-    # A sender repeats its metrics every minute at the latest; a series silent for longer is gone.
+    # A sender repeats its metrics every minute at the latest; a series older than this is stale.
     series_seconds: float = 300.0
     request_bytes: int = 4 * 1024 * 1024
     # The SDK sends 512 at a time, a collector 8192.
@@ -136,16 +136,16 @@ class SeriesStore(BoundedStore[Series]):
         self._changed_at[series.key] = self._clock()
         self._changed_at.move_to_end(series.key)
         self.put(series.key, series)
-        self._forget_silent()
+        self._drop_expired()
 
     def on_drop(self, item: Series) -> None:
         del self._changed_at[item.key]
 
     def current(self) -> list[Series]:
-        self._forget_silent()
+        self._drop_expired()
         return list(self)
 
-    def _forget_silent(self) -> None:
+    def _drop_expired(self) -> None:
         oldest_allowed = self._clock() - self._max_age
         while self._changed_at and next(iter(self._changed_at.values())) < oldest_allowed:
             key, _ = self._changed_at.popitem(last=False)

@@ -1,6 +1,7 @@
 """What is inside the service's image, and what is not."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_it_runs_as_a_user_of_its_own(image: dict[str, dict[str, object]]) -> No
     assert image["Config"]["User"] == "10001:10001"
 
 
-def test_it_says_what_it_is_and_how_well(image: dict[str, dict[str, dict[str, str]]]) -> None:
+def test_it_says_what_it_is_and_how_well(image: dict[str, dict[str, Any]]) -> None:
     labels = image["Config"]["Labels"]
     prefix = "org.opencontainers.image."
     assert {f"{prefix}{name}" for name in ("title", "description", "licenses", "version")} <= set(

@@ -93,7 +93,7 @@ def test_figures_of_nginx_are_inside_only(project: ComposeProject) -> None:
 def test_the_log_has_the_trace_that_the_shop_has_answered_with(
     project: ComposeProject, guest: Guest
 ) -> None:
-    answer = guest.http.get("/api/products?q=secret+search", headers={"User-Agent": b"caf\xe9"})
+    answer = guest.http.get("/api/products?q=secret+search", headers={b"User-Agent": b"caf\xe9"})
     line = logged(project, trace_id_of(answer))
     assert (line["http.response.status_code"], line["url.path"]) == (200, "/api/products")
     assert line["upstream.address"].endswith(":8080")

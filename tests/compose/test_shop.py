@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.compose.project import ComposeProject
-from tests.e2e import test_bad_input, test_browser, test_orders, test_traces
+from tests.e2e import browser, test_bad_input, test_browser, test_orders, test_traces
 
 # Those that start, stop or look at processes of their own, or at the embedded run's files.
 NOT_HERE = {
@@ -40,13 +40,13 @@ _ALL = {name: test for module in _MODULES for name, test in _tests_of(module).it
 assert _ALL.keys() >= NOT_HERE
 globals().update({name: test for name, test in _ALL.items() if name not in NOT_HERE})
 ordered = test_traces.ordered
-chromium, contexts = test_browser.chromium, test_browser.contexts
+chromium, contexts = browser.chromium, browser.contexts
 
 
-def test_orders_and_errors_lead_to_their_dashboards(contexts: test_browser.Contexts) -> None:
+def test_orders_and_errors_lead_to_their_dashboards(contexts: browser.Contexts) -> None:
     page = contexts.visitor(language="en")
-    test_browser.put_in_cart(page)
-    test_browser.fill_in(page)
+    browser.put_in_cart(page)
+    browser.fill_in(page)
     page.get_by_role("button", name="Order now").click()
     page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}"))
     order_id = page.url.rpartition("/")[2]

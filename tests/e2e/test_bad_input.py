@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import CUSTOMER, Guest, eventually, rows
 from tests.hostile_paths import HOSTILE_PATHS
-from tests.stack import RunningStack
+from tests.stack import AnyStack, RunningStack
 
 pytestmark = pytest.mark.e2e
 
@@ -27,7 +27,7 @@ LIMIT = 64 * 1024
 NOBODY = "5f2c8a3e-9d0b-4e6c-8a11-7c1f0c7a9b42"
 
 
-def raw(stack: RunningStack, request: bytes) -> bytes:
+def raw(stack: AnyStack, request: bytes) -> bytes:
     """What the shop answers to exactly these bytes, until it closes or says no more."""
     shop = urlsplit(stack.shop_url)
     with closing(socket.create_connection((shop.hostname, shop.port), 10)) as connection:

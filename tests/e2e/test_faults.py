@@ -187,7 +187,7 @@ def test_nothing_is_left_behind_when_the_launcher_is_killed(
         assert processes_of(stack.data) == []
 
 
-def test_an_order_that_waits_is_accepted_and_never_not_found(own_stack: RunningStack) -> None:
+def test_reading_goes_on_while_orders_wait(own_stack: RunningStack) -> None:
     with closing(Guest(own_stack.shop_url)) as guest:
         own_stack.pause("consumer")
         (order_id,) = post_orders(guest, 1)

@@ -16,7 +16,7 @@ from servicekit.stream import consumer_group as stream
 from servicekit.telemetry.setup import Telemetry
 from services.consumer import resources as consumer_resources
 from services.publisher.queue_monitor import QueueBounds
-from services.service_http import app as service_http_app
+from services.service_http import resources as service_http_resources
 from tests.servers import free_port
 
 # What it waits for before it is ready, and what it can do without.
@@ -67,7 +67,7 @@ def create_app(name: str, settings: ServiceSettings) -> Any:
 async def test_every_setting_is_read(name: str, tmp_path: Path) -> None:
     settings, read = settings_of(name, tmp_path)
     app = create_app(name, settings)
-    _create_server(app, settings, Telemetry(()))
+    _create_server(app, settings, Telemetry([]))
     async with app.lifespan():
         pass
     assert set(type(settings).model_fields) - read - READ_ELSEWHERE == set()
@@ -128,13 +128,13 @@ async def test_service_http_asks_to_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {}
-    create_engine = service_http_app.create_database_engine
+    create_engine = service_http_resources.create_database_engine
 
     def note(url: str, **options: Any) -> Any:
         asked.update(options)
         return create_engine(url, **options)
 
-    monkeypatch.setattr(service_http_app, "create_database_engine", note)
+    monkeypatch.setattr(service_http_resources, "create_database_engine", note)
     settings, _ = settings_of("service_http", tmp_path, database_connections=3)
     async with create_app("service_http", settings).lifespan():
         pass

@@ -28,7 +28,7 @@ async def test_a_redis_whose_name_hangs_keeps_no_other_one_waiting(
             create_redis("redis://gone.test/0", timeout_seconds=2) as gone,
             create_redis(here, timeout_seconds=2) as other,
         ):
-            lost = [asyncio.create_task(gone.ping()) for _ in range(20)]
+            lost = [asyncio.ensure_future(gone.ping()) for _ in range(20)]
             while not system.asked["gone.test"]:
                 await asyncio.sleep(0.01)
             assert await asyncio.wait_for(other.ping(), 2)

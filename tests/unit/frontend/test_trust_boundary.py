@@ -60,11 +60,8 @@ class App:
             await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def call(
-    app: App, headers: Headers, path: str = "/", method: str = "GET", secure: bool = False
-) -> Headers:
+async def call(app: App, headers: Headers, path: str = "/", method: str = "GET") -> Headers:
     """The headers of the answer."""
-    cookies = ShopCookies((SECRET,), CookieOptions(secure=secure))
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -74,7 +71,7 @@ async def call(
         return {"type": "http.request"}
 
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": headers}
-    await TrustBoundary(app, Health(), cookies)(scope, receive, send)
+    await TrustBoundary(app, Health(), COOKIES)(scope, receive, send)
     answer: Headers = sent[0]["headers"]
     return answer
 
@@ -145,14 +142,6 @@ async def test_an_answer_with_a_new_cookie_is_never_cached() -> None:
 )
 async def test_what_is_the_same_for_everybody_makes_no_guests(path: str) -> None:
     assert cookie_names(await call(App(), [], path)) == []
-
-
-async def test_security_headers_are_set_once_and_win() -> None:
-    answer = await call(App((b"content-security-policy", b"default-src *")), [])
-    (policy,) = values(answer, b"content-security-policy")
-    assert b"script-src 'self'" in policy
-    assert values(answer, b"strict-transport-security") == []
-    assert values(await call(App(), [], secure=True), b"strict-transport-security")
 
 
 async def test_the_lifespan_passes_untouched() -> None:

@@ -30,10 +30,26 @@ def test_no_proxy_for_anything_is_no_proxy() -> None:
     [
         ("", "HOST LOG_LEVEL_FILE MY_ARLOJI_DATA HOMEBREW_PREFIX OTEL_SERVICE_NAME"),
         ("", "PIP_USER PIP_TARGET PIP_REQUIRE_HASHES PYTHONPATH"),
-        ("shop pip tests", "PATH HOME TMPDIR LC_ALL LD_LIBRARY_PATH SSL_CERT_FILE CURL_CA_BUNDLE"),
+        (
+            "shop pip tests",
+            "PATH HOME USER LOGNAME TMPDIR TZ LANG LC_ALL TERM NO_COLOR LD_LIBRARY_PATH",
+        ),
+        (
+            "shop pip tests",
+            "SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE https_proxy",
+        ),
         ("shop", "ARLOJI_DATA OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_BSP_SCHEDULE_DELAY"),
-        ("pip tests", "PIP_INDEX_URL PIP_TRUSTED_HOST PIP_CERT PIP_CONFIG_FILE NETRC"),
-        ("tests", "DOCKER_HOST COMPOSE_FILE GOPROXY GIT_SSL_CAINFO PYTEST_ADDOPTS CI"),
+        ("shop", "OTEL_SDK_DISABLED OTEL_LOGS_EXPORTER OTEL_RESOURCE_ATTRIBUTES OTEL_PROPAGATORS"),
+        (
+            "pip tests",
+            "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX PIP_CONFIG_FILE",
+        ),
+        (
+            "pip tests",
+            "PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY PIP_RETRIES PIP_TIMEOUT",
+        ),
+        ("pip tests", "PIP_CACHE_DIR PIP_KEYRING_PROVIDER NETRC XDG_CONFIG_HOME"),
+        ("tests", "DOCKER_HOST COMPOSE_FILE GOPROXY GIT_SSL_CAINFO PYTEST_ADDOPTS REQUIRE_ALL CI"),
     ],
 )
 def test_each_gets_what_it_is_told_by_and_nothing_else(who: str, names: str) -> None:

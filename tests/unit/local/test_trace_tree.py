@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.trace_tree import draw, is_whole, spans_of
+from local.trace_tree import draw, is_complete, spans_of
 
 
 def trace_of(**spans_by_service: list[dict[str, Any]]) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def test_children_are_drawn_below_their_parent_in_the_order_of_time() -> None:
     assert lines[5].endswith("6.0 ms  +1.5 ms")
 
 
-def test_a_trace_is_whole_once_every_parent_has_arrived() -> None:
-    assert is_whole(spans_of(trace_of(a=[span(1)], b=[span(2, 1)])))
-    assert not is_whole(spans_of(trace_of(a=[span(1)], b=[span(3, 2)])))
+def test_a_trace_is_complete_once_every_parent_has_arrived() -> None:
+    assert is_complete(spans_of(trace_of(a=[span(1)], b=[span(2, 1)])))
+    assert not is_complete(spans_of(trace_of(a=[span(1)], b=[span(3, 2)])))
 
 
 def test_what_otlp_json_leaves_out_is_empty_or_zero() -> None:

@@ -1,4 +1,4 @@
-"""The receiver's pages in a real browser: live, quiet towards hostile names, accessible."""
+"""The receiver's pages in a real browser: live, complete without a script, accessible."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from contracts.telemetry import ORDER_ID
-from tests.otlp import (
-    FAILED,
-    ORDER,
-    gauge,
-    histogram,
-    log,
-    pairs,
-    post,
-    span,
-    span_id,
-    trace_id,
-)
+from tests.otlp import FAILED, ORDER, gauge, histogram, log, pairs, post, span, span_id, trace_id
 from tests.processes import ModuleProcess, receiver_process
 from tests.servers import find_program
 
@@ -70,19 +59,24 @@ def page(browser: Browser) -> Iterator[Page]:
     assert [one for one in complaints if "404 (Not Found)" not in one] == []
 
 
-def test_an_order_is_followed_from_its_link_to_its_logs(page: Page, url: str) -> None:
+def test_an_order_is_followed_from_its_link_to_its_logs_and_stays_open_as_it_grows(
+    page: Page, url: str
+) -> None:
     page.goto(f"{url}/orders/{ORDER}")
     expect(page).to_have_url(f"{url}/traces/{trace_id(1)}")
     expect(page.get_by_role("heading", level=1)).to_contain_text("POST /orders")
-    assert page.locator(".waterfall .span-name").all_text_contents() == [
-        "POST /orders", "work", "work",
-    ]  # fmt: skip
+    names = page.locator(".waterfall .span-name").all_text_contents()
+    assert names == ["POST /orders", "work", "work"]
+    opened = page.locator(f"#span-{span_id(3)}")
+    expect(opened.locator(".detail")).to_be_hidden()
     expect(page.get_by_text("not stored")).to_be_visible()
-    detail = page.locator(f"#span-{span_id(3)} .detail")
-    expect(detail).to_be_hidden()
     page.get_by_title("The span that wrote it").click()
-    expect(detail).to_be_visible()
-    expect(detail).to_contain_text("database is locked")
+    expect(opened.locator(".detail")).to_contain_text("database is locked")
+    opened.locator("summary").focus()
+    post(url, "consumer", span(1, 4, parent=3, name="INSERT"))
+    expect(page.get_by_text("INSERT")).to_be_visible(timeout=20_000)
+    expect(opened).to_have_attribute("open", "")
+    expect(opened.locator("summary")).to_be_focused()
 
 
 def test_new_traces_appear_by_themselves_until_paused(page: Page, url: str) -> None:
@@ -92,16 +86,6 @@ def test_new_traces_appear_by_themselves_until_paused(page: Page, url: str) -> N
     expect(page.locator(".traces tbody tr")).to_have_count(2, timeout=20_000)
     page.get_by_role("button", name="Live").click()
     expect(page.get_by_role("button", name="Paused")).to_be_visible()
-
-
-def test_an_open_span_stays_open_while_the_trace_grows(page: Page, url: str) -> None:
-    page.goto(f"{url}/traces/{trace_id(1)}")
-    opened = page.locator(f"#span-{span_id(1)}")
-    opened.locator("summary").click()
-    post(url, "consumer", span(1, 4, parent=3, name="INSERT"))
-    expect(page.get_by_text("INSERT")).to_be_visible(timeout=20_000)
-    expect(opened).to_have_attribute("open", "")
-    expect(opened.locator("summary")).to_be_focused()
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -1,8 +1,8 @@
 """Whatever is sent, the receiver answers with a documented status and its pages stay up."""
 
+from typing import Any
 from urllib.parse import quote
 
-import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,39 +13,19 @@ PAGES = (
     *("/", "/metrics", "/logs", "/api/traces", "/api/metrics", "/api/logs", "/api/telemetry"),
     *(f"/traces/{trace_id(1)}", f"/api/traces/{trace_id(1)}"),
 )
-TAKEN = {200, 400, 413, 415}
 # Valid messages, so that a changed byte reaches deep into the decoding.
-BUCKETS = {"count": 3, "bucket_counts": [1, 1, 1], "explicit_bounds": [1, 3]}
+BUCKETS: dict[str, Any] = {"count": 3, "bucket_counts": [1, 1, 1], "explicit_bounds": [1, 3]}
 VALID = (
     export_of("shop", span(1, 1, attributes={"a": 1.5}, events=[], links=[]), span(1, 2)),
     export_of("shop", gauge("arloji.gauge", 2.5, unit="s"), histogram("h", **BUCKETS)),
     export_of("shop", log("hello", trace=1, number=1, attributes=pairs({"a": True}))),
 )
-TYPES = st.sampled_from(["application/x-protobuf", "application/json", "", "x"])
-ENCODINGS = st.sampled_from(["identity", "gzip", "deflate", "br", ""])
 TEXT = st.text(max_size=20)
 QUERY = st.dictionaries(
     st.sampled_from(["q", "service", "limit", "min_ms", "errors", "severity", "trace_id"]), TEXT
 )
 # One for all examples: its templates are compiled once.
 APP = create_app()
-
-
-async def assert_up(client: httpx.AsyncClient) -> None:
-    for page in PAGES:
-        assert (await client.get(page)).status_code in {200, 404}, page
-
-
-@given(st.sampled_from([path for path, _ in VALID]), st.binary(max_size=300), TYPES, ENCODINGS)
-async def test_random_bytes_never_break_it(
-    path: str, body: bytes, media_type: str, encoding: str
-) -> None:
-    headers = {"content-type": media_type, "content-encoding": encoding}
-    async with receiver(APP) as client:
-        await client.delete("/api/telemetry")
-        answer = await client.post(path, content=body, headers=headers)
-        assert answer.status_code in TAKEN
-        await assert_up(client)
 
 
 @given(st.data(), QUERY)
@@ -59,9 +39,9 @@ async def test_neither_a_damaged_message_nor_a_query_ever_breaks_it(
             for _ in range(data.draw(st.integers(0, 4))):
                 body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
             answer = await client.post(path, content=bytes(body), headers=PROTOBUF)
-            assert answer.status_code in TAKEN
-        await assert_up(client)
+            assert answer.status_code in {200, 400}
         for path in PAGES:
+            assert (await client.get(path)).status_code in {200, 404}, path
             assert (await client.get(path, params=query)).status_code in {200, 400, 404}, path
 
 

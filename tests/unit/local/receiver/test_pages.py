@@ -117,11 +117,12 @@ async def test_the_scale_is_marked_at_round_times(length_ms: float, labels: list
 
 
 async def test_bars_and_marks_have_their_place_inside_the_drawing() -> None:
-    event = Span.Event(name="committed", time_unix_nano=START + 4_000_000)
+    times = (1, START + 4_000_000, START + 900_000_000)  # before, within and after the trace
+    events = [Span.Event(name="committed", time_unix_nano=time) for time in times]
     page = await page_of(
         span(1, 1, length_ms=10),
         span(1, 2, parent=1, start_ms=20, length_ms=-15),  # ends before it starts
-        span(1, 3, parent=1, start_ms=5, length_ms=2, events=[Span.Event(time_unix_nano=1), event]),
+        span(1, 3, parent=1, start_ms=5, length_ms=2, events=events),
         span(1, 4, parent=1, start_ms=15, length_ms=5),
     )
     tags = Tags(page).found
@@ -132,7 +133,7 @@ async def test_bars_and_marks_have_their_place_inside_the_drawing() -> None:
     ]
     # In the order of their start, in percent of 20 ms.
     assert bars == [("0.0%", "50.0%"), ("25.0%", "10.0%"), ("75.0%", "25.0%"), ("100.0%", "0.0%")]
-    assert [about["cx"] for tag, about in tags if tag == "circle"] == ["0.0%", "20.0%"]
+    assert [about["cx"] for tag, about in tags if tag == "circle"] == ["0.0%", "20.0%", "100.0%"]
     assert "Event committed <small>after 4" in page
 
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from local.receiver.app import create_app
@@ -71,7 +69,8 @@ async def test_a_repeated_batch_changes_nothing() -> None:
 async def test_what_exceeds_a_bound_makes_the_oldest_go_and_is_counted(
     limit: str, value: int, field: str, records: list[Any], at_least_kept: int
 ) -> None:
-    async with receiver(**{limit: value}) as client:
+    bounds: dict[str, Any] = {limit: value}
+    async with receiver(**bounds) as client:
         for record in records:
             await send(client, "shop", record)
             held = await counts(client)
@@ -95,13 +94,20 @@ def test_a_series_that_fell_silent_is_forgotten_without_being_counted_as_dropped
     now = 1000.0
     store = Store(Limits(series_seconds=300), clock=lambda: now)
     origins = Origins()
-    for name in ("old", "new", "other"):
+
+    def add(name: str) -> None:
         _, body = export_of("shop", gauge(name))
         for series in decode_series(ExportMetricsServiceRequest.FromString(body), origins):
             assert series is not None
             store.metrics.add(series)
+
+    for name in ("kept", "silent", "kept"):
+        add(name)
         now += 200
-    assert store.counts()["series"] == 2, "an old one goes as another one comes"
+    add("other")
+    assert store.counts()["series"] == 2, "a silent one goes as another one comes"
+    assert [series.instrument.name for series in store.metrics.current()] == ["kept", "other"]
+    now += 200
     assert [series.instrument.name for series in store.metrics.current()] == ["other"]
     now += 200
     assert store.metrics.current() == []
