@@ -34,6 +34,8 @@ class ServiceApp(FastAPI):
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
+        # Else Starlette would build it with the first request, and fail then.
+        self.middleware_stack = self.middleware_stack or self.build_middleware_stack()
         async with self.router.lifespan_context(self):
             yield
 

@@ -129,6 +129,18 @@ async def test_only_who_sent_a_key_is_told_that_the_same_one_is_safe(
     assert detail.count("the same Idempotency-Key is safe") == int(said)
 
 
+async def test_a_middleware_that_cannot_be_built_is_an_error_of_the_start() -> None:
+    app = create_service_app(Settings(), title="test", description="", open_resources=open_nothing)
+
+    def broken(_app: object) -> None:
+        raise ArithmeticError
+
+    app.add_middleware(broken)  # type: ignore[arg-type]
+    with pytest.raises(ArithmeticError):
+        async with app.lifespan():
+            pass
+
+
 async def test_head_is_answered_where_get_is(client: httpx.AsyncClient) -> None:
     assert (await client.head("/needs?number=1")).status_code == 200
 
