@@ -113,18 +113,18 @@ def test_an_answer_lost_on_the_wire_and_retried_is_one_order(
 
 
 @pytest.mark.parametrize(
-    ("others", "body", "reason"),
-    [({10**12: 1}, {}, "unknown_product"), ({}, {"expected_total_idr": 1}, "price_changed")],
+    ("others", "expected_total", "reason"),
+    [({10**12: 1}, None, "unknown_product"), ({}, 1, "price_changed")],
 )
 def test_an_order_is_rejected_as_a_whole(
     stack: RunningStack,
     guest: Guest,
     others: dict[int, int],
-    body: dict[str, int],
+    expected_total: int | None,
     reason: str,
 ) -> None:
     lines = {guest.product()["product_id"]: 1, **others}
-    order_id = guest.post_order(lines, **body).json()["order_id"]
+    order_id = guest.post_order(lines, expected_total_idr=expected_total).json()["order_id"]
     order = guest.wait_for_end(order_id)
     assert (order["status"], order["reason"], order["total_idr"]) == ("rejected", reason, None)
     assert {line["unit_price_idr"] for line in order["items"]} == {None}

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, ExitStack
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from multidict import CIMultiDict
 
 from servicekit.http_client import session as connections
@@ -49,7 +48,7 @@ async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
     async def open_resources(app: ServiceApp, stack: AsyncExitStack) -> None:
         app.state.upstream = await stack.enter_async_context(open_upstream(gateway.url))
 
-    app: FastAPI = create_service_app(
+    app = create_service_app(
         Settings(), title="test", description="", open_resources=open_resources
     )
     proxy = ForwardingApp(
