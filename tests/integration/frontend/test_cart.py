@@ -20,6 +20,7 @@ async def test_a_watch_goes_into_the_cart_and_is_named_there(browser: Browser) -
     page = await browser.get(f"/products/{product.slug}")
     answer = await browser.submit(page.form("/cart", action="add"), quantity="3")
     assert answer.headers["location"] == "/cart?added=17"
+    assert {"arloji_cart", "arloji_checkout"} < browser.http.cookies.keys()
     cart = await browser.follow(answer)
     for text in (product.name, "sudah masuk keranjang", rupiah(product.price_idr * 3)):
         assert text in cart.text
