@@ -143,6 +143,8 @@ async def test_what_is_not_there_is_not_found(browser: Browser) -> None:
     for path in (*(f"products/{slug}" for slug in SLUGS), *(f"static/{name}" for name in FILES)):
         page = await browser.get(f"/{path}")
         assert (page.status, page.headers["content-type"][:9]) == (404, "text/html"), path
+    # Of what could be a product the gateway was asked.
+    assert [call.path for call in browser.gateway.calls] == ["/api/products/99999"]
 
 
 async def test_hostile_text_is_shown_as_text(browser: Browser) -> None:
