@@ -3,10 +3,11 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from sqlalchemy import Engine, Table, func, insert, select, update
@@ -55,7 +56,8 @@ class Consumer:
 
 @dataclass
 class Shop:
-    """Queue, cache and database: where they are, and clients that look into them."""
+    """Queue, cache and database: where they are, and clients that look into them. The fixture
+    `shop` has a consumer too; `stores` has none."""
 
     queue_url: str
     cache_url: str
@@ -63,6 +65,8 @@ class Shop:
     queue: Redis
     cache: Redis
     engine: Engine
+    patch: pytest.MonkeyPatch
+    first: Consumer = field(init=False, repr=False)
 
     @asynccontextmanager
     async def consumer(
