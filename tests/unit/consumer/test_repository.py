@@ -26,6 +26,7 @@ from services.consumer.repository import (
     open_repository,
 )
 from services.consumer.settings import Settings
+from tests.order_messages import make_order
 
 
 def mysql_error(code: int) -> OperationalError:
@@ -159,7 +160,15 @@ async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
             await in_file.check()
 
 
-def test_a_transaction_that_takes_too_long_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_that_takes_too_long_gives_up(
+    in_file: OrderRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each product whose stock it takes, and before the commit."""
+    order = make_order({1: 1})
+    metadata.create_all(in_file._engine)
+    with pytest.raises(TransactionTooSlow):
+        orders_module.store_orders(in_file._engine, [order], deadline=0)
+    assert not orders_module.has_row(in_file._engine, str(order.order_id))
     monkeypatch.setattr(orders_module, "quantities_of", lambda _: {1: 1})
     with pytest.raises(TransactionTooSlow):
         orders_module._take_stock(None, [], deadline=0)  # type: ignore[arg-type]
