@@ -83,7 +83,7 @@ ENDS = {
 async def test_an_order_ends_whole_and_touches_no_other(
     shop: Shop, company: int, lines: dict[int, int], error: int | None, end: tuple[str, str | None]
 ) -> None:
-    shop.set_product(5, stock=1)
+    shop.set_stock(5, 1)
     expected = None if error is None else 3 * shop.product(1)["price_idr"] + error
     order, (before,) = make_order(lines, expected_total_idr=expected), shop.stocks(1)
     ends = await handle_among_others(shop, company, order)
@@ -247,7 +247,7 @@ async def test_what_the_database_refuses_is_the_fault_of_its_message_alone(
 
 
 async def test_orders_of_one_batch_get_the_last_pieces_in_their_order(shop: Shop) -> None:
-    shop.set_product(5, stock=4)
+    shop.set_stock(5, 4)
     made = [make_order({5: quantity}) for quantity in (3, 2, 1, 1)]
     for order in made:
         await shop.publish(order)
@@ -261,8 +261,8 @@ async def test_orders_of_one_batch_get_the_last_pieces_in_their_order(shop: Shop
 
 async def test_consumers_at_the_same_time_never_sell_more_than_there_is(shop: Shop) -> None:
     shop.patch.setattr("servicekit.stream.consumer_group.BLOCK_SECONDS", 0.05)
-    shop.set_product(5, stock=10)
-    shop.set_product(6, stock=10)
+    shop.set_stock(5, 10)
+    shop.set_stock(6, 10)
     for n in range(40):
         # In both orders of lines: stock is taken in the order of ids, so nobody dead-locks.
         await shop.publish(make_order({5: 1, 6: 1} if n % 2 else {6: 1, 5: 1}))
@@ -293,7 +293,7 @@ async def test_stock_that_went_after_it_was_read_is_guarded_by_the_decrement(
         offers = find_offers(connection, messages)
         return {p: Offer(offer.price_idr, offer.stock + 1000) for p, offer in offers.items()}
 
-    shop.set_product(5, stock=1)
+    shop.set_stock(5, 1)
     shop.patch.setattr(orders_module, "_find_offers", find_old_stock)
     order = make_order({5: 2})
     ends = await handle_among_others(shop, company, order)
