@@ -52,9 +52,9 @@ class Operator:
 
 
 @pytest.fixture
-async def operator(shop: Shop, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Operator]:
-    async with shop.consumer(max_deliveries=1) as one:
-        yield Operator(shop, one, capsys)
+async def operator(stores: Shop, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Operator]:
+    async with stores.consumer(max_deliveries=1) as one:
+        yield Operator(stores, one, capsys)
 
 
 async def test_the_list_shows_each_dead_letter_and_nothing_personal(operator: Operator) -> None:
