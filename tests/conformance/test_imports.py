@@ -130,7 +130,10 @@ def test_servicekit_is_built_in_layers() -> None:
 def test_a_process_loads_nothing_that_it_does_not_use(modules: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys, {modules}; print(*sys.modules)"],
-        **{"cwd": ROOT, "capture_output": True, "text": True, "check": True},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert NOT_LOADED[modules] & set(done.stdout.split()) == set()
 

@@ -43,7 +43,9 @@ def test_the_command_probes_the_service_of_its_environment() -> None:
     with saying(WELL) as port:
         done = subprocess.run(
             [sys.executable, "-m", "servicekit.probes", "--ready"],
-            **{"cwd": ROOT, "timeout": 60, "check": False},
+            cwd=ROOT,
+            timeout=60,
+            check=False,
             env={**os.environ, "HOST": "0.0.0.0", "PORT": str(port)},
         )
     assert done.returncode == 0

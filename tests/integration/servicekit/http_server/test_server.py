@@ -91,7 +91,7 @@ def test_while_draining_it_is_not_ready_but_answers_until_hurried(tmp_path: Path
 
 
 def test_connections_without_a_request_do_not_hold_up_the_stop(tmp_path: Path) -> None:
-    settings = {"header_timeout_seconds": LONG, "shutdown_seconds": LONG}
+    settings: dict[str, Any] = {"header_timeout_seconds": LONG, "shutdown_seconds": LONG}
     settings["lingering_close_seconds"] = 0.2
     with (
         sample_process(tmp_path, **settings) as sample,

@@ -170,7 +170,7 @@ async def test_many_at_once_ask_once_whoever_leaves(body: bytes | None) -> None:
     assert not closing.done()
     origin.may_answer.set()
     await closing
-    answers = await asyncio.gather(*callers, return_exceptions=True)
+    answers: list[Any] = await asyncio.gather(*callers, return_exceptions=True)
     assert [isinstance(answer, asyncio.CancelledError) for answer in answers[:3]] == [True] * 3
     assert {getattr(answer, "entry", answer).body for answer in answers[3:]} == {body}
     assert (origin.asked, store.asked) == (1, ["lock", "put"])
