@@ -4,6 +4,7 @@ import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -120,7 +121,7 @@ def test_an_order_is_rejected_as_a_whole(
     stack: RunningStack,
     guest: Guest,
     others: dict[int, int],
-    expected_total: int | None,
+    body: dict[str, Any],
     reason: str,
 ) -> None:
     lines = {guest.product()["product_id"]: 1, **others}
