@@ -162,15 +162,6 @@ def test_a_body_may_have_64_kib_and_not_a_byte_more(guest: Guest) -> None:
     assert_problem(guest.http.post("/api/orders", content=chunks(), headers=headers), 413)
 
 
-def test_a_key_with_another_body_is_422(guest: Guest) -> None:
-    lines, key = {guest.product()["product_id"]: 1}, str(uuid.uuid4())
-    accepted = guest.post_order(lines, key)
-    assert accepted.status_code == 202
-    guest.wait_for_end(accepted.json()["order_id"])
-    other = guest.post_order(lines, key, customer={**CUSTOMER, "address": "Jl. Lain 2"})
-    assert_problem(other, 422, "idempotency-key-reused")
-
-
 # 429, 502, 503, 504
 
 
