@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
-from tests.telemetry_stores import go_server
+from tests.servers import Server, free_port, running
+from tests.telemetry_stores import go_server, is_up
 from tools.offline_images.go_servers import build_server
 
 TESTS = sorted((OBSERVABILITY / "alert-tests").glob("*.yaml"))
@@ -61,6 +62,18 @@ def test_vmalert_takes_the_rules() -> None:
     command = [str(go_server("vmalert")), "-dryRun", *(f"-rule={path}" for path in ALERTS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_alertmanager_takes_its_configuration(tmp_path: Path) -> None:
+    url = f"127.0.0.1:{free_port()}"
+    command = [
+        str(go_server("alertmanager")),
+        f"--config.file={OBSERVABILITY / 'alertmanager' / 'alertmanager.yaml'}",
+        *("--cluster.listen-address=", f"--storage.path={tmp_path}", f"--web.listen-address={url}"),
+    ]
+    server = Server(command, tmp_path / "log", lambda: is_up(f"http://{url}/-/ready"))
+    with running(server):
+        pass
 
 
 def test_descriptions_name_alerts_and_files_that_exist() -> None:
