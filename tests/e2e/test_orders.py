@@ -4,7 +4,6 @@ import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,7 +120,7 @@ def test_an_order_is_rejected_as_a_whole(
     stack: RunningStack,
     guest: Guest,
     others: dict[int, int],
-    body: dict[str, Any],
+    expected_total: int | None,
     reason: str,
 ) -> None:
     lines = {guest.product()["product_id"]: 1, **others}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.processes import Process, answers, free_port
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
-from tests.servers import Server, free_port, running
-from tests.telemetry_stores import go_server, is_up
+from tests.telemetry_stores import go_server
 from tools.offline_images.go_servers import build_server
 
 TESTS = sorted((OBSERVABILITY / "alert-tests").glob("*.yaml"))
@@ -71,8 +71,8 @@ def test_alertmanager_takes_its_configuration(tmp_path: Path) -> None:
         f"--config.file={OBSERVABILITY / 'alertmanager' / 'alertmanager.yaml'}",
         *("--cluster.listen-address=", f"--storage.path={tmp_path}", f"--web.listen-address={url}"),
     ]
-    server = Server(command, tmp_path / "log", lambda: is_up(f"http://{url}/-/ready"))
-    with running(server):
+    server = Process(command, tmp_path / "log", lambda: answers(f"http://{url}/-/ready"))
+    with server:
         pass
 
 
