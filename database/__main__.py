@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from database.rights import NoAccounts, bring_up_accounts, grant_rights
+from database.rights import NoAccounts, create_accounts, grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
@@ -19,7 +19,7 @@ from servicekit.settings import InvalidSettings, read_settings
 _STATEMENT_SECONDS = 3600
 _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
     "accounts": lambda engine: (
-        f"{bring_up_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
+        f"{create_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
         " accounts"
     ),
     "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",

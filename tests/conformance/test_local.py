@@ -32,11 +32,6 @@ def settings_of(service: str) -> type[ServiceSettings]:
     return settings
 
 
-def test_every_service_is_started() -> None:
-    folders = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
-    assert {name.replace("-", "_") for name in SERVICES} == folders
-
-
 @pytest.mark.parametrize("plan", [PLAN, ELSEWHERE], ids=["usual", "elsewhere"])
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_settings_default_to_the_run_that_the_shell_means(

@@ -90,6 +90,7 @@ def open_watch(page: Page, query: str = "q=batik", number: int = 0) -> None:
     """The page of a watch with plenty in stock."""
     page.goto(f"/?{query}")
     page.locator(".card:has(.stock-available) a").nth(number).click()
+    expect(page).to_have_url(re.compile("/products/"))
 
 
 def put_in_cart(page: Page, number: int = 0) -> None:

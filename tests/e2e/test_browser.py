@@ -289,15 +289,20 @@ def visit_every_page(page: Page, language: str) -> Iterator[str]:
     yield "a product"
     page.fill("#quantity", "99")
     page.locator(".add button").click()
+    expect(page).to_have_url(re.compile("/cart"))
     page.go_back()
     page.locator(".add button").click()
+    wrong = page.locator("[aria-invalid=true]")
+    expect(wrong).to_have_count(1)
     yield "a watch that cannot be added"
     page.goto("/cart")
     for quantity, name in (("100", "the cart with a wrong quantity"), ("1", "the cart")):
         page.locator(".line-tools input").fill(quantity)
         page.locator(".line-tools .button").click()
+        expect(wrong).to_have_count(1 if quantity == "100" else 0)
         yield name
     page.locator(".order-form button").click()
+    expect(wrong).to_have_count(3)
     yield "the form with errors"
     order(page)
     expect_end(page, language)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,32 +20,27 @@ FIELDS = {
 }
 
 
-def form(target: str, attributes: str = "") -> str:
-    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in FIELDS.items())
-    return (
-        f'<form method="post" action="{target}" {attributes}>{inputs}</form>'
-        "<script>onload = () => document.forms[0].submit()</script>"
-    )
-
-
-# What another site's page may hold, by the address in the shop that it is aimed at.
-ATTACKS: dict[str, Callable[[str], str]] = {
-    "form": form,
-    "form of plain text": lambda target: form(target, 'enctype="text/plain"'),
-    "form of files": lambda target: form(target, 'enctype="multipart/form-data"'),
-    "form without an origin": lambda target: (
-        f'<meta name="referrer" content="no-referrer">{form(target)}'
-    ),
-    "image": lambda target: f'<img src="{target}?lang=en">',
-    "script": lambda target: f'<script src="{target}?lang=en"></script>',
-    "style": lambda target: f'<link rel="stylesheet" href="{target}?lang=en">',
-    "frame": lambda target: f'<iframe src="{target}?lang=en"></iframe>',
-    "object": lambda target: f'<object data="{target}?lang=en"></object>',
-    "fetch": lambda target: (
-        f"<script>fetch('{target}', {{method: 'POST', mode: 'no-cors', credentials: 'include',"
+INPUTS = "".join(f'<input name="{name}" value="{value}">' for name, value in FIELDS.items())
+FORM = (
+    f'<form method="post" action="TARGET" enctype="KIND">{INPUTS}</form>'
+    "<script>onload = () => document.forms[0].submit()</script>"
+)
+# What another site's page may hold; TARGET is the address in the shop that it is aimed at.
+ATTACKS = {
+    "form": FORM,
+    "form of plain text": FORM.replace("KIND", "text/plain"),
+    "form of files": FORM.replace("KIND", "multipart/form-data"),
+    "form without an origin": f'<meta name="referrer" content="no-referrer">{FORM}',
+    "image": '<img src="TARGET?lang=en">',
+    "script": '<script src="TARGET?lang=en"></script>',
+    "style": '<link rel="stylesheet" href="TARGET?lang=en">',
+    "frame": '<iframe src="TARGET?lang=en"></iframe>',
+    "object": '<object data="TARGET?lang=en"></object>',
+    "fetch": (
+        "<script>fetch('TARGET', {method: 'POST', mode: 'no-cors', credentials: 'include',"
         " body: new URLSearchParams({action: 'remove'})})</script>"
     ),
-    "link": lambda target: f'<a id="link" href="{target}">a shop</a>',
+    "link": '<a id="link" href="TARGET">a shop</a>',
 }
 
 
@@ -58,7 +53,7 @@ class OtherSite:
     def visit(self, context: BrowserContext, attack: str, address: str) -> None:
         """Opens its page beside what is open, until the browser has the shop's answer; it may
         keep that from the page."""
-        self.html = ATTACKS[attack](address)
+        self.html = ATTACKS[attack].replace("TARGET", address)
         ended: list[str] = []
         page = context.new_page()
         page.on("response", lambda answer: ended.append(answer.url))

@@ -211,6 +211,8 @@ def test_a_second_ctrl_c_kills_what_is_left(tmp_path_factory: pytest.TempPathFac
         os.kill(stack.launcher.pid, signal.SIGINT)
         assert stack.wait_for_line("stopping")
         assert stack.stop() == 1
+        # Those too whose turn had not come.
+        assert stack.count_lines("queue-redis", "ended with SIGKILL") == 1
         assert processes_of(stack.data) == []
 
 
@@ -327,6 +329,9 @@ def test_what_its_starter_ignores_ends_neither_launcher_nor_shop(
         stack.launcher.send(number)
     order_one(stack)
     assert "stopping" not in stack.output()
-    # The services still end within their grace period.
+    # The services still end within their grace period, each before those that it asks.
     assert stack.stop(heeded) == 0
+    stopped = re.findall(r"^(\S+) +stopped$", stack.output(), re.M)
+    assert stopped[:2] == ["frontend", "api-gw"]
+    assert stopped[-2:] == ["cache-redis", "queue-redis"]
     assert processes_of(stack.data) == []

@@ -39,51 +39,48 @@ def budgets(upstream: ScriptedServer) -> list[int]:
     return [int(one.values("x-arloji-timeout-ms")[0]) for one in upstream.received]
 
 
+OK_HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+HALF = OK_HEAD + b"Content-Length: 10\r\n\r\nhalf"
 PROBLEM = "Content-Type: application/problem+json"
+TEXT = "Content-Type: text/plain"
+BROKEN = (
+    *(closes(), resets(), closes(OK_HEAD + b"Content-Le"), closes(HALF), resets(HALF)),
+    *(closes(CHUNKED + b"4\r\nhalf\r\n"), closes(CHUNKED + b"zz\r\n")),
+    closes(OK_HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx"),
+    closes(OK_HEAD + b"Content-Length: -1\r\n\r\nx"),
+    *(closes(b"SSH-2.0-OpenSSH_9.6\r\n"), closes(b"\x00\x01\x02\x03")),
+    *(closes(b"HTTP/1.1 999999 What\r\n\r\n"), closes(b"HTTP/1.1 100 Continue\r\n\r\n")),
+    closes(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
+    Answer(OK_HEAD + b"X-Long: " + b"x" * MAX_HEADER_BYTES * 2 + b"\r\n\r\n"),
+    Answer(OK_HEAD + b"X-Many: x\r\n" * 500 + b"\r\n"),
+    ok(b"<h1>oops</h1>", "Content-Type: text/html", status="500 Internal Server Error"),
+    ok(b"{}", PROBLEM, status="500 Internal Server Error"),
+    ok(b"", status="502 Bad Gateway"),
+)
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("answer", "status", "slug"),
     [
-        closes(),
-        resets(),
-        closes(b"HTTP/1.1 200 OK\r\nContent-Le"),
-        closes(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-        resets(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
-        closes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
-        closes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-        closes(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"),
-        closes(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx"),
-        closes(b"SSH-2.0-OpenSSH_9.6\r\n"),
-        closes(b"\x00\x01\x02\x03"),
-        closes(b"HTTP/1.1 999999 What\r\n\r\n"),
-        closes(b"HTTP/1.1 100 Continue\r\n\r\n"),
-        closes(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
-        Answer(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * MAX_HEADER_BYTES * 2 + b"\r\n\r\n"),
-        Answer(b"HTTP/1.1 200 OK\r\n" + b"X-Many: x\r\n" * 500 + b"\r\n"),
-        ok(b"<h1>oops</h1>", "Content-Type: text/html", status="500 Internal Server Error"),
-        ok(b"{}", PROBLEM, status="500 Internal Server Error"),
-        ok(b"", status="502 Bad Gateway"),
+        *((broken, 502, "bad-gateway") for broken in BROKEN),
+        # A failure that explains nothing is explained here.
+        (ok(b"", TEXT, status="503 Sorry"), 503, "service-unavailable"),
+        (ok(b"", TEXT, status="504 Sorry"), 504, "deadline-passed"),
+        # Silence ends with the caller's deadline, also in the middle of an answer.
+        (SILENCE, 504, "deadline-passed"),
+        (Answer(HALF, then="wait"), 504, "deadline-passed"),
     ],
-    ids=lambda answer: f"{answer.then} after {answer.raw[:70]!r}",
+    ids=lambda value: f"{value.then} after {value.raw[:70]!r}" if isinstance(value, Answer) else "",
 )
-async def test_a_broken_answer_is_a_502(
-    client: httpx.AsyncClient, reads: ScriptedServer, broken: Answer
+async def test_what_is_no_answer_is_a_problem(
+    client: httpx.AsyncClient, reads: ScriptedServer, answer: Answer, status: int, slug: str
 ) -> None:
-    reads.otherwise = broken
-    assert_problem(await client.get(PRODUCTS), 502, "bad-gateway")
+    reads.otherwise = answer
+    headers = {"X-Arloji-Timeout-Ms": "100"} if answer.then == "wait" else {}
+    assert_problem(await client.get(PRODUCTS, headers=headers), status, slug)
     reads.otherwise = ok()
     assert (await client.get(PRODUCTS)).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("status", "slug"), [(503, "service-unavailable"), (504, "deadline-passed")]
-)
-async def test_a_failure_that_explains_nothing_is_explained_here(
-    client: httpx.AsyncClient, reads: ScriptedServer, status: int, slug: str
-) -> None:
-    reads.otherwise = ok(b"", "Content-Type: text/plain", status=f"{status} Sorry")
-    assert_problem(await client.get(PRODUCTS), status, slug)
 
 
 @pytest.mark.parametrize(
@@ -145,17 +142,6 @@ async def test_a_service_that_was_there_and_lost_its_name_is_a_503_at_once(
 
 
 # Time --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["head", "body"]
-)
-async def test_silence_ends_with_the_callers_deadline(
-    client: httpx.AsyncClient, reads: ScriptedServer, begun: bytes
-) -> None:
-    reads.otherwise = Answer(begun, then="wait")
-    answer = await client.get(PRODUCTS, headers={"X-Arloji-Timeout-Ms": "100"})
-    assert_problem(answer, 504, "deadline-passed")
 
 
 async def test_a_route_waits_no_longer_than_its_own_limit(

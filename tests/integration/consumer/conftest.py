@@ -6,23 +6,25 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import Engine
 
-from tests.integration.consumer.shop import Consumer, Shop
+from tests.integration.consumer.shop import Shop
 from tests.servers import RedisServer
 
 
 @pytest.fixture
-def shop(
+def stores(
     queue_server: RedisServer,
     cache_server: RedisServer,
     database_url: str,
     queue: Redis,
     cache: Redis,
     engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Shop:
-    return Shop(queue_server.url, cache_server.url, database_url, queue, cache, engine)
+    urls = (queue_server.url, cache_server.url, database_url)
+    return Shop(*urls, queue, cache, engine, monkeypatch)
 
 
 @pytest.fixture
-async def first(shop: Shop) -> AsyncIterator[Consumer]:
-    async with shop.consumer() as one:
-        yield one
+async def shop(stores: Shop) -> AsyncIterator[Shop]:
+    async with stores.consumer() as stores.first:
+        yield stores

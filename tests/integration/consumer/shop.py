@@ -1,12 +1,14 @@
 """The stores around the consumer, what a test puts into them and reads from them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from sqlalchemy import Engine, Table, func, insert, select, update
@@ -55,7 +57,8 @@ class Consumer:
 
 @dataclass
 class Shop:
-    """Queue, cache and database: where they are, and clients that look into them."""
+    """Queue, cache and database: where they are, and clients that look into them. The fixture
+    `shop` has a consumer too; `stores` has none."""
 
     queue_url: str
     cache_url: str
@@ -63,6 +66,8 @@ class Shop:
     queue: Redis
     cache: Redis
     engine: Engine
+    patch: pytest.MonkeyPatch
+    first: Consumer = field(init=False, repr=False)
 
     @asynccontextmanager
     async def consumer(
@@ -92,16 +97,14 @@ class Shop:
         async with running(create_app(Settings(**urls | settings))) as client:
             yield client
 
-    async def publish(
-        self, order: OrderMessage | str, *, traceparent: str = "", schema: str = "1"
-    ) -> str:
+    async def publish(self, order: OrderMessage | str, *, traceparent: str = "") -> str:
         """Into the stream and, if it is an order, into the guest's hash; the entry's id."""
         text = order if isinstance(order, str) else order.model_dump_json()
         if isinstance(order, OrderMessage):
             pending = PendingOrder(items=order.items, accepted_at=order.accepted_at)
             key: Any = pending_key(str(order.guest_id))
             await self.queue.hset(key, str(order.order_id), pending.model_dump_json())
-        fields: Any = {"schema": schema, "order": text, "traceparent": traceparent}
+        fields: Any = {"schema": "1", "order": text, "traceparent": traceparent}
         entry_id: Any = await self.queue.xadd("orders", fields)
         return str(entry_id.decode())
 
@@ -150,7 +153,7 @@ class Shop:
 
     async def until_confirmed(self, order_ids: set[str], seconds: float = 30) -> None:
         await eventually(
-            lambda: self.ends(order_ids),
+            lambda: asyncio.to_thread(self.ends, order_ids),
             lambda found: found == dict.fromkeys(order_ids, CONFIRMED),
             seconds,
         )
@@ -161,16 +164,15 @@ class Shop:
     def stocks(self, *product_ids: int) -> Sequence[int]:
         return [self.product(product_id)["stock"] for product_id in product_ids]
 
-    def set_product(self, product_id: int, *, stock: int | None = None, **values: Any) -> None:
+    def set_stock(self, product_id: int, stock: int) -> None:
         """Behind the consumer's back, with its ledger, so that the books balance."""
-        change = 0 if stock is None else stock - self.product(product_id)["stock"]
-        correction = {"product_id": product_id, "change": change, "reason": "correction"}
+        change = stock - self.product(product_id)["stock"]
+        row = {"product_id": product_id, "change": change, "reason": "correction"}
         now = make_order({1: 1}).accepted_at
-        values |= {} if stock is None else {"stock": stock}
+        of_product = update(products).where(products.c.product_id == product_id)
         with transaction(self.engine) as connection:
-            connection.execute(insert(stock_ledger).values(correction | {"created_at": now}))
-            statement = update(products).where(products.c.product_id == product_id)
-            connection.execute(statement.values(**values))
+            connection.execute(insert(stock_ledger).values(row | {"created_at": now}))
+            connection.execute(of_product.values(stock=stock))
 
     def assert_books_balance(self) -> None:
         """Every stock is the sum of its ledger, none is negative, and each line of a confirmed

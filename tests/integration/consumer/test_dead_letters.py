@@ -52,9 +52,9 @@ class Operator:
 
 
 @pytest.fixture
-async def operator(shop: Shop, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Operator]:
-    async with shop.consumer(max_deliveries=1) as one:
-        yield Operator(shop, one, capsys)
+async def operator(stores: Shop, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Operator]:
+    async with stores.consumer(max_deliveries=1) as one:
+        yield Operator(stores, one, capsys)
 
 
 async def test_the_list_shows_each_dead_letter_and_nothing_personal(operator: Operator) -> None:
@@ -108,7 +108,8 @@ async def test_a_replayed_order_is_stored_in_its_old_trace(operator: Operator) -
     await operator.call("replay", dead_letter_id)
     assert await shop.dead_letters() == {}
     assert await shop.pending() == {str(order.order_id): None}
-    ((_, fields),) = await shop.queue.xrange("orders")
+    entries: Any = await shop.queue.xrange("orders")
+    ((_, fields),) = entries
     assert fields.keys() == {b"schema", b"order", b"traceparent"}
     assert fields[b"traceparent"] == TRACEPARENT.encode()
     await operator.consumer.handle()

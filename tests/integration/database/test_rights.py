@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from database import rights
-from database.rights import TABLE_RIGHTS, bring_up_accounts, grant_rights
+from database.rights import TABLE_RIGHTS, create_accounts, grant_rights
 from database.schema import current_revision, upgrade
 from database.seed import seed
 from housekeeping.order_rows import find_purged, find_stored, list_stored
@@ -47,7 +47,7 @@ def administrator(mysql_server: MySqlServer) -> Iterator[Engine]:
     with opened(mysql_server.url("arloji")) as engine:
         upgrade(engine)
         seed(engine)
-        bring_up_accounts(engine, ACCOUNTS)
+        create_accounts(engine, ACCOUNTS)
         with engine.begin() as connection:
             for statement in TOO_WIDE:
                 connection.exec_driver_sql(statement)
@@ -114,7 +114,7 @@ def test_what_an_older_version_granted_is_taken_away_and_repeating_changes_nothi
     given = rights_of(administrator)
     wide = ("`arloji`.*", "RELOAD", "DELETE", "slug")
     assert [line for line in given if any(word in line for word in wide)] == []
-    bring_up_accounts(administrator, ACCOUNTS)
+    create_accounts(administrator, ACCOUNTS)
     grant_rights(administrator)
     assert rights_of(administrator) == given
 
@@ -123,13 +123,13 @@ def test_a_password_that_is_not_the_newest_is_replaced(
     administrator: Engine, mysql_server: MySqlServer
 ) -> None:
     account = {"passwords": ["newest"], "grants": []}
-    bring_up_accounts(administrator, json.dumps({"consumer": account}))
+    create_accounts(administrator, json.dumps({"consumer": account}))
     with connected(mysql_server, "consumer", "newest"):
         pass
     denied = pytest.raises(OperationalError, match="Access denied")
     with denied, connected(mysql_server, "consumer"):
         pass
-    bring_up_accounts(administrator, ACCOUNTS)
+    create_accounts(administrator, ACCOUNTS)
 
 
 @pytest.mark.parametrize("newest", ["another", "consumer"])
@@ -140,7 +140,7 @@ def test_the_password_before_the_newest_stays_valid_however_often_this_runs(
     said: list[str] = []
     monkeypatch.setattr(rights, "_run", lambda _, statement: said.append(statement))
     account = {"passwords": [newest, "before"], "grants": ["PROCESS ON *.*"]}
-    bring_up_accounts(administrator, json.dumps({"consumer": account}))
+    create_accounts(administrator, json.dumps({"consumer": account}))
     user, retained = "'consumer'@'%'", "RETAIN CURRENT PASSWORD"
     assert said == [
         f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY 'before'",

@@ -19,13 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from contracts.orders import MAX_TOTAL_IDR
 from database import schema
 from database.catalogue import create_catalogue
-from database.schema import (
-    MigrationBusy,
-    _config,
-    current_revision,
-    newest_revision,
-    upgrade,
-)
+from database.schema import MigrationBusy, _config, current_revision, newest_revision, upgrade
 from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database.engine import transaction
 from tests.integration.engines import opened

@@ -116,6 +116,7 @@ async def test_a_rejected_order_names_its_line_and_fills_the_cart_again(
     browser: Browser, reason: str, text: str
 ) -> None:
     address = await place(browser, 5, 9, _5=3)
+    browser.gateway.change_product(9, stock=1)
     if reason == "out_of_stock":
         browser.gateway.change_product(5, stock=2 if "2" in text else 0)
     elif reason == "price_changed":

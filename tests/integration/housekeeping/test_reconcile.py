@@ -45,39 +45,38 @@ class Shop:
     patch: pytest.MonkeyPatch
     messages: dict[str, OrderMessage] = field(default_factory=dict)
 
-    def accept(self, file: str = "accepted-one.jsonl") -> str:
-        """An audit line, and nothing else."""
-        order_id = self.order()
-        line = AuditLine(order_id=uuid.UUID(order_id), entry_id="1-0", accepted_at=LONG_AGO)
-        with (self.audit / file).open("a") as lines:
-            lines.write(line.model_dump_json() + "\n")
+    async def put(
+        self,
+        *places: str,
+        audit: str | None = "accepted-one.jsonl",
+        accepted_at: datetime = LONG_AGO,
+    ) -> str:
+        """A new order in these places, and with a line in this file."""
+        message = make_order({1: 2}, guest_id=uuid.uuid4(), accepted_at=accepted_at)
+        order_id = str(message.order_id)
+        self.messages[order_id] = message
+        if audit is not None:
+            line = AuditLine(order_id=message.order_id, entry_id="1-0", accepted_at=accepted_at)
+            with (self.audit / audit).open("a") as lines:
+                lines.write(line.model_dump_json() + "\n")
+        pending = PendingOrder(items=message.items, accepted_at=accepted_at).model_dump_json()
+        hset: Any = self.queue.hset
+        for spot in places:
+            if spot in TABLES:
+                self.store(order_id, TABLES[spot])
+                continue
+            await hset(f"pending:{message.guest_id}", order_id, pending)
+            if spot in STREAMS:
+                await self.queue.xadd(STREAMS[spot], {"order": message.model_dump_json()})
         return order_id
 
-    def order(self, accepted_at: datetime = LONG_AGO) -> str:
-        message = make_order({1: 2}, guest_id=uuid.uuid4(), accepted_at=accepted_at)
-        self.messages[str(message.order_id)] = message
-        return str(message.order_id)
-
     def store(self, order_id: str, table: Table = orders) -> None:
-        message = self.messages[order_id]
         values: dict[str, Any] = dict.fromkeys(table.columns.keys(), "x")
         values |= {"order_id": order_id, "status": "confirmed", "total_idr": 1, "reason": None}
-        values |= dict.fromkeys(("accepted_at", "stored_at", "purged_at"), message.accepted_at)
+        moment = self.messages[order_id].accepted_at
+        values |= dict.fromkeys(("accepted_at", "stored_at", "purged_at"), moment)
         with transaction(self.engine) as connection:
             connection.execute(insert(table).values({c.name: values[c.name] for c in table.c}))
-
-    def purge(self, order_id: str) -> None:
-        self.store(order_id, purged_orders)
-
-    async def enqueue(self, order_id: str, stream: str = "orders") -> None:
-        await self.queue.xadd(stream, {"order": self.messages[order_id].model_dump_json()})
-        await self.show_as_pending(order_id)
-
-    async def show_as_pending(self, order_id: str) -> None:
-        message = self.messages[order_id]
-        pending = PendingOrder(items=message.items, accepted_at=message.accepted_at)
-        hset: Any = self.queue.hset
-        await hset(f"pending:{message.guest_id}", order_id, pending.model_dump_json())
 
     def reconcile(self, *options: str, code: int = 0, **environment: str) -> str:
         """Run the command; returns what it printed, if it ended as expected."""
@@ -115,11 +114,9 @@ def shop(
 
 
 async def test_orders_in_their_places_are_no_difference(shop: Shop) -> None:
-    shop.store(shop.accept())
-    shop.store(shop.accept("accepted-two.jsonl"))
-    shop.purge(shop.accept())
-    await shop.enqueue(shop.accept())
-    await shop.enqueue(shop.accept(), DEAD)
+    for spot in ("stored", "purged", "waiting", "dead"):
+        await shop.put(spot)
+    await shop.put("stored", audit="accepted-two.jsonl")
     document = json.loads(shop.reconcile("--json"))
     assert document["differences"] == []
     assert document["counts"] == {
@@ -131,8 +128,8 @@ async def test_orders_in_their_places_are_no_difference(shop: Shop) -> None:
 
 
 async def test_a_lost_order_is_named_and_fails_the_command(shop: Shop) -> None:
-    shop.store(shop.accept())
-    lost, also_lost = shop.accept(), shop.accept()
+    await shop.put("stored")
+    lost, also_lost = await shop.put(), await shop.put()
     assert shop.differences(code=1) == {lost: "lost", also_lost: "lost"}
     text = shop.reconcile(code=1)
     assert f"LOST                    {lost}" in text
@@ -140,50 +137,39 @@ async def test_a_lost_order_is_named_and_fails_the_command(shop: Shop) -> None:
 
 
 async def test_orders_in_more_than_one_place_are_named_and_not_lost(shop: Shop) -> None:
-    expected = {}
-    for one, other, kind in (
-        ("purged", "waiting", "stored_and_waiting"),
-        ("purged", "dead", "stored_and_dead"),
-        ("stored", "waiting", "stored_and_waiting"),
-        ("stored", "dead", "stored_and_dead"),
-        ("stored", "purged", "stored_and_purged"),
-        ("waiting", "dead", "waiting_and_dead"),
-    ):
-        order_id = shop.accept()
-        expected[order_id] = kind
-        for where in (one, other):
-            if where in TABLES:
-                shop.store(order_id, TABLES[where])
-            else:
-                await shop.enqueue(order_id, STREAMS[where])
+    assert shop.differences() == {}
+    expected = {
+        await shop.put("purged", "waiting"): "stored_and_waiting",
+        await shop.put("purged", "dead"): "stored_and_dead",
+        await shop.put("stored", "waiting"): "stored_and_waiting",
+        await shop.put("stored", "dead"): "stored_and_dead",
+        await shop.put("stored", "purged"): "stored_and_purged",
+        await shop.put("waiting", "dead"): "waiting_and_dead",
+    }
     assert shop.differences() == expected
 
 
 async def test_orders_that_no_line_names_are_named(shop: Shop) -> None:
-    shop.store(shop.accept())
-    stored, waiting, dead = shop.order(), shop.order(), shop.order()
-    shop.store(stored)
-    await shop.enqueue(waiting)
-    await shop.enqueue(dead, DEAD)
+    await shop.put("stored")
+    unnamed = [await shop.put(spot, audit=None) for spot in ("stored", "waiting", "dead")]
     # Neither what is older than the first line nor what is being written now.
     for accepted_at in (LONG_AGO - timedelta(seconds=1), datetime.now(UTC)):
-        shop.store(shop.order(accepted_at))
-        await shop.enqueue(shop.order(accepted_at))
-    assert shop.differences() == dict.fromkeys((stored, waiting, dead), "without_audit")
+        for spot in ("stored", "waiting", "dead"):
+            await shop.put(spot, audit=None, accepted_at=accepted_at)
+    assert shop.differences() == dict.fromkeys(unnamed, "without_audit")
 
 
 async def test_a_pending_order_without_an_entry_is_named_by_its_guest(shop: Shop) -> None:
-    order_id = shop.accept()
-    await shop.show_as_pending(order_id)
+    order_id = await shop.put("pending")
     guest = str(shop.messages[order_id].guest_id)
     assert shop.differences(code=1) == {order_id: "lost", guest: "pending_without_entry"}
 
 
 async def test_half_lines_and_foreign_entries_are_named_and_stop_nothing(shop: Shop) -> None:
-    lost = shop.accept()
+    lost = await shop.put()
     with (shop.audit / "accepted-one.jsonl").open("ab") as file:
         file.write(b'\n\0\0\0\n{"order_id": 5}\n' + b"x" * 100_000 + b"\n")
-    lost_later = shop.accept()
+    lost_later = await shop.put()
     with (shop.audit / "accepted-one.jsonl").open("a") as file:
         file.write('{"order_id":"0000')
     foreign: list[Any] = [
@@ -200,9 +186,9 @@ async def test_half_lines_and_foreign_entries_are_named_and_stop_nothing(shop: S
 
 
 async def test_more_orders_than_a_batch_are_all_compared(shop: Shop) -> None:
-    lost = [shop.accept() for _ in range(2500)]
+    lost = [await shop.put() for _ in range(2500)]
     for _ in range(600):
-        await shop.enqueue(shop.accept())
+        await shop.put("waiting")
     document = json.loads(shop.reconcile("--json", code=1))
     assert document["counts"]["waiting"] == 600
     assert {difference["subject"] for difference in document["differences"]} == set(lost)
@@ -211,13 +197,15 @@ async def test_more_orders_than_a_batch_are_all_compared(shop: Shop) -> None:
 async def test_orders_that_move_on_meanwhile_are_neither_lost_nor_named(shop: Shop) -> None:
     """The command runs while the shop does: orders are accepted, settled and dead-lettered
     between its looks."""
-    settled, held = shop.accept(), shop.accept()
-    await shop.enqueue(settled)
-    await shop.enqueue(held)
+    settled = await shop.put("waiting")
+    await shop.put("waiting")
 
     def read_audit_then_accept(directory: Path) -> list[AuditFile]:
         files = list_audit_files(directory)
-        shop.accept()
+        with (shop.audit / "accepted-one.jsonl").open("a") as file:
+            file.write(
+                f'{{"order_id":"{uuid.uuid4()}","entry_id":null,"accepted_at":"{LONG_AGO}"}}'
+            )
         return files
 
     def read_queue_then_settle(client: SyncRedis, progress: Progress) -> QueueContents:
@@ -241,7 +229,7 @@ def sync_entries(client: SyncRedis, stream: str = "orders") -> list[Any]:
 
 
 async def test_a_dead_letter_that_is_replayed_meanwhile_is_not_lost(shop: Shop) -> None:
-    await shop.enqueue(shop.accept(), DEAD)
+    await shop.put("dead")
     read = queue_contents._read_stream
 
     def read_stream_then_replay(client: SyncRedis, stream: str, *rest: Any) -> None:
@@ -255,8 +243,7 @@ async def test_a_dead_letter_that_is_replayed_meanwhile_is_not_lost(shop: Shop) 
 
 
 async def test_a_guest_whose_order_is_settled_meanwhile_waits_for_nothing(shop: Shop) -> None:
-    settled = shop.accept()
-    await shop.enqueue(settled)
+    settled = await shop.put("waiting")
     read = queue_contents._read_stream
 
     def settle_then_read_stream(client: SyncRedis, *rest: Any) -> None:

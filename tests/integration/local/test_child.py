@@ -33,7 +33,7 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 print("started", flush=True)
 while True:
-    time.sleep(60)
+    time.sleep(0.1)
 """
 STUBBORN = SLEEPER.replace("sys.exit(0)", "pass")
 PARENT = """
@@ -201,11 +201,11 @@ def is_claimed(folder: DataFolder) -> bool:
 async def test_a_child_that_ends_is_restarted_and_the_line_says_so(
     spawner: Spawner, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("local.child._MIN_BACKOFF_SECONDS", 0.5)
-    monkeypatch.setattr("local.child._MAX_BACKOFF_SECONDS", 1.5)
+    monkeypatch.setattr("local.child._MIN_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr("local.child._MAX_BACKOFF_SECONDS", 0.5)
     child, task = start(spawner, sleeper())
     said = ""
-    for starts, pause in ((1, "0.5"), (2, "1"), (3, "1.5")):
+    for starts, pause in ((1, "0.1"), (2, "0.2"), (3, "0.4"), (4, "0.5")):
         await eventually(lambda n=starts: log_of(spawner).count("started") == n)
         await child.ready.wait()
         os.kill(await pid_of(spawner), signal.SIGKILL)
@@ -295,7 +295,7 @@ async def test_ends_on_a_full_disk_do_not_count(
 async def test_a_child_lives_through_a_full_disk_and_its_files_come_when_there_is_space(
     spawner: Spawner, disk: SmallDisk
 ) -> None:
-    code = SLEEPER.replace("time.sleep(60)", "time.sleep(0.01); print('more', flush=True)")
+    code = SLEEPER.replace("time.sleep(0.1)", "time.sleep(0.01); print('more', flush=True)")
     supervisor = await spawner.spawn(sleeper(code=code), stops_last=False)
     children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
     await eventually(children.read_text)  # it has started its child

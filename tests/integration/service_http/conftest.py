@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import httpx
 import pytest
@@ -19,8 +20,8 @@ def start(
     queue: Redis,
     cache: Redis,
 ) -> Start:
-    def start(**changes: object) -> AbstractAsyncContextManager[httpx.AsyncClient]:
-        usual = {"queue_url": queue_server.url, "cache_url": cache_server.url}
+    def start(**changes: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        usual: dict[str, Any] = {"queue_url": queue_server.url, "cache_url": cache_server.url}
         return service_http(**{"database_url": database_url} | usual | changes)
 
     return start

@@ -83,10 +83,11 @@ def test_an_order_alone_needs_a_guest_and_with_it_its_key_and_its_body() -> None
     assert (key["name"], key["in"], key["required"]) == ("Idempotency-Key", "header", True)
     assert order["requestBody"]["required"]
     assert DOCUMENT["components"]["securitySchemes"]["guest"]["in"] == "cookie"
+    needed: list[dict[str, list[str]]] = [{"guest": []}]
     for method, path, operation in operations():
-        optional = [{"guest": []}, {}] if path.startswith("/api/orders") else None
-        needed = [{"guest": []}] if method == "POST" else optional
-        assert operation.get("security") == needed
+        expected = needed if method == "POST" else [*needed, {}]
+        is_order = path.startswith("/api/orders")
+        assert operation.get("security") == (expected if is_order else None)
 
 
 def test_every_refusal_is_listed_and_every_not_now_tells_when() -> None:

@@ -118,13 +118,16 @@ WAITING: dict[str, dict[str, Exception]] = {
 
 
 @pytest.mark.parametrize("acts", WAITING.values(), ids=WAITING)
-async def test_a_loop_that_waits_is_alive(stage: Stage, acts: dict[str, Any]) -> None:
+async def test_a_loop_that_waits_is_alive_and_reads_nothing_without_the_database(
+    stage: Stage, acts: dict[str, Any]
+) -> None:
     stage.acts, stage.new = acts, entries("1")
     async with stage.running():
         await eventually(lambda: len(stage.did), lambda steps: steps > 2)
         stage.health._last_beat = LONG_AGO
         assert not stage.health.alive, "no limit: a loop that hangs would count as alive"
         await eventually(lambda: stage.health.alive)
+        assert "read" not in stage.did or "check" not in acts
 
 
 @pytest.mark.parametrize("where", ["old", "new"])
@@ -139,39 +142,23 @@ async def test_each_order_handled_alone_is_a_sign_of_life(stage: Stage, where: s
     assert alive == [True]
 
 
-async def test_without_the_database_what_is_in_flight_is_released_and_nothing_is_read(
-    stage: Stage,
+RECOVERIES: dict[str, tuple[Exception, list[str]]] = {
+    "database lost": (DatabaseUnavailable(), ["release", "check", "read"]),
+    "queue lost": (LOST, ["release", "read"]),
+    # Released, it would come again as if for the first time, for ever.
+    "an error of ours": (ArithmeticError(), ["read"]),
+}
+
+
+@pytest.mark.parametrize(("error", "steps"), RECOVERIES.values(), ids=RECOVERIES)
+async def test_what_is_in_flight_is_released_unless_it_must_cost_a_delivery(
+    stage: Stage, error: Exception, steps: list[str]
 ) -> None:
-    def lose() -> None:
-        stage.acts["check"] = DatabaseUnavailable()
-        raise DatabaseUnavailable
-
-    stage.new = entries("1")
-    stage.acts["together"] = lose
-    async with stage.running():
-        await stage.until_done("check", 5)
-        after = stage.did[stage.did.index("together") + 1 :]
-        assert after == ["release", *["check"] * (len(after) - 1)]
-        del stage.acts["check"]
-        await stage.until_done("read", 2)
-
-
-async def test_what_was_in_flight_as_the_queue_went_is_released_before_anything_else(
-    stage: Stage,
-) -> None:
-    stage.new, stage.acts["together"] = entries("1"), LOST
-    async with stage.running():
-        await stage.until_done("together")
-        await stage.until_done("read", 2)
-    assert stage.did[stage.did.index("together") + 1] == "release"
-
-
-async def test_an_error_of_ours_costs_a_delivery(stage: Stage) -> None:
-    """Released, it would come again as if for the first time, for ever."""
-    stage.new, stage.acts["together"] = entries("1"), ArithmeticError()
+    stage.new, stage.acts["together"] = entries("1"), error
     async with stage.running():
         await stage.until_done("read", 2)
-        assert "release" not in stage.did
+        after = stage.did.index("together") + 1
+        assert stage.did[after : after + len(steps)] == steps
         assert stage.in_flight == {}
 
 
