@@ -18,6 +18,7 @@ from servicekit.problems import (
     TooManyRequests,
 )
 from servicekit.settings import ServiceSettings
+from tests.asgi import calling
 
 
 class Settings(ServiceSettings):
@@ -127,6 +128,31 @@ async def test_only_who_sent_a_key_is_told_that_the_same_one_is_safe(
     headers = {"Idempotency-Key": key} if key else {}
     detail = (await client.request(method, path, headers=headers)).json()["detail"]
     assert detail.count("the same Idempotency-Key is safe") == int(said)
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "inner", "asked_for", "status"),
+    [
+        *(("127.0.0.1", True, name, 404) for name in ("127.0.0.1:8081", "localhost", "[::1]:1")),
+        # A page elsewhere may point its own name at 127.0.0.1.
+        ("127.0.0.1", True, "evil.example", 421),
+        ("127.0.0.1", False, "shop.example", 404),
+        ("0.0.0.0", True, "api-gw", 404),
+    ],
+)
+async def test_an_inner_service_on_loopback_answers_to_loopback_names_only(
+    listens_on: str, inner: bool, asked_for: str, status: int
+) -> None:
+    app = create_service_app(
+        Settings(host=listens_on),
+        title="test",
+        description="",
+        open_resources=open_nothing,
+        inner=inner,
+    )
+    async with calling(app) as client:
+        answer = await client.get("/nowhere", headers={"Host": asked_for})
+    assert answer.json()["status"] == status
 
 
 async def test_a_middleware_that_cannot_be_built_is_an_error_of_the_start() -> None:
