@@ -155,7 +155,7 @@ async def test_a_redelivery_takes_no_stock_again_and_of_a_reused_key_the_first_o
     """Raced: both looked before either had committed; then the primary key decides."""
     order, other = make_order({1: 3}, "key"), make_order({2: 1}, "key")
     if how == "purged":
-        row = {"order_id": str(order.order_id), "fingerprint": order.fingerprint}
+        row: dict[str, Any] = {"order_id": str(order.order_id), "fingerprint": order.fingerprint}
         with transaction(shop.engine) as connection:
             row |= {"status": "confirmed", "purged_at": order.accepted_at}
             connection.execute(insert(purged_orders).values(row))

@@ -62,7 +62,7 @@ def test_a_connection_to_mysql_is_set_up(mysql_url: str) -> None:
         found = {name: connection.scalar(text(f"SELECT @@{name}")) for name in expected}
         modes = connection.scalar(text("SELECT @@sql_mode"))
         assert connection.get_isolation_level() == "READ COMMITTED"
-        driver = connection.connection.dbapi_connection
+        driver: Any = connection.connection.dbapi_connection
         assert (driver._read_timeout, driver._write_timeout, driver.connect_timeout) == (8, 8, 2)
     assert "STRICT_ALL_TABLES" in modes.split(",")
     assert found == expected
@@ -72,7 +72,8 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(mysql_url: str) 
     with opened(mysql_url, seconds=0.5) as engine, engine.connect() as connection:
         endless = ", ".join(f"information_schema.columns {alias}" for alias in "abcd")
         # Patient with a busy machine: it is the server that has to end it.
-        connection.connection.dbapi_connection._read_timeout = 60
+        driver: Any = connection.connection.dbapi_connection
+        driver._read_timeout = 60
         with pytest.raises(DBAPIError) as error:
             connection.execute(text(f"SELECT count(*) FROM {endless}"))
         assert error.value.orig is not None
@@ -82,7 +83,8 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(mysql_url: str) 
 
 def test_no_more_connections_than_said_and_an_end_of_waiting_for_one(mysql_url: str) -> None:
     with opened(mysql_url, seconds=2) as engine, engine.connect():
-        assert engine.pool.timeout() == 2
+        pool: Any = engine.pool
+        assert pool.timeout() == 2
         with pytest.raises(TimeoutError) as error, engine.connect():
             pass
         assert is_unavailable(error.value)
