@@ -12,7 +12,7 @@ $(foreach name,PYTHON OPTIONS TESTS JOBS URL STEPS SECONDS USAGE WORKERS, \
 override PYTHON := $(or $(PYTHON),python3)
 # Passed on: make run OPTIONS='--set consumer.LOG_LEVEL=DEBUG', make test TESTS='-k cart'
 # Most tests wait more than they compute: make test JOBS=3
-override PARALLEL = $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup)
+override PARALLEL = $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 # Python in an environment that is made if need be, and that inherits what local/inherited.py
 # lets through: $(IN) <what it is for> <Python's arguments>

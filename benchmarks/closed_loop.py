@@ -12,7 +12,7 @@ import httptools
 import uvloop
 
 # After the end of the measurement, for the last answers.
-_PATIENCE_SECONDS = 20
+_LAST_ANSWERS_SECONDS = 20
 _MOST_ANSWERS = 1_000_000
 
 
@@ -73,7 +73,7 @@ class _Run:
             self.connect()
         asyncio.get_running_loop().call_later(seconds, self.stop)
         try:
-            await asyncio.wait_for(self._empty.wait(), seconds + _PATIENCE_SECONDS)
+            await asyncio.wait_for(self._empty.wait(), seconds + _LAST_ANSWERS_SECONDS)
         except TimeoutError:
             raise LoadFailed(f"{self.url} stopped answering") from None
         if self._fault is not None:

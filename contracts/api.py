@@ -32,6 +32,15 @@ PRODUCT: dict[str, Any] = {
     "released_on": "2026-03-01",
     "face": "dial=midnight;hands=sword",
 }
+ORDER_REQUEST: dict[str, Any] = {
+    "items": [{"product_id": 17, "quantity": 1}],
+    "customer": {
+        "name": "Sari Wulandari",
+        "email": "sari@example.com",
+        "address": "Jl. Merdeka 1, Bandung",
+    },
+    "expected_total_idr": 4_850_000,
+}
 ORDER_ID = "6f1c2f5e-7a0e-5d43-9a55-0d0a8d2f6c11"
 ORDER: dict[str, Any] = {
     "order_id": ORDER_ID,
@@ -46,15 +55,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Product": PRODUCT,
     "ProductPage": {"items": [PRODUCT], "page": 1, "page_size": 24, "total": 1},
     "BrandList": {"items": [{"brand": "Samudra", "products": 18}]},
-    "OrderRequest": {
-        "items": [{"product_id": 17, "quantity": 1}],
-        "customer": {
-            "name": "Sari Wulandari",
-            "email": "sari@example.com",
-            "address": "Jl. Merdeka 1, Bandung",
-        },
-        "expected_total_idr": 4_850_000,
-    },
+    "OrderRequest": ORDER_REQUEST,
     "OrderAccepted": {
         "order_id": ORDER_ID,
         "status": "accepted",

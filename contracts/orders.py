@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from contracts.api import ORDER_REQUEST
 from contracts.customers import Contract as Contract
 from contracts.customers import Customer as Customer
 from contracts.customers import Recipient
@@ -83,21 +84,7 @@ OrderLines = Annotated[
 class OrderRequest(Contract):
     """Body of `POST /api/orders`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "items": [{"product_id": 1, "quantity": 2}],
-                    "customer": {
-                        "name": "Sari Wulandari",
-                        "email": "sari@example.com",
-                        "address": "Jl. Merdeka 1, Bandung",
-                    },
-                    "expected_total_idr": 5_000_000,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [ORDER_REQUEST]})
 
     items: OrderLines
     customer: Customer

@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from database.rights import NoAccounts, bring_up_accounts, grant_rights
+from database.rights import NoAccounts, create_accounts, grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
 from database.settings import DatabaseSettings
 from servicekit.database.engine import create_database_engine
-from servicekit.settings import SettingsWrong, read_settings
+from servicekit.settings import InvalidSettings, read_settings
 
 # A migration may rebuild a table: as long as it takes, up to an hour.
 _STATEMENT_SECONDS = 3600
 _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
     "accounts": lambda engine: (
-        f"{bring_up_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
+        f"{create_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
         " accounts"
     ),
     "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.parse_args(arguments).commands
     try:
         settings = read_settings(DatabaseSettings)
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         print(f"not started: {error}", file=sys.stderr)
         return 2
     engine = create_database_engine(

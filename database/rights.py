@@ -58,7 +58,7 @@ class Right:
         return f"{self.privilege}{columns} ON {self.on}"
 
 
-def bring_up_accounts(engine: Engine, accounts: str) -> int:
+def create_accounts(engine: Engine, accounts: str) -> int:
     """Make each account and grant what it may do beyond single tables; returns how many accounts.
 
     `accounts` is JSON: user → `passwords`, the newest first, and `grants`. Safe to repeat: the
@@ -81,12 +81,12 @@ def _set_password(connection: Connection, user: str, passwords: Sequence[str]) -
     _run(connection, f"CREATE USER IF NOT EXISTS {_account(user)} IDENTIFIED BY '{oldest}'")
     # Set only if it is not: RETAIN keeps the one that is current, which would be the newest again,
     # and shut out whoever still uses the one before.
-    if not _lets_in(connection.engine, user, newest):
+    if not _can_log_in(connection.engine, user, newest):
         retain = " RETAIN CURRENT PASSWORD" if earlier else ""
         _run(connection, f"ALTER USER {_account(user)} IDENTIFIED BY '{newest}'{retain}")
 
 
-def _lets_in(engine: Engine, user: str, password: str) -> bool:
+def _can_log_in(engine: Engine, user: str, password: str) -> bool:
     guest = create_database_engine(
         engine.url.set(username=user, password=password, database="").render_as_string(
             hide_password=False

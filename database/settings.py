@@ -3,13 +3,13 @@
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import DatabaseUrl, EnvironmentSettings, its_database
+from servicekit.settings import DatabaseUrl, EnvironmentSettings, embedded_database
 
 
 class DatabaseSettings(EnvironmentSettings):
     # The URL holds a password.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    database_url: DatabaseUrl = its_database()
+    database_url: DatabaseUrl = embedded_database()
     # Users with their passwords and grants, in JSON, for `accounts` on MySQL.
     database_accounts: SecretStr = SecretStr("")

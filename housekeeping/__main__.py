@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
 from housekeeping.settings import HousekeepingSettings
-from servicekit.settings import SettingsWrong, read_settings
+from servicekit.settings import InvalidSettings, read_settings
 
 # Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
 _COMMANDS = {"reconcile": reconcile}
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         print(f"{options.command} failed: {reason}", file=sys.stderr)
         return _COULD_NOT
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         print(f"{options.command} not started: {error}", file=sys.stderr)
         return _COULD_NOT
     return code

@@ -8,9 +8,9 @@ from servicekit.settings import (
     DatabaseUrl,
     EnvironmentSettings,
     RedisUrl,
-    its_audit,
-    its_database,
-    redis_of,
+    embedded_audit_folder,
+    embedded_database,
+    embedded_redis,
 )
 
 
@@ -18,6 +18,6 @@ class HousekeepingSettings(EnvironmentSettings):
     # Both URLs hold passwords.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    database_url: DatabaseUrl = its_database()
-    queue_redis_url: RedisUrl = redis_of("queue-redis")
-    audit_directory: Path = its_audit()
+    database_url: DatabaseUrl = embedded_database()
+    queue_redis_url: RedisUrl = embedded_redis("queue-redis")
+    audit_directory: Path = embedded_audit_folder()

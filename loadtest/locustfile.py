@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 import gevent.event
 import locust
+import locust.stats
 from locust import LoadTestShape, User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner

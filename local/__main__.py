@@ -19,7 +19,7 @@ from local.plan import (
 from local.recovery import repair_queue, require_intact_database
 from local.redis_program import RedisProgram, find_redis
 from servicekit import TAKEN_VARIABLES
-from servicekit.embedded import PORTS, NoSuchRun, data_meant, ports_meant
+from servicekit.embedded import PORTS, InvalidRun, read_data_folder, read_ports
 from servicekit.telemetry.environment import clean_variables
 
 
@@ -49,7 +49,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return start(options)
-    except (StartRefused, NoSuchRun) as refusal:
+    except (StartRefused, InvalidRun) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before the launcher listens to signals
@@ -58,7 +58,7 @@ def main() -> int:
 
 def start(options: argparse.Namespace) -> int:
     configure_terminal()
-    folder, ports = DataFolder(data_meant().absolute()), ports_meant()
+    folder, ports = DataFolder(read_data_folder().absolute()), read_ports()
     os.umask(0o077)  # of every child too
     require_open_files()
     overrides = [parse_override(text) for text in options.set]

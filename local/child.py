@@ -18,7 +18,7 @@ from local.layout import ROOT, DataFolder
 from local.supervisor import KILL, TERMINATE
 
 MAX_FAILED_STARTS = 5
-# `servicekit.http_server.serve.SETTINGS_WRONG`: what is wrong will be wrong the next time too.
+# `servicekit.http_server.serve.INVALID_SETTINGS`: what is wrong will be wrong the next time too.
 _SETTINGS_WRONG = 2
 _MIN_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 10.0

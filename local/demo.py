@@ -14,7 +14,7 @@ import httpx
 
 from local.console import configure_terminal
 from local.trace_tree import SpanNode, draw, is_complete, spans_of
-from servicekit.embedded import NoSuchRun, data_meant, ports_meant
+from servicekit.embedded import InvalidRun, read_data_folder, read_ports
 
 TIMEOUT_SECONDS = 30.0
 
@@ -34,14 +34,14 @@ def main() -> int:
         url = error.request.url.copy_with(path="/", query=None)
         print(f"No answer from {url}: start the shop with `make run` in another terminal.")
         return 1
-    except (DemoFailed, NoSuchRun) as error:
+    except (DemoFailed, InvalidRun) as error:
         print(error)
         return 1
     return 0
 
 
 def parse_options() -> argparse.Namespace:
-    ports, data = ports_meant(), data_meant()
+    ports, data = read_ports(), read_data_folder()
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--shop", default=ports.url("frontend"), metavar="URL")
     parser.add_argument("--telemetry", default=ports.url("telemetry"), metavar="URL")

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from servicekit.embedded import data_meant, ports_meant
+from servicekit.embedded import read_data_folder, read_ports
 
 Environment = Mapping[str, str]
 
@@ -49,10 +49,10 @@ def for_shop(environment: Environment = os.environ) -> dict[str, str]:
 
 
 def for_load(environment: Environment = os.environ) -> dict[str, str]:
-    """For Locust, which is told by its own variables which run is meant. Raises `NoSuchRun`."""
+    """For Locust, which is told by its own variables which run is meant. Raises `InvalidRun`."""
     return for_shop(environment) | {
-        "LOCUST_HOST": ports_meant(environment).url("frontend"),
-        "LOAD_RESULTS": str(data_meant(environment) / "load"),
+        "LOCUST_HOST": read_ports(environment).url("frontend"),
+        "LOAD_RESULTS": str(read_data_folder(environment) / "load"),
     }
 
 

@@ -1,13 +1,12 @@
-"""Leaves a dependency alone that does not answer, so that waiting for it is not every request's
-fate."""
+"""A circuit breaker: a dependency that does not answer is not asked by every request."""
 
 import time
 from collections.abc import Callable
 
 
 class Breaker:
-    """Open after `failures` in a row: nobody asks for `pause_seconds`, then one caller in every
-    pause tries. A success closes it.
+    """Open after `failures` in a row: no caller asks for `pause_seconds`, then one in every pause
+    does (half-open). A success closes it.
 
     Failures that come within `together_seconds` count as one: a stall of this process lets
     every request that is under way time out at once, which says little about the other side.
@@ -28,7 +27,7 @@ class Breaker:
         self._next_try = float("-inf")
 
     def allows(self) -> bool:
-        """True if the caller may ask; it must then tell how that went."""
+        """True if the caller may ask; it must then call `succeeded` or `failed`."""
         if self._failures < self._limit:
             return True
         now = self._clock()

@@ -27,7 +27,7 @@ def remaining_seconds() -> float | None:
 
 
 def require_time() -> None:
-    """Raise `DeadlinePassed` if nobody waits for the result any more: drop work before it
+    """Raise `DeadlinePassed` if no caller waits for the result any more: drop work before it
     reaches the database."""
     if remaining_seconds() == 0.0:
         raise DeadlinePassed("The deadline passed before the work began.")

@@ -1,7 +1,8 @@
-"""Which embedded run a shell means: its folder by ARLOJI_DATA, its ports by ARLOJI_PORT_OFFSET.
+"""The embedded run that a shell selects: its folder by ARLOJI_DATA, its ports by
+ARLOJI_PORT_OFFSET.
 
 Launcher, services and every command take their defaults from here. Standard library only: the
-launcher and its guards are to stay small.
+launcher and its watchdogs are to stay small.
 """
 
 import os
@@ -22,8 +23,8 @@ PORTS = {
 }
 
 
-class NoSuchRun(ValueError):
-    """The variables name no run that there could be; the message is one sentence."""
+class InvalidRun(ValueError):
+    """The variables select no run that is possible; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Ports:
         try:
             offset = int(text)
         except ValueError:
-            raise NoSuchRun(f"ARLOJI_PORT_OFFSET must be a number, not {text!r}.") from None
+            raise InvalidRun(f"ARLOJI_PORT_OFFSET must be a number, not {text!r}.") from None
         highest, lowest = max(PORTS.values()) + offset, min(PORTS.values()) + offset
         if lowest < 1 or highest > 65535:
-            raise NoSuchRun(
+            raise InvalidRun(
                 f"ARLOJI_PORT_OFFSET={offset} leads to the ports {lowest} to {highest}, "
                 "which do not all exist; take one between 0 and 57000."
             )
@@ -61,12 +62,12 @@ class Ports:
         return f"redis://127.0.0.1:{self[name]}/0"
 
 
-def ports_meant(environment: Mapping[str, str] = os.environ) -> Ports:
-    """Raises `NoSuchRun`."""
+def read_ports(environment: Mapping[str, str] = os.environ) -> Ports:
+    """Raises `InvalidRun`."""
     return Ports.from_text(environment.get("ARLOJI_PORT_OFFSET") or "0")
 
 
-def data_meant(environment: Mapping[str, str] = os.environ) -> Path:
+def read_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("ARLOJI_DATA") or "var")
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from servicekit.telemetry.tracing import current_trace_id
-from servicekit.validation import faults_of
+from servicekit.validation import field_errors
 
 MEDIA_TYPE = "application/problem+json"
 SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
@@ -46,10 +46,6 @@ class BadRequest(Problem):
     status, slug, title = 400, "bad-request", "Bad request"
 
 
-class GuestRequired(Problem):
-    status, slug, title = 401, "guest-required", "A guest cookie is required"
-
-
 class NotFound(Problem):
     status, slug, title = 404, "not-found", "Not found"
 
@@ -74,10 +70,6 @@ class Unprocessable(Problem):
     status, slug, title = 422, "unprocessable", "The request is not valid"
 
 
-class IdempotencyKeyReused(Problem):
-    status, slug, title = 422, "idempotency-key-reused", "Idempotency key used with another body"
-
-
 class HeadersTooLarge(Problem):
     status, slug, title = 431, "headers-too-large", "Request headers too large"
 
@@ -91,7 +83,7 @@ class BadGateway(Problem):
 
 
 class ServiceUnavailable(Problem):
-    """Not able now. Always tells when to come back."""
+    """Not able now. Always with `Retry-After`."""
 
     status, slug, title = 503, "service-unavailable", "Not available now"
 
@@ -139,4 +131,4 @@ def problem_response(scope: Scope, problem: Problem) -> Response:
 
 def invalid(error: ValidationError | RequestValidationError, detail: str) -> Unprocessable:
     """Say which fields are wrong and why, without repeating what was sent."""
-    return Unprocessable(detail, errors=faults_of(error))
+    return Unprocessable(detail, errors=field_errors(error))

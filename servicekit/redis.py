@@ -11,28 +11,28 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from servicekit.name_resolution import Address, names
+from servicekit.name_resolution import Address, resolver
 
 
-class _Named(Connection):
-    """Finds the server as all our clients do. redis-py lets the event loop look the name up,
-    where one that is not answered for keeps those of others waiting; and uvloop goes on with the
-    look-up of a caller that has left, and reports its failure as nobody's."""
+class _ResolvingConnection(Connection):
+    """Resolves its name as all our clients do. redis-py lets the event loop look it up, where
+    one that hangs delays all others; and uvloop goes on with the look-up of a caller that was
+    cancelled, and reports its failure as an exception that was never retrieved."""
 
     _address: Address | None = None
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self.socket_connect_timeout):
-            addresses = await names.find(self.host)
+            addresses = await resolver.resolve(self.host)
         for number, self._address in enumerate(addresses, start=1):
             try:
                 await super()._connect()  # type: ignore[no-untyped-call]
             except OSError:
                 if number == len(addresses):
-                    names.lost(self.host)
+                    resolver.mark_unreachable(self.host)
                     raise
             else:
-                names.reached(self.host)
+                resolver.mark_reachable(self.host)
                 return
 
     def _connection_arguments(self) -> Mapping[str, Any]:
@@ -44,7 +44,7 @@ class _Named(Connection):
         return arguments
 
 
-class _Cancellable(AbstractConnection):
+class _CancellableConnection(AbstractConnection):
     """redis-py sends through `asyncio.wait_for`, which before Python 3.12 loses a cancellation
     that arrives while the data leaves (python/cpython#86296), and makes a task per command. A
     background loop that is cancelled once would then never end."""
@@ -64,7 +64,7 @@ class _Cancellable(AbstractConnection):
                     [command] if isinstance(command, bytes) else command
                 )
         except BaseException as error:
-            # Half a command may have left: nobody may use this connection again.
+            # Half a command may have been sent: the connection must not be used again.
             await self.disconnect(nowait=True)
             if isinstance(error, asyncio.TimeoutError):
                 raise TimeoutError("Timeout writing to socket") from None
@@ -97,8 +97,8 @@ def create_redis(
         protocol=2,
     )
     # A Unix socket has no name.
-    named = (_Named,) if issubclass(pool.connection_class, Connection) else ()
-    bases = (_Cancellable, *named, pool.connection_class)
+    resolving = (_ResolvingConnection,) if issubclass(pool.connection_class, Connection) else ()
+    bases = (_CancellableConnection, *resolving, pool.connection_class)
     pool.connection_class = type("Connection", bases, {})
     client = Redis.from_pool(pool)
     RedisInstrumentor().instrument_client(client)
@@ -106,8 +106,8 @@ def create_redis(
 
 
 async def is_durable(client: Redis) -> bool:
-    """True if this Redis writes an append-only file. How often it is fsynced INFO does not
-    tell. A server that refuses to say, as the in-memory stand-in does, counts as not durable."""
+    """True if this Redis writes an append-only file. How often it is fsynced is not
+    in INFO. A server that refuses it, as the in-memory stand-in does, counts as not durable."""
     try:
         persistence = await client.info("persistence")
     except ResponseError:

@@ -13,7 +13,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from servicekit.embedded import NoSuchRun, audit_folder, data_meant, database_url, ports_meant
+from servicekit.embedded import InvalidRun, audit_folder, database_url, read_data_folder, read_ports
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -46,7 +46,7 @@ def _require_redis(url: str) -> str:
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+/?$")]
-# A wrong one is found at the start, where it can be named, and not at the first connection.
+# Validated at the start, where the variable can be named, and not at the first connection.
 DatabaseUrl = Annotated[str, AfterValidator(_require_database)]
 RedisUrl = Annotated[str, AfterValidator(_require_redis)]
 LogLevel = Annotated[
@@ -55,29 +55,29 @@ LogLevel = Annotated[
 ]
 
 
-# Defaults are those of the embedded run that the shell means.
-def port_of(name: str) -> Any:
-    return Field(default_factory=lambda: ports_meant()[name])
+# Defaults are those of the embedded run that the shell selects.
+def embedded_port(name: str) -> Any:
+    return Field(default_factory=lambda: read_ports()[name])
 
 
-def url_of(name: str, path: str = "") -> Any:
-    return Field(default_factory=lambda: ports_meant().url(name) + path)
+def embedded_url(name: str, path: str = "") -> Any:
+    return Field(default_factory=lambda: read_ports().url(name) + path)
 
 
-def redis_of(name: str) -> Any:
-    return Field(default_factory=lambda: ports_meant().redis_url(name))
+def embedded_redis(name: str) -> Any:
+    return Field(default_factory=lambda: read_ports().redis_url(name))
 
 
-def its_cookie_suffix() -> Any:
-    return Field(default_factory=lambda: ports_meant().cookie_suffix)
+def embedded_cookie_suffix() -> Any:
+    return Field(default_factory=lambda: read_ports().cookie_suffix)
 
 
-def its_database() -> Any:
-    return Field(default_factory=lambda: database_url(data_meant()))
+def embedded_database() -> Any:
+    return Field(default_factory=lambda: database_url(read_data_folder()))
 
 
-def its_audit() -> Any:
-    return Field(default_factory=lambda: audit_folder(data_meant()))
+def embedded_audit_folder() -> Any:
+    return Field(default_factory=lambda: audit_folder(read_data_folder()))
 
 
 class SecretFileSource(PydanticBaseSettingsSource):
@@ -114,8 +114,8 @@ class SecretFileUnreadable(ValueError):
         super().__init__(f"{field_name.upper()}_FILE: cannot read {path}: {why}")
 
 
-class SettingsWrong(Exception):
-    """Something in the environment cannot be what it is; one line for each."""
+class InvalidSettings(Exception):
+    """Values of the environment that are not valid; one line for each."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
@@ -123,7 +123,7 @@ class SettingsWrong(Exception):
 
 
 def read_settings(settings_class: type[S]) -> S:
-    """Raises `SettingsWrong`, whose lines tell each wrong one's name and never its value."""
+    """Raises `InvalidSettings`, whose lines name each variable and never its value."""
     try:
         return settings_class()
     except ValidationError as error:
@@ -133,9 +133,9 @@ def read_settings(settings_class: type[S]) -> S:
             else one["msg"]
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
-        raise SettingsWrong(*lines) from None
-    except (SecretFileUnreadable, SettingsError, NoSuchRun) as error:
-        raise SettingsWrong(str(error)) from None
+        raise InvalidSettings(*lines) from None
+    except (SecretFileUnreadable, SettingsError, InvalidRun) as error:
+        raise InvalidSettings(str(error)) from None
 
 
 class EnvironmentSettings(BaseSettings):

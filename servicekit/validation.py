@@ -1,4 +1,4 @@
-"""What is wrong with a request, one sentence for each fault, in words that fit JSON."""
+"""Validation errors of a request, in words that fit JSON instead of Python."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-_MOST_LISTED = 20
+_MAX_ERRORS = 20
 # By pydantic's type of an error; what stands in braces is of its context.
-_WORDS: Mapping[str, str] = {
+_MESSAGES: Mapping[str, str] = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must be an object"),
@@ -29,16 +29,16 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def faults_of(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
+def field_errors(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
     """For `errors` of a problem: each field that is wrong and why, without what was sent."""
-    found = [one for one in error.errors() if not _only_follows(one)]
+    found = [one for one in error.errors() if not _is_consequence(one)]
     return [
-        {"field": ".".join(str(part) for part in one["loc"]), "message": _words_for(one)}
-        for one in found[:_MOST_LISTED]
+        {"field": ".".join(str(part) for part in one["loc"]), "message": _message_of(one)}
+        for one in found[:_MAX_ERRORS]
     ]
 
 
-def _only_follows(one: Mapping[str, Any]) -> bool:
+def _is_consequence(one: Mapping[str, Any]) -> bool:
     """True if an array is called too short for want of items that are there, and wrong."""
     sent = one.get("input")
     return (
@@ -48,9 +48,9 @@ def _only_follows(one: Mapping[str, Any]) -> bool:
     )
 
 
-def _words_for(one: Mapping[str, Any]) -> str:
+def _message_of(one: Mapping[str, Any]) -> str:
     context = one.get("ctx", {})
     if one["type"] in ("too_short", "string_too_short") and context["min_length"] == 1:
         return "must not be empty"
-    words = _WORDS.get(one["type"])
+    words = _MESSAGES.get(one["type"])
     return str(one["msg"]) if words is None else words.format_map(context)

@@ -34,5 +34,5 @@ def _read_header(headers: httpx.Headers, name: str) -> str:
 
 def explain_missing() -> None:
     """From now on, in every answer to an httpx client of this process."""
-    httpx.Response.json = _read_json  # type: ignore[method-assign]
+    httpx.Response.json = _read_json  # type: ignore[method-assign, assignment]
     httpx.Headers.__getitem__ = _read_header  # type: ignore[method-assign]

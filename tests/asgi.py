@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp
+
+from servicekit.http_server.app import ServedApp
 
 _PATIENCE_SECONDS = 30
 
 
 @asynccontextmanager
-async def running(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that calls `app`, while its lifespan runs as a server would run it."""
-    async with lifespan(app), calling(app) as client:
+async def running(app: ServedApp) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that calls `app`, while what it needs is open."""
+    async with app.lifespan(), calling(app) as client:
         yield client
 
 
@@ -62,41 +64,3 @@ class _OwnTask(httpx.ASGITransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await asyncio.create_task(super().handle_async_request(request))
-
-
-@asynccontextmanager
-async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
-    """Start `app` and, at the end of the block, stop it (ASGI lifespan protocol)."""
-    to_app: asyncio.Queue[Message] = asyncio.Queue()
-    from_app: asyncio.Queue[Message] = asyncio.Queue()
-    scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    task = asyncio.create_task(_call(app, scope, to_app, from_app))
-    try:
-        await _exchange(task, to_app, from_app, "startup")
-        yield
-        await _exchange(task, to_app, from_app, "shutdown")
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _call(
-    app: ASGIApp, scope: Scope, to_app: asyncio.Queue[Message], from_app: asyncio.Queue[Message]
-) -> None:
-    try:
-        await app(scope, to_app.get, from_app.put)
-    finally:
-        from_app.put_nowait({"type": "ended"})
-
-
-async def _exchange(
-    task: asyncio.Task[None],
-    to_app: asyncio.Queue[Message],
-    from_app: asyncio.Queue[Message],
-    what: str,
-) -> None:
-    to_app.put_nowait({"type": f"lifespan.{what}"})
-    answer = await asyncio.wait_for(from_app.get(), _PATIENCE_SECONDS)
-    if answer["type"] in {"ended", f"lifespan.{what}.failed"}:
-        await task  # the app's own exception tells more
-    assert answer["type"] == f"lifespan.{what}.complete", answer

@@ -1,28 +1,124 @@
-"""The receiver and services as processes of one test, on free ports."""
+"""Processes of one test: started, waited for, signalled, and gone after their block."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
-
-from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 # A test says what is exported; the shell that started the tests does not.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-_TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-class ModuleProcess:
-    """`python -m <module>`, healthy inside the `with` block and gone after it."""
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """A command that may be stopped and started again. It writes to `log`, with its errors unless
+    they have a file of their own; both are in the failure if it ends or does not become ready.
+    `options` are those of `Popen`."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        is_ready: Callable[[], bool] = lambda: True,
+        *,
+        errors: Path | None = None,
+        **options: Any,
+    ) -> None:
+        self.command, self.log, self._is_ready = list(command), log, is_ready
+        self._errors, self._options = errors or log, {"stdin": subprocess.DEVNULL, **options}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns once it is ready."""
+        self.begin()
+        self.wait_until(self._is_ready, "ready")
+
+    def begin(self, **options: Any) -> None:
+        options = self._options | options
+        with self.log.open("ab") as log, self._errors.open("ab") as errors:
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=errors, **options)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert self.is_running, f"{self.command} ended, not {what}:\n{self._end}"
+            assert time.monotonic() < deadline, f"{self.command} is not {what}:\n{self._end}"
+            time.sleep(0.05)
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def errors(self) -> str:
+        return self._errors.read_text(errors="replace")
+
+    @property
+    def _end(self) -> str:
+        files = dict.fromkeys((self.log, self._errors))
+        return "\n".join(file.read_text(errors="replace")[-3000:] for file in files)
+
+    @property
+    def _started(self) -> "subprocess.Popen[bytes]":
+        assert self._process is not None, f"{self.command} was not started"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self._started.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        self._started.send_signal(number)
+
+    def exit_code(self) -> int:
+        """Once it has ended by itself."""
+        try:
+            return self._started.wait(TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.command} does not end:\n{self._end}") from None
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it, `SIGKILL` being the sudden way, also if it is paused; returns its exit code."""
+        self.send(signal.SIGCONT)
+        self.send(number)
+        return self.exit_code()
+
+    def kill(self) -> None:
+        """Whether it runs or not."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(TIMEOUT_SECONDS)
+
+
+class ModuleProcess(Process):
+    """`python -m <module>` on a free port, ready when it is healthy."""
 
     def __init__(
         self,
@@ -33,52 +129,25 @@ class ModuleProcess:
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / f"{module}-{self.port}.log"
-        self._command = [sys.executable, "-m", module, *options]
+        command = [sys.executable, "-m", module, *options]
         if module == "local.receiver":
-            self._command += ["--port", str(self.port)]
-        self._environment = {**CLEAN, "PORT": str(self.port), **(environment or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+            command += ["--port", str(self.port)]
+        super().__init__(
+            command,
+            folder / f"{module}-{self.port}.log",
+            lambda: answers(f"{self.url}/healthz"),
+            cwd=ROOT,
+            env={**CLEAN, "PORT": str(self.port), **(environment or {})},
+        )
 
-    def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not self._is_healthy():
-            text = self.log.read_text(errors="replace")
-            assert self._process.poll() is None, f"{self._command} ended:\n{text}"
-            assert time.monotonic() < deadline, f"{self._command} is not healthy:\n{text}"
-            time.sleep(0.05)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(_TIMEOUT_SECONDS)
-
-    def _is_healthy(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/healthz", timeout=5).is_success
-        except httpx.TransportError:
-            return False
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ends it the ordinary way; returns its exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(_TIMEOUT_SECONDS)
+def answers(url: str) -> bool:
+    """Whether a server is there and has no complaint."""
+    try:
+        # Plain http: loading certificates would take longer than the answer.
+        return httpx.get(url, timeout=5, verify=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """service-http under test: with real servers behind it, and what tests want to know of it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -11,6 +11,9 @@ from sqlalchemy import Engine, event
 from services.service_http.app import create_app
 from services.service_http.settings import Settings
 from tests.asgi import running
+
+# `start(queue_url=…)`; the servers of the run otherwise.
+Start = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 # For tests in which one database is as good as the other, and for those that stop a server.
 on_any_database = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)

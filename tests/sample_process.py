@@ -4,28 +4,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.answers import Described
-from tests.servers import free_port
+from tests.processes import ROOT, TIMEOUT_SECONDS, Process, free_port
 from tests.waiting import eventually
-
-ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,7 @@ class Client:
     """One connection. Every wait has an end, and a reset is an error."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
         self._file = self._socket.makefile("rb")
 
     def __enter__(self) -> "Client":
@@ -88,31 +76,26 @@ class Client:
         return self._file.read(1) == b""
 
 
-class SampleProcess:
-    """The service with these settings, on a free port."""
+class SampleProcess(Process):
+    """The service with these settings, on a free port; its starter ignores some signals."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *ignored: signal.Signals, **settings: object) -> None:
         self.port = free_port()
-        self._output = folder / "stdout.jsonl"
-        self._errors = folder / "stderr.txt"
-        self._environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "PORT": str(self.port),
-            **{name.upper(): str(value) for name, value in settings.items()},
-        }
-        self.process: subprocess.Popen[bytes] | None = None
+        environment = {"PORT": self.port, **{key.upper(): value for key, value in settings.items()}}
+        super().__init__(
+            [sys.executable, "-W", "error", "-m", "tests.sample_service"],
+            folder / "stdout.jsonl",
+            lambda: "started" in self.messages,
+            cwd=ROOT,
+            env={name: str(value) for name, value in environment.items()} | _PATH,
+            errors=folder / "stderr.txt",
+            preexec_fn=lambda: [signal.signal(one, signal.SIG_IGN) for one in ignored],
+        )
 
-    def start(self, *ignored: signal.Signals) -> None:
-        command = [sys.executable, "-W", "error", "-m", "tests.sample_service"]
-        with self._output.open("wb") as output, self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self._environment,
-                stdout=output,
-                stderr=errors,
-                preexec_fn=lambda: [signal.signal(one, signal.SIG_IGN) for one in ignored],
-            )
+    def run(self) -> int:
+        """Its exit code, if it never comes to take connections."""
+        self.begin()
+        return self.exit_code()
 
     def connect(self) -> Client:
         return Client(self.port)
@@ -121,48 +104,25 @@ class SampleProcess:
         with self.connect() as client:
             return client.ask(path)
 
-    def send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def exit_code(self) -> int:
-        """Once it has ended by itself."""
-        assert self.process is not None
-        return self.process.wait(PATIENCE_SECONDS)
+    @property
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output().splitlines()]
 
     @property
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._output.read_text().splitlines()]
-
-    @property
-    def errors(self) -> str:
-        return self._errors.read_text()
+    def messages(self) -> list[str]:
+        return [line["message"] for line in self.logged]
 
     def until_logged(self, message: str) -> None:
-        """Else the last lines are in the failure."""
-        eventually(
-            lambda: [line["message"] for line in self.log][-20:],
-            lambda said: message in said,
-            seconds=PATIENCE_SECONDS,
-        )
+        eventually(lambda: self.messages[-20:], lambda said: message in said)
+
+
+_PATH = {"PATH": os.environ.get("PATH", "")}
 
 
 @contextmanager
 def sample_process(
     folder: Path, *ignored: signal.Signals, **settings: object
 ) -> Iterator[SampleProcess]:
-    """It takes connections from the start of the block on; at its end it is gone. Its starter
-    ignores some signals."""
-    sample = SampleProcess(folder, **settings)
-    sample.start(*ignored)
-    assert sample.process is not None
-    try:
-        sample.until_logged("started")
+    """It takes connections from the start of the block on; at its end it is gone."""
+    with SampleProcess(folder, *ignored, **settings) as sample:
         yield sample
-    finally:
-        sample.process.kill()
-        sample.process.wait()

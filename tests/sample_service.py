@@ -5,13 +5,11 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from fastapi import Request
-from pydantic import AfterValidator, SecretStr
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from servicekit.http_server import server as draining
 from servicekit.http_server.app import ServiceApp, create_service_app
@@ -23,18 +21,11 @@ from servicekit.settings import Port, ServiceSettings
 logger = logging.getLogger("sample")
 
 
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < 8:
-        raise ValueError("needs 8 characters")
-    return secret
-
-
 class Settings(ServiceSettings):
     service_name: ClassVar[str] = "sample"
 
     port: Port = 8099
     request_timeout_seconds: float = 600
-    secret: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("long enough")
     header_timeout_seconds: float = 10
     max_connection_age_seconds: float = 600
     lingering_close_seconds: float = 10
@@ -66,16 +57,6 @@ async def _sleep(seconds: float) -> Response:
     logger.info("asleep")
     await asyncio.sleep(seconds)
     return JSONResponse({"slept": seconds})
-
-
-async def _stream(seconds: float) -> Response:
-    async def parts() -> AsyncIterator[bytes]:
-        yield b"first"
-        logger.info("asleep")
-        await asyncio.sleep(seconds)
-        yield b"last"
-
-    return StreamingResponse(parts())
 
 
 async def _refuse_to_end() -> None:
@@ -112,7 +93,6 @@ def create_app(settings: Settings) -> ServiceApp:
     app.add_api_route("/echo", _echo, methods=["GET", "POST"])
     app.add_api_route("/ignore-body", _ignore_body, methods=["POST"])
     app.add_api_route("/sleep", _sleep)
-    app.add_api_route("/stream", _stream)
     app.add_api_route("/refuse-to-end", _refuse_to_end)
     app.add_api_route("/block", _block)
     return app

@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,15 +13,8 @@ import pytest
 import redis
 
 from local.redis_program import find_redis
-
-_START_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.processes import Process
+from tests.processes import free_port as free_port
 
 
 def find_program(*names: str) -> str:
@@ -45,39 +35,7 @@ def find_redis_server() -> str:
     return str(program.path)
 
 
-class Server:
-    """A server process that a test may stop, kill and start again with the data it had."""
-
-    def __init__(self, command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> None:
-        self._command, self._log, self._is_ready = list(command), log, is_ready
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._is_ready():
-            text = self._log.read_text(errors="replace")[-2000:]
-            assert self._process.poll() is None, f"{self._command[0]} ended:\n{text}"
-            assert time.monotonic() < deadline, f"{self._command[0]} is not ready:\n{text}"
-            time.sleep(0.05)
-
-    def send(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the process; `SIGKILL` is the sudden way."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.send_signal(number)
-            self._process.wait(30)
-            self._process = None
-
-
-class RedisServer(Server):
+class RedisServer(Process):
     def __init__(
         self,
         folder: Path,
@@ -105,7 +63,7 @@ class RedisServer(Server):
             return False
 
 
-class MySqlServer(Server):
+class MySqlServer(Process):
     """MariaDB or MySQL, whichever is installed; user `root` without a password, on loopback."""
 
     def __init__(self, folder: Path) -> None:
@@ -156,16 +114,11 @@ def _initialise(program: str, data: Path, temporary: Path) -> None:
     else:
         command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}"]
         command += ["--user=root", f"--tmpdir={temporary}"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_START_SECONDS, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 @contextmanager
-def running(server: Server) -> Iterator[None]:
-    server.start()
-    try:
+def running(server: Process) -> Iterator[None]:
+    with server:
         yield
-    finally:
-        server.stop(signal.SIGKILL)

@@ -5,22 +5,29 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from benchmarks.processes import free_offset
 from local.layout import ROOT
 from servicekit.embedded import PORTS
+from tests.processes import Process
+from tests.waiting import eventually
 
 _START_SECONDS = 90
-_STOP_SECONDS = 60
 _TRIES = 5
+
+
+class AnyStack(Protocol):
+    """What tests ask of a shop, be it processes or containers."""
+
+    @property
+    def shop_url(self) -> str: ...
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]: ...
 
 
 class RunningStack:
@@ -39,15 +46,17 @@ class RunningStack:
     ) -> None:
         """`before` runs in the launcher's process before it begins. `command` is another one than
         the launcher's own, in another `folder`. Ctrl-C is what stops it usually."""
-        self._stopped_by = stopped_by
-        self.data, self.folder, self._before = data, folder, before
         # Tests that are killed leave no shop behind.
         own = [sys.executable, "-m", "local", "--end-with-parent", str(os.getpid()), *options]
-        self._command = command or own
-        self._extra = dict(environment or {})
-        self._output = data.with_name(f"{data.name}.output")
-        self._launcher: subprocess.Popen[bytes] | None = None
-        self.offset = 0
+        self.launcher = Process(
+            command or own,
+            data.with_name(f"{data.name}.output"),
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=before,
+        )
+        self._stopped_by, self._extra = stopped_by, dict(environment or {})
+        self.data, self.folder, self.offset = data, folder, 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -91,50 +100,31 @@ class RunningStack:
                 break
         raise AssertionError(f"the shop did not start:\n{self.output()}")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._launcher is not None and self._launcher.poll() is None:
+    def __exit__(self, *_error: object) -> None:
+        if self.launcher.is_running:
             self.stop()
 
     def start(self) -> None:
-        with self._output.open("wb") as output:
-            self._launcher = subprocess.Popen(
-                self._command,
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=self._before,
-            )
-
-    def send(self, number: signal.Signals) -> None:
-        """To the launcher, and to nobody else."""
-        assert self._launcher is not None
-        self._launcher.send_signal(number)
+        self.launcher.log.unlink(missing_ok=True)
+        self.launcher.begin(env=self.environment)
 
     def wait_for_line(self, text: str) -> bool:
         """True once the launcher says it, False if it ends without."""
-        assert self._launcher is not None
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            ended = self._launcher.poll() is not None
-            if text in self.output():
-                return True
-            if ended:
-                return False
-            time.sleep(0.05)
-        self.stop()
-        raise AssertionError(f"no {text!r} after {_START_SECONDS} s:\n{self.output()}")
+
+        def said() -> bool:
+            ended = not self.launcher.is_running
+            return text in self.output() or ended
+
+        try:
+            eventually(said, seconds=_START_SECONDS)
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"no {text!r} in time:\n{self.output()}") from None
+        return text in self.output()
 
     def output(self) -> str:
         """All that a user would have seen in the terminal."""
-        return self._output.read_text(errors="replace")
+        return self.launcher.output()
 
     def count_lines(self, name: str, text: str) -> int:
         """How many lines about this part of the shop begin with the text."""
@@ -142,51 +132,27 @@ class RunningStack:
 
     def stop(self, number: signal.Signals | None = None) -> int:
         """Returns the launcher's exit code."""
-        self.send(number or self._stopped_by)
-        return self.wait()
+        return self.launcher.stop(number or self._stopped_by)
 
-    def wait(self) -> int:
-        """The launcher's exit code, once it has ended by itself."""
-        assert self._launcher is not None
+    def _pid_file(self, name: str) -> Path:
+        return self.data / "run" / f"{name}.pid"
+
+    def _read_pid(self, name: str) -> int | None:
         try:
-            return self._launcher.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill_launcher()
-            raise AssertionError(f"the shop does not stop:\n{self.output()}") from None
-
-    def kill_launcher(self) -> None:
-        assert self._launcher is not None
-        self._launcher.kill()
-        self._launcher.wait(_STOP_SECONDS)
-
-    @property
-    def launcher_pid(self) -> int:
-        assert self._launcher is not None
-        return self._launcher.pid
+            return int(self._pid_file(name).read_text())
+        except FileNotFoundError:
+            return None
 
     def pid(self, name: str) -> int:
         """Of the process that runs now; waits for one that is just being started again."""
-        path = self.data / "run" / f"{name}.pid"
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(FileNotFoundError):
-                return int(path.read_text())
-            time.sleep(0.02)
-        raise AssertionError(f"there is no {path}:\n{self.output()}")
+        found: int = eventually(lambda: self._read_pid(name), seconds=_START_SECONDS)
+        return found
 
     def kill(self, name: str) -> None:
         """Suddenly, as by the kernel when memory is short; returns once it is dead."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
-        path = self.data / "run" / f"{name}.pid"
-
-        def gone() -> bool:
-            try:
-                return path.read_text() != f"{pid}\n"
-            except FileNotFoundError:
-                return True
-
-        _wait_until(gone, f"{name} ({pid}) does not die")
+        eventually(lambda: self._read_pid(name), lambda now: now != pid, pause_seconds=0.01)
 
     def pause(self, name: str) -> None:
         os.kill(self.pid(name), signal.SIGSTOP)
@@ -208,10 +174,3 @@ def processes_of(data: Path) -> list[str]:
         if str(data).encode() in text and state != "Z":
             found.append((folder / "cmdline").read_text().replace("\0", " "))
     return found
-
-
-def _wait_until(condition: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.01)

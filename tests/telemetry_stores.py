@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from tests import waiting
-from tests.processes import ModuleProcess, receiver_process
+from tests.processes import ModuleProcess, Process, answers, free_port, receiver_process
 from tests.promql import OBSERVABILITY
-from tests.servers import Server, free_port, running
+from tests.servers import running
 from tools.offline_images.go_servers import find_built
 
 PATIENCE_SECONDS = 60
@@ -48,13 +48,6 @@ def ask(url: str, method: str = "GET", params: Mapping[str, str] | None = None) 
     answer = httpx.request(method, url, params=params, timeout=30, verify=False)
     assert answer.is_success, answer.text
     return answer
-
-
-def is_up(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5, verify=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 class MetricsStore:
@@ -115,7 +108,7 @@ class LogsStore:
         return ask(f"{self.url}/select/logsql/{what}", params=parameters)
 
 
-class VictoriaMetrics(Server, MetricsStore):
+class VictoriaMetrics(Process, MetricsStore):
     def __init__(self, folder: Path) -> None:
         MetricsStore.__init__(self, f"http://127.0.0.1:{(port := free_port())}")
         flags = compose_flags(
@@ -125,20 +118,20 @@ class VictoriaMetrics(Server, MetricsStore):
         command = [str(go_server("victoria-metrics")), *flags, f"-httpListenAddr=127.0.0.1:{port}"]
         command.append(f"-storageDataPath={folder / 'metrics'}")
         log = folder / "victoria-metrics.log"
-        Server.__init__(self, command, log, lambda: is_up(f"{self.url}/ready"))
+        Process.__init__(self, command, log, lambda: answers(f"{self.url}/ready"))
 
 
-class VictoriaLogs(Server, LogsStore):
+class VictoriaLogs(Process, LogsStore):
     def __init__(self, folder: Path) -> None:
         LogsStore.__init__(self, f"http://127.0.0.1:{(port := free_port())}")
         flags = compose_flags("victoria-logs", without=("storageDataPath",))
         command = [str(go_server("victoria-logs")), *flags, f"-httpListenAddr=127.0.0.1:{port}"]
         command.append(f"-storageDataPath={folder / 'logs'}")
         log = folder / "victoria-logs.log"
-        Server.__init__(self, command, log, lambda: is_up(f"{self.url}/health"))
+        Process.__init__(self, command, log, lambda: answers(f"{self.url}/health"))
 
 
-class Collector(Server):
+class Collector(Process):
     """Reads the log files in `logs` as the compose stack's reads /var/log/infra."""
 
     def __init__(self, folder: Path, *, metrics: str, logs: str, traces: str) -> None:
@@ -168,7 +161,7 @@ class Collector(Server):
         path.write_text(config)
         command = [str(go_server("otelcol-contrib")), "--config", str(path)]
         super().__init__(
-            command, folder / "collector.log", lambda: is_up(f"http://127.0.0.1:{health}/")
+            command, folder / "collector.log", lambda: answers(f"http://127.0.0.1:{health}/")
         )
 
     def append(self, file: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Waiting with a deadline."""
+"""Waiting with a deadline: the last value that was read is in the failure."""
 
 import asyncio
 import inspect
@@ -13,14 +13,12 @@ def eventually(
     seconds: float = 30,
     pause_seconds: float = 0.05,
 ) -> Any:
-    """Read until it is enough; the last thing read is in the failure."""
+    """Read until it is enough."""
     deadline = time.monotonic() + seconds
-    while True:
-        value = read()
-        if enough(value):
-            return value
+    while not enough(value := read()):
         assert time.monotonic() < deadline, f"after {seconds} s still {value!r:.1000}"
         time.sleep(pause_seconds)
+    return value
 
 
 async def eventually_async(

@@ -21,7 +21,7 @@ from pathlib import Path
 from local import inherited
 from local.console import configure_terminal
 from local.pip import PipFailed, environment_of
-from servicekit.embedded import NoSuchRun
+from servicekit.embedded import InvalidRun
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -49,7 +49,7 @@ def main(kinds: str, command: Sequence[str]) -> int:
                 prepare(kind)
         python, handed_on = python_of(first), _HANDED_ON[first]()
         os.execve(python, [str(python), *command], handed_on)
-    except (SetUpFailed, NoSuchRun) as error:
+    except (SetUpFailed, InvalidRun) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from local.receiver.records import Histogram, LogLine, Series
 from local.receiver.store import Store
 from local.receiver.traces import TraceSummary
 from local.receiver.values import attributes_of, json_number
-from servicekit.http_server.allowed_hosts import LOOPBACK_HOSTS, host_of
+from servicekit.http_server.allowed_hosts import LOOPBACK_HOSTS, host_name_of
 
 
 class Api:
@@ -65,7 +65,7 @@ class Api:
         return JSONResponse(self._store.counts())
 
     async def clear(self, request: Request) -> Response:
-        if host_of(request.scope) not in LOOPBACK_HOSTS:
+        if host_name_of(request.scope) not in LOOPBACK_HOSTS:
             raise HTTPException(403, "Only a client on this machine may empty the store.")
         self._store.clear()
         return Response(status_code=204)

@@ -16,7 +16,7 @@ from local.receiver.ingest import Ingest
 from local.receiver.pages import FOLDER, Pages
 from local.receiver.security_headers import SecurityHeaders, misdirected_request
 from local.receiver.store import Limits, Store
-from servicekit.http_server.allowed_hosts import HostGuard
+from servicekit.http_server.allowed_hosts import AllowedHostsMiddleware
 
 
 def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) -> Starlette:
@@ -44,7 +44,9 @@ def create_app(limits: Limits | None = None, allowed_hosts: Iterable[str] = ()) 
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(HostGuard, refuse=misdirected_request, allowed=tuple(allowed_hosts)),
+            Middleware(
+                AllowedHostsMiddleware, refuse=misdirected_request, allowed=tuple(allowed_hosts)
+            ),
         ],
         exception_handlers={HTTPException: show_error},
     )

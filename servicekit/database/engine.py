@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from servicekit.database.sql_spans import commit_span, name_spans_by_table
-from servicekit.name_resolution import names
+from servicekit.name_resolution import resolver
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -138,8 +138,8 @@ def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -
 
 
 def _connect_by_address(dialect: Dialect, _record: Any, _args: Any, options: Any) -> Any:
-    """PyMySQL would look the name up by itself: its time limit begins after that, and a thread
-    would be held for as long as the name is not answered for."""
+    """PyMySQL would resolve the name by itself: its time limit begins after that, and a thread
+    would be blocked for as long as the look-up takes."""
     host = options.get("host")
     if host is None or "unix_socket" in options:
         return None  # as usual
@@ -157,15 +157,15 @@ def _connect_by_address(dialect: Dialect, _record: Any, _args: Any, options: Any
 
 def _open_socket(host: str, port: int) -> socket.socket:
     failure: OSError = OSError("no address")
-    for address in names.find_blocking(host):
+    for address in resolver.resolve_blocking(host):
         try:
             made = socket.create_connection((address.host, port), _CONNECT_SECONDS)
         except OSError as error:
             failure = error
         else:
-            names.reached(host)
+            resolver.mark_reachable(host)
             return made
-    names.lost(host)
+    resolver.mark_unreachable(host)
     raise failure
 
 
@@ -183,7 +183,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def ping(engine: Engine) -> None:
-    """Raise if the database cannot be asked."""
+    """Raise if the database does not answer."""
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
 

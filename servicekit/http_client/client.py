@@ -11,14 +11,12 @@ from httpx_aiohttp import AiohttpTransport
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.second_try import is_repeatable, with_second_try
 from servicekit.http_client.session import (
-    SAFE_METHODS,
     AnswerBroken,
-    ConnectionFailed,
     UpstreamFailure,
     open_session,
     problem_for,
-    resending,
 )
 from servicekit.problems import (
     BadGateway,
@@ -60,7 +58,7 @@ async def fetch(
     json: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """The answer, whole, if it is the service's own word: 2xx, 3xx and 4xx.
+    """The whole answer, if its status is 2xx, 3xx or 4xx.
 
     Raises `BadGateway`, `ServiceUnavailable` (with the service's own `Retry-After`) or
     `DeadlinePassed` for everything else. Sends a second time, once, only on a reused connection
@@ -68,7 +66,7 @@ async def fetch(
     `Idempotency-Key`.
     """
     sent = dict(headers or {})
-    repeatable = method in SAFE_METHODS or any(key.lower() == "idempotency-key" for key in sent)
+    repeatable = is_repeatable(method, sent)
 
     async def attempt() -> httpx.Response:
         require_time()
@@ -85,13 +83,7 @@ async def fetch(
         )
 
     try:
-        try:
-            answer = await attempt()
-        except ConnectionFailed as failure:
-            if not (repeatable and failure.before_answer and failure.reused):
-                raise
-            with resending():
-                answer = await attempt()
+        answer = await with_second_try(attempt, lambda failure: repeatable and failure.reused)
     except UpstreamFailure as failure:
         raise problem_for(failure) from failure
     except httpx.TimeoutException as error:

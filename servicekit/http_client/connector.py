@@ -1,5 +1,5 @@
-"""aiohttp's connector with what our clients need to know: by which address a name was reached, and
-whether an answer had begun when its connection broke."""
+"""aiohttp's connector with what our clients need: resolved names that are marked reachable or not,
+and whether a response had begun when its connection broke."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from servicekit.name_resolution import NoAddressInTime, names
+from servicekit.name_resolution import TemporaryResolutionFailure, resolver
 
 # For a place in the pool, the name and the TCP handshake together; on one network that is
 # milliseconds.
@@ -33,8 +33,8 @@ class Attempt:
 current_attempt: ContextVar[Attempt] = ContextVar("attempt")
 
 
-class WatchedConnector(aiohttp.TCPConnector):
-    """Puts a watch on every connection that it makes."""
+class TrackingConnector(aiohttp.TCPConnector):
+    """Tracks the requests of every connection that it makes."""
 
     async def _create_connection(
         self,
@@ -48,16 +48,16 @@ class WatchedConnector(aiohttp.TCPConnector):
         except aiohttp.ClientConnectorDNSError:
             raise
         except (aiohttp.ClientConnectorError, TimeoutError) as error:
-            if names.lost(host):
-                doubt = NoAddressInTime(socket.EAI_AGAIN, f"nobody answers for {host}: {error}")
-                raise aiohttp.ClientConnectorDNSError(req.connection_key, doubt) from error
+            if resolver.mark_unreachable(host):
+                failure = TemporaryResolutionFailure(socket.EAI_AGAIN, f"{host}: {error}")
+                raise aiohttp.ClientConnectorDNSError(req.connection_key, failure) from error
             raise
         except asyncio.CancelledError:
-            # By CONNECT_SECONDS, and not because the one who asked has left.
+            # By the timeout, and not because the caller was cancelled.
             if self._loop.time() - began > CONNECT_SECONDS / 2:
-                names.lost(host)
+                resolver.mark_unreachable(host)
             raise
-        names.reached(host)
+        resolver.mark_reachable(host)
         return made
 
     async def connect(
@@ -70,14 +70,14 @@ class WatchedConnector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
         attempt, transport = current_attempt.get(), connection.transport
         assert transport is not None
-        watch = transport.get_protocol()
-        attempt.reused = isinstance(watch, _Watch)
-        if not isinstance(watch, _Watch):
-            assert isinstance(watch, asyncio.Protocol)
-            watch = _Watch(watch, transport)
-            transport.set_protocol(watch)
-        watch.attempt = attempt
-        connection.add_callback(watch.rest)
+        protocol = transport.get_protocol()
+        attempt.reused = isinstance(protocol, _TrackingProtocol)
+        if not isinstance(protocol, _TrackingProtocol):
+            assert isinstance(protocol, asyncio.Protocol)
+            protocol = _TrackingProtocol(protocol, transport)
+            transport.set_protocol(protocol)
+        protocol.attempt = attempt
+        connection.add_callback(protocol.end_request)
         return connection
 
 
@@ -111,7 +111,7 @@ async def _connect_timeout(loop: asyncio.AbstractEventLoop) -> AsyncIterator[Non
         timer.cancel()
 
 
-class _Watch(asyncio.Protocol):
+class _TrackingProtocol(asyncio.Protocol):
     """Stands between a transport and aiohttp's protocol, and notes that bytes arrive: aiohttp
     does not tell whether an answer had begun when its connection broke, and takes what arrives
     in between two requests for the answer to the second."""
@@ -120,8 +120,8 @@ class _Watch(asyncio.Protocol):
         self._inner, self._transport = inner, transport
         self.attempt: Attempt | None = None
 
-    def rest(self) -> None:
-        """No request is under way here any more."""
+    def end_request(self) -> None:
+        """What arrives from now on answers no request."""
         self.attempt = None
 
     def data_received(self, data: bytes) -> None:
@@ -144,8 +144,8 @@ class _Watch(asyncio.Protocol):
         self._inner.connection_lost(error)
 
 
-class NameResolver(AbstractResolver):
-    """Each new connection asks anew, and nobody waits for a name that is not answered for."""
+class ConnectorResolver(AbstractResolver):
+    """Each new connection resolves its name anew, by the resolver that all clients share."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -159,7 +159,7 @@ class NameResolver(AbstractResolver):
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await names.find(host)
+            for address in await resolver.resolve(host)
             if family in (socket.AF_UNSPEC, address.family)
         ]
 

@@ -17,11 +17,11 @@ from opentelemetry.instrumentation.aiohttp_client import create_trace_config
 
 from servicekit.http_client.connector import (
     Attempt,
-    NameResolver,
-    WatchedConnector,
+    ConnectorResolver,
+    TrackingConnector,
     current_attempt,
 )
-from servicekit.name_resolution import NoAddressInTime
+from servicekit.name_resolution import TemporaryResolutionFailure
 from servicekit.problems import BadGateway, Problem, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ class ConnectionFailed(UpstreamFailure):
 
 
 class NoConnectionInTime(UpstreamFailure):
-    """No free place in the pool, or no handshake, within CONNECT_SECONDS; or nobody answers for
-    its name just now."""
+    """No free place in the pool, or no handshake, within CONNECT_SECONDS; or its name
+    cannot be resolved just now."""
 
 
 class AnswerBroken(UpstreamFailure):
@@ -60,7 +60,7 @@ class AnswerBroken(UpstreamFailure):
 
 
 def problem_for(failure: UpstreamFailure) -> Problem:
-    """What the client of this service is told. Why and where is for our own log."""
+    """For the client of this service. Why and where it failed is for our own log."""
     logger.warning("no answer: %s: %s", type(failure).__name__, failure)
     if isinstance(failure, NoConnectionInTime):
         return ServiceUnavailable("The service behind this one gives no connection now.")
@@ -80,12 +80,12 @@ async def open_session(
     CLIENT span, it must be off.
     """
     async with aiohttp.ClientSession(
-        connector=WatchedConnector(
+        connector=TrackingConnector(
             limit=max_connections,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
-            # Each new connection asks anew, so that pools spread over new replicas.
+            # Each new connection resolves its name anew, so that pools spread over new replicas.
             use_dns_cache=False,
-            resolver=NameResolver(),
+            resolver=ConnectorResolver(),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -95,7 +95,7 @@ async def open_session(
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
-        middlewares=(_name_failures,),
+        middlewares=(_translate_errors,),
         trace_configs=(
             [create_trace_config(sem_conv_opt_in_mode=_StabilityMode.HTTP)] if traced else []
         ),
@@ -117,7 +117,7 @@ def resending() -> Iterator[None]:
 _resends: ContextVar[int] = ContextVar("resends", default=0)
 
 
-async def _name_failures(
+async def _translate_errors(
     request: aiohttp.ClientRequest, handler: ClientHandlerType
 ) -> aiohttp.ClientResponse:
     """An aiohttp client middleware. The exceptions that it raises are none of those upon which
@@ -133,7 +133,7 @@ async def _name_failures(
     except TimeoutError:
         raise
     except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, NoAddressInTime):
+        if isinstance(error.os_error, TemporaryResolutionFailure):
             raise NoConnectionInTime(str(error)) from error
         raise ConnectionFailed(str(error), before_answer=True, reused=False) from error
     except (aiohttp.ClientConnectionError, OSError) as error:

@@ -24,7 +24,7 @@ _PASSED_ON = frozenset(
         *(b"if-modified-since", b"if-unmodified-since", b"prefer", b"user-agent", b"via"),
     )
 )
-# Each hop writes its own, and no service behind the frontend has a say in cookies.
+# Each hop writes its own, and no service behind the frontend sets cookies.
 _WRITTEN_HERE = frozenset(
     (
         *(b"content-length", b"date", b"server", b"set-cookie", b"via"),

@@ -9,13 +9,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.second_try import is_repeatable, with_second_try
 from servicekit.http_client.session import (
-    SAFE_METHODS,
     ConnectionFailed,
     UpstreamFailure,
     open_session,
     problem_for,
-    resending,
 )
 
 
@@ -31,7 +30,7 @@ class OutgoingRequest:
     @property
     def repeatable(self) -> bool:
         """Sending it twice has the effect of sending it once."""
-        return self.method in SAFE_METHODS or "Idempotency-Key" in self.headers
+        return is_repeatable(self.method, self.headers)
 
 
 class Upstream:
@@ -56,13 +55,10 @@ class Upstream:
         `Problem` that stands for a failure, and `DeadlinePassed` if no time is left.
         """
         try:
-            try:
-                return await self._attempt(request)
-            except ConnectionFailed as failure:
-                if not (request.repeatable and failure.before_answer and self._may_repeat(failure)):
-                    raise
-            with resending():
-                return await self._attempt(request)
+            return await with_second_try(
+                lambda: self._attempt(request),
+                lambda failure: request.repeatable and self._may_repeat(failure),
+            )
         except UpstreamFailure as failure:
             raise problem_for(failure) from failure
 

@@ -1,4 +1,4 @@
-"""Who may ask a server that is for this machine only."""
+"""Which host names a server that is for this machine only answers to."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def host_of(scope: Scope) -> str:
+def host_name_of(scope: Scope) -> str:
     """The Host header without its port; "" if there is not exactly one."""
     hosts = Headers(scope=scope).getlist("host")
     if len(hosts) != 1:
@@ -26,14 +26,15 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-class HostGuard:
-    """Answers only to known host names. A page elsewhere may point its own name at 127.0.0.1
-    (DNS rebinding), but it cannot make the browser send another Host."""
+class AllowedHostsMiddleware:
+    """Starlette's `TrustedHostMiddleware` with an answer of the app's own, and loopback names
+    always allowed. A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding), but it
+    cannot make the browser send another Host."""
 
     def __init__(self, app: ASGIApp, *, refuse: ASGIApp, allowed: Iterable[str] = ()) -> None:
         self._app, self._refuse = app, refuse
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        known = scope["type"] != "http" or host_of(scope) in self._hosts
+        known = scope["type"] != "http" or host_name_of(scope) in self._hosts
         await (self._app if known else self._refuse)(scope, receive, send)

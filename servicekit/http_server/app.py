@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.deadline import DeadlineMiddleware
-from servicekit.http_server.allowed_hosts import HostGuard, is_loopback
+from servicekit.http_server.allowed_hosts import AllowedHostsMiddleware, is_loopback
 from servicekit.http_server.health import Health, health_routes
 from servicekit.http_server.problem_handlers import ProblemMiddleware, install_problem_handlers
 from servicekit.problems import MisdirectedRequest, ProblemRenderer, problem_response
@@ -75,8 +75,8 @@ def create_service_app(
     starts, and reports that it is not ready.
 
     An `inner` service is for the services of the shop: where it listens on loopback, it answers
-    to the names of loopback only. Elsewhere, in containers, its neighbours' networks guard it, and
-    it has whatever name they, or `kubectl port-forward`, call it by.
+    to the names of loopback only. Elsewhere, in containers, the networks keep others out, and it is
+    reached by whatever name its clients, or `kubectl port-forward`, use.
     """
     health = Health()
 
@@ -85,7 +85,7 @@ def create_service_app(
         assert isinstance(app, ServiceApp)
         async with AsyncExitStack() as stack:
             await open_resources(app, stack)
-            await stack.enter_async_context(health.watched())
+            await stack.enter_async_context(health.monitored())
             yield
 
     app = ServiceApp(
@@ -106,7 +106,7 @@ def create_service_app(
     app.add_middleware(HeadAsGet)
     app.add_middleware(DeadlineMiddleware, timeout_seconds=settings.request_timeout_seconds)
     if inner and is_loopback(settings.host):
-        app.add_middleware(HostGuard, refuse=_refuse_host)
+        app.add_middleware(AllowedHostsMiddleware, refuse=_refuse_host)
     app.add_middleware(ProblemMiddleware, render=render_problem)
     FastAPIInstrumentor.instrument_app(
         app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]

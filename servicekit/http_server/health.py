@@ -1,7 +1,8 @@
-"""Probes: `/healthz` says that the event loop turns, `/readyz` whether to send requests here.
+"""Probes: `/healthz` shows that the event loop turns, `/readyz` whether to send requests here.
 
-A dependency must have been reached once before the service is ready. One that is lost later
-leaves it ready but `degraded`: a blip must not take every replica out at the same time.
+Each dependency must have been available once before the service is ready. If one becomes
+unavailable later, the service is ready but `degraded`: a blip must not take every replica out at
+the same time.
 """
 
 import asyncio
@@ -27,18 +28,18 @@ _TIMEOUT_SECONDS = 1.5
 
 @dataclass
 class Dependency:
-    """`check` returns a detail worth showing or None, and raises when it cannot be reached."""
+    """`check` returns a detail worth showing or None, and raises if it is unavailable."""
 
     check: Check
     required: bool
-    seen_once: bool = False
+    was_available: bool = False
     ok: bool = False
     detail: str = "not reached yet"
 
 
 @dataclass
 class Health:
-    """State of this process as its probes tell it."""
+    """State of this process as its probes show it."""
 
     dependencies: dict[str, Dependency] = field(default_factory=dict)
     # The longest pause of a background loop before the process counts as dead.
@@ -70,15 +71,15 @@ class Health:
     def status(self) -> str:
         if self._draining:
             return "draining"
-        if any(d.required and not d.seen_once for d in self.dependencies.values()):
+        if any(d.required and not d.was_available for d in self.dependencies.values()):
             return "starting"
         return "ok" if all(d.ok for d in self.dependencies.values()) else "degraded"
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def monitored(self) -> AsyncIterator[None]:
         """Check every dependency in the background while the context lasts."""
         tasks = {
-            asyncio.create_task(self._watch(name, dependency))
+            asyncio.create_task(self._monitor(name, dependency))
             for name, dependency in self.dependencies.items()
         }
         try:
@@ -86,18 +87,18 @@ class Health:
         finally:
             await _cancel(tasks)
 
-    async def _watch(self, name: str, dependency: Dependency) -> None:
+    async def _monitor(self, name: str, dependency: Dependency) -> None:
         while True:
             with untraced():
                 await _refresh(name, dependency)
             await asyncio.sleep(
-                _INTERVAL_SECONDS if dependency.seen_once else _START_INTERVAL_SECONDS
+                _INTERVAL_SECONDS if dependency.was_available else _START_INTERVAL_SECONDS
             )
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
-    """Again and again until they end: `asyncio.wait_for`, through which redis-py writes, loses
-    a cancellation that comes just as it is done (CPython 3.11, gh-86296)."""
+    """Until they end: `asyncio.wait_for`, through which redis-py writes, loses a cancellation
+    that comes just as it is done (CPython 3.11, gh-86296)."""
     while tasks:
         for task in tasks:
             task.cancel()
@@ -113,11 +114,11 @@ async def _refresh(name: str, dependency: Dependency) -> None:
         dependency.ok = False
         dependency.detail = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         if was_ok:
-            logger.warning("lost %s: %s", name, dependency.detail)
+            logger.warning("%s is unavailable: %s", name, dependency.detail)
         return
-    if not was_ok and dependency.seen_once:
-        logger.warning("reached %s again", name)
-    dependency.ok = dependency.seen_once = True
+    if not was_ok and dependency.was_available:
+        logger.warning("%s is available again", name)
+    dependency.ok = dependency.was_available = True
     dependency.detail = detail or "reached"
 
 

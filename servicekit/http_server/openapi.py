@@ -1,10 +1,8 @@
-"""What FastAPI cannot see by itself for an API's description: problems, and bodies that a route
-reads on its own."""
+"""Parts of an API's description (OpenAPI 3.1): problems, and the schemas of models."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
@@ -35,7 +33,7 @@ def reference_to(model: type[BaseModel]) -> dict[str, str]:
 
 
 def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """For `responses=` of a route: each status once, with one example per kind."""
+    """Each status once, with one example per kind."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         response = responses.setdefault(
@@ -59,12 +57,6 @@ def problem_responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """For `openapi_extra=` of a route that reads its own body."""
-    content = {"application/json": {"schema": reference_to(model)}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
 def schemas_of(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
     """For `components.schemas`: the models and what they are made of."""
     _, document = models_json_schema(
@@ -72,17 +64,3 @@ def schemas_of(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
     )
     definitions: dict[str, Any] = document["$defs"]
     return definitions
-
-
-def describe_schemas(app: FastAPI, *models: type[BaseModel]) -> None:
-    """Add models that only `reference_to` names to the description of `app`."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            components = generate().setdefault("components", {})
-            components.setdefault("schemas", {}).update(schemas_of((ProblemDetails, *models)))
-        assert app.openapi_schema is not None
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from uvicorn._types import ASGI3Application
 from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.server import CannotListen, DrainingServer
-from servicekit.settings import ServiceSettings, SettingsWrong, read_settings
+from servicekit.settings import InvalidSettings, ServiceSettings, read_settings
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.setup import configure_telemetry
 from servicekit.telemetry.shutdown import Telemetry
@@ -23,7 +23,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 # Exit codes.
 FAILED = 1
-SETTINGS_WRONG = 2
+INVALID_SETTINGS = 2
 
 
 def serve(create_app: Callable[[S], ServedApp], settings_class: type[S]) -> NoReturn:
@@ -52,7 +52,7 @@ def serve(create_app: Callable[[S], ServedApp], settings_class: type[S]) -> NoRe
         exit_code = FAILED
     telemetry.shutdown()
     if server is not None and server.has_leftovers:
-        _leave(exit_code)
+        _exit_now(exit_code)
     sys.exit(exit_code)
 
 
@@ -60,19 +60,19 @@ def _read_settings(settings_class: type[S]) -> S:
     """Each wrong one is a line on stderr, with its name and never with its value."""
     try:
         return read_settings(settings_class)
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         for line in error.lines:
             sys.stderr.write(f"{settings_class.service_name}: {line}\n")
-        sys.exit(SETTINGS_WRONG)
+        sys.exit(INVALID_SETTINGS)
 
 
 def _create_server(
     app: ServedApp, settings: ServiceSettings, telemetry: Telemetry
 ) -> DrainingServer:
-    def leave_stuck() -> None:
+    def exit_stuck() -> None:
         logger.critical("stopped by force: a handler blocks the event loop")
         telemetry.shutdown()
-        _leave(FAILED)
+        _exit_now(FAILED)
 
     config = uvicorn.Config(
         cast(ASGI3Application, app),
@@ -91,10 +91,10 @@ def _create_server(
         # Else a pipelined request would find the context, and the trace, of the one before.
         reset_contextvars=True,
     )
-    return DrainingServer(app, config, settings, on_stuck=leave_stuck)
+    return DrainingServer(app, config, settings, on_stuck=exit_stuck)
 
 
-def _leave(exit_code: int) -> NoReturn:
+def _exit_now(exit_code: int) -> NoReturn:
     """At once, whatever threads still run."""
     sys.stdout.flush()
     sys.stderr.flush()

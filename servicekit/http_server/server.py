@@ -41,7 +41,9 @@ class DrainingServer:
         settings: ServiceSettings,
         on_stuck: Callable[[], None],
     ) -> None:
-        self._app, self._config, self._settings, self._on_stuck = app, config, settings, on_stuck
+        self._app, self._config, self._on_stuck = app, config, on_stuck
+        self._drain_seconds = settings.drain_seconds
+        self._shutdown_seconds = settings.shutdown_seconds
         self._state = ServerState()
         self._drained_at = float("inf")
         self._stopping = threading.Event()
@@ -63,15 +65,14 @@ class DrainingServer:
 
     def _on_signal(self, *_: object) -> None:
         # No more than flags: the main thread may hold any lock when the signal comes.
-        drain_seconds = 0 if self._stopping.is_set() else self._settings.drain_seconds
+        drain_seconds = 0 if self._stopping.is_set() else self._drain_seconds
         self._drained_at = time.monotonic() + drain_seconds
         self._app.health.start_draining()
         self._stopping.set()
 
     def _watch_the_end(self) -> None:
         self._stopping.wait()
-        ordered = self._settings.drain_seconds + self._settings.shutdown_seconds
-        time.sleep(ordered + 2 * _CUT_SECONDS + _CLOSE_SECONDS)
+        time.sleep(self._drain_seconds + self._shutdown_seconds + 2 * _CUT_SECONDS + _CLOSE_SECONDS)
         self._on_stuck()
 
     async def _serve(self) -> None:
@@ -102,7 +103,7 @@ class DrainingServer:
             raise CannotListen(f"on {host}, port {port}: {error}") from error
 
     async def _stop(self, resources: AsyncExitStack) -> None:
-        state, end = self._state, time.monotonic() + self._settings.shutdown_seconds
+        state, end = self._state, time.monotonic() + self._shutdown_seconds
         before = state.total_requests
         for connection in list(state.connections):
             connection.shutdown()

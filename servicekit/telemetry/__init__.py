@@ -1,2 +1,2 @@
-"""Traces, metrics and logs. Code that has something to say imports `tracing` and `metrics`, which
+"""Traces, metrics and logs. Code that records something imports `tracing` and `metrics`, which
 need OpenTelemetry's API alone; `setup`, with the SDK and its exporters, is for the server."""

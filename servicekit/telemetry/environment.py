@@ -1,8 +1,8 @@
-"""Which of OpenTelemetry's standard variables count here, and what is said of all others.
+"""Which of OpenTelemetry's standard variables are honoured, and one warning about all others.
 
-The SDK raises an error for some values, logs a traceback for others, and obeys variables that
-would put customers' data into spans. So it gets to see only what is named here, with values that
-it can take. What is not recognised is told and then ignored, as the specification asks for
+The SDK raises an error for some values, logs a traceback for others, and follows variables that
+would put customers' data into spans. So it sees only what is named here, with valid values. What
+is not recognised is reported and then ignored, as the specification requires
 (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
 """
 
@@ -18,19 +18,19 @@ _SAMPLERS = ("always_on", "always_off", "traceidratio")
 _PAIR = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[^\r\n]*", re.ASCII)
 
 
-class Refused(Exception):
-    """The message says why, never the value: headers hold keys. `kept` is what is left of it."""
+class InvalidValue(Exception):
+    """The message is the reason, never the value: headers hold keys. `usable` is its valid part."""
 
-    def __init__(self, why: str, kept: str = "") -> None:
-        super().__init__(why)
-        self.kept = kept
+    def __init__(self, reason: str, usable: str = "") -> None:
+        super().__init__(reason)
+        self.usable = usable
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text.strip().lower() in allowed:
             return text.strip().lower()
-        raise Refused(f"only {' or '.join(allowed)} can be honoured")
+        raise InvalidValue(f"only {' or '.join(allowed)} can be honoured")
 
     return check
 
@@ -38,13 +38,13 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 def _whole(text: str) -> str:
     if re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
         return text.strip()
-    raise Refused("not a positive whole number")
+    raise InvalidValue("not a positive whole number")
 
 
 def _ratio(text: str) -> str:
     if re.fullmatch(r"0|1|[01]?\.\d+", text.strip()) and float(text) <= 1:
         return text.strip()
-    raise Refused("not a number from 0 to 1")
+    raise InvalidValue("not a number from 0 to 1")
 
 
 def _url(text: str) -> str:
@@ -54,29 +54,29 @@ def _url(text: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise Refused("not an address that begins with http:// or https://")
+        raise InvalidValue("not an address that begins with http:// or https://")
     return text.strip()
 
 
 def _pairs(text: str) -> str:
     parts = [part for part in text.split(",") if part.strip()]
-    kept = [part for part in parts if _PAIR.fullmatch(part)]
-    if len(kept) < len(parts):
-        raise Refused("not key=value, separated by commas, in all of its parts", ",".join(kept))
-    return ",".join(kept)
+    valid = [part for part in parts if _PAIR.fullmatch(part)]
+    if len(valid) < len(parts):
+        raise InvalidValue("not key=value pairs, separated by commas", ",".join(valid))
+    return ",".join(valid)
 
 
 def _file(text: str) -> str:
     if Path(text).is_file():
         return text
-    raise Refused("no such file")
+    raise InvalidValue("no such file")
 
 
 def _exporter(text: str) -> str:
     chosen = {part.strip().lower() for part in text.split(",")} - {""}
     if chosen <= {"otlp"} or chosen == {"none"}:
         return "".join(chosen)
-    raise Refused("only otlp or none can be honoured", "otlp" if "otlp" in chosen else "")
+    raise InvalidValue("only otlp or none can be honoured", "otlp" if "otlp" in chosen else "")
 
 
 def _protocol(text: str) -> str:
@@ -87,7 +87,7 @@ def _propagators(text: str) -> str:
     """Set by ourselves; baggage is of the default, and nothing here would send any."""
     if {part.strip().lower() for part in text.split(",")} <= {"", "tracecontext", "baggage"}:
         return ""
-    raise Refused("only tracecontext is spoken")
+    raise InvalidValue("only tracecontext is spoken")
 
 
 def _of_otlp(checks: Mapping[str, Callable[[str], str]]) -> dict[str, Callable[[str], str]]:
@@ -100,7 +100,7 @@ def _of_otlp(checks: Mapping[str, Callable[[str], str]]) -> dict[str, Callable[[
 
 _HONOURED: Mapping[str, Callable[[str], str]] = {
     "OTEL_PROPAGATORS": _propagators,
-    # Set by ourselves; whoever asks for the same need not be told.
+    # Set by ourselves; the same value is no reason for a warning.
     STABILITY_VARIABLE: _one_of(STABILITY),
     "OTEL_SDK_DISABLED": _one_of("true", "false"),
     "OTEL_RESOURCE_ATTRIBUTES": _pairs,
@@ -134,7 +134,7 @@ _QUEUE, _BATCH = "2048", "512"
 
 
 def clean_variables(environ: MutableMapping[str, str]) -> list[str]:
-    """Leave those that count, with values that can be taken; one sentence for each that cannot."""
+    """Leave those that are honoured, with valid values; one sentence for each that is not."""
     complaints = [*_refuse_values(environ), *_refuse_batches(environ)]
     silenced = [
         signal
@@ -144,7 +144,7 @@ def clean_variables(environ: MutableMapping[str, str]) -> list[str]:
     for name in _of_otlp({"PROTOCOL": _protocol}):
         environ.pop(name, None)
     for signal in silenced:
-        # What is spoken would only be noise to who listens for something else.
+        # A receiver of another protocol could not read what is sent.
         environ[f"OTEL_{signal.upper()}_EXPORTER"] = "none"
     if silenced:
         complaints.append(
@@ -154,7 +154,7 @@ def clean_variables(environ: MutableMapping[str, str]) -> list[str]:
     return complaints
 
 
-def take_choice(environ: MutableMapping[str, str]) -> dict[str, float]:
+def pop_export_timeouts(environ: MutableMapping[str, str]) -> dict[str, float]:
     """The seconds that an export of each signal may take, for those that are exported at all;
     of clean variables, of which the SDK's own way to turn it off is taken away: without the ids
     of traces no error could be found (decision 7)."""
@@ -182,12 +182,12 @@ def _refuse_values(environ: MutableMapping[str, str]) -> Iterable[str]:
             unknown.append(name)
             continue
         try:
-            kept = _HONOURED[name](text)
-        except Refused as refusal:
-            yield f"{name}: {refusal}"
-            kept = refusal.kept
-        if kept:
-            environ[name] = kept
+            usable = _HONOURED[name](text)
+        except InvalidValue as error:
+            yield f"{name}: {error}"
+            usable = error.usable
+        if usable:
+            environ[name] = usable
     if unknown:
         yield f"not honoured: {', '.join(unknown)}"
 

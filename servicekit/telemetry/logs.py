@@ -48,6 +48,6 @@ def configure_logging(service_name: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Their INFO is one line per start, stop or request: said by ourselves, or noise.
+    # Their INFO is one line per start, stop or request: logged by ourselves, or noise.
     for name in ("uvicorn.error", "httpx", "aiohttp.access", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

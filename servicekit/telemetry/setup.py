@@ -24,7 +24,7 @@ from servicekit.telemetry.environment import (
     STABILITY,
     STABILITY_VARIABLE,
     clean_variables,
-    take_choice,
+    pop_export_timeouts,
 )
 from servicekit.telemetry.shutdown import Telemetry, rate_limit_logs
 
@@ -40,7 +40,7 @@ def configure_telemetry(
     variables = dict(TAKEN_VARIABLES)
     if complaints := clean_variables(variables):
         logging.getLogger(__name__).warning("telemetry: %s", "; ".join(complaints))
-    timeouts = take_choice(variables)
+    timeouts = pop_export_timeouts(variables)
     os.environ |= variables
     os.environ[STABILITY_VARIABLE] = STABILITY
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it

@@ -1,4 +1,4 @@
-"""The end of telemetry, and the quiet around a collector that does not answer."""
+"""The last flush of telemetry, and few log lines about a collector that does not answer."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ _LOG_INTERVAL_SECONDS = 300.0
 
 
 class MonitoredExporter:
-    """Knows whether the last export failed, and since when one is under way."""
+    """Notes whether the last export failed, and since when one is under way."""
 
     def __init__(self, exporter: Any) -> None:
         self._exporter, self._export = exporter, exporter.export
@@ -38,7 +38,7 @@ class MonitoredExporter:
         return result
 
     def abandon(self) -> None:
-        """Try nothing again; whoever else closes it finds that done."""
+        """Make it fail at once, and let a second shutdown do nothing."""
         self._exporter.shutdown()
         self._exporter.shutdown = lambda **_: None
 
@@ -95,8 +95,8 @@ def _flush(shutdown: Callable[[], None]) -> None:
 
 
 class RateLimitFilter(logging.Filter):
-    """One line of each part of OpenTelemetry, then silence for minutes: a collector that is away
-    is no news every second."""
+    """One line of each part of OpenTelemetry, then silence for minutes: a collector that is
+    unavailable is no news every second."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What code says to the trace under way, by OpenTelemetry's API."""
+"""The current trace, by OpenTelemetry's API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

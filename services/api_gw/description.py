@@ -1,5 +1,5 @@
 """OpenAPI 3.1 description of the public API: the paths of the route table, the models of
-`contracts`, the problems of `servicekit`."""
+`contracts`, the problems of both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from contracts.orders import (
     OrderRequest,
     OrderView,
 )
+from contracts.problems import GuestRequired, IdempotencyKeyReused
 from contracts.products import (
     BrandList,
     Product,
@@ -53,11 +54,11 @@ _EVERYWHERE = (
 )
 _ORDER_REFUSALS = (
     problems.BadRequest,
-    problems.GuestRequired,
+    GuestRequired,
     problems.BodyTooLarge,
     problems.UnsupportedMediaType,
     problems.Unprocessable,
-    problems.IdempotencyKeyReused,
+    IdempotencyKeyReused,
 )
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/products"): Operation(

@@ -1,9 +1,7 @@
 """What happens to a request that the table knows: limits, then one service, then its answer."""
 
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import aiohttp
@@ -11,17 +9,13 @@ from opentelemetry import trace
 from starlette.types import Receive, Scope, Send
 
 from contracts.headers import GUEST
-from contracts.telemetry import (
-    GATEWAY_IN_FLIGHT,
-    GATEWAY_RETRIES,
-    GATEWAY_SHED,
-    ROUTE_CLASS,
-)
+from contracts.identifiers import parse_uuid
+from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_SHED, ROUTE_CLASS
 from servicekit.deadline import within
-from servicekit.http_client.session import SAFE_METHODS, ConnectionFailed
+from servicekit.http_client.session import SAFE_METHODS
 from servicekit.http_proxy.forwarding import encoded_query, relay
 from servicekit.http_proxy.headers import end_to_end_headers
-from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
+from servicekit.http_proxy.upstream import OutgoingRequest
 from servicekit.http_server.body import read_body
 from servicekit.problems import (
     MEDIA_TYPE,
@@ -31,20 +25,11 @@ from servicekit.problems import (
     TooManyRequests,
 )
 from servicekit.telemetry.metrics import create_counter, observe_gauges
-from services.api_gw.limits import GuestRate, InFlightLimit, RetryBudget, TooManyInFlight
-from services.api_gw.settings import Settings
+from services.api_gw.limits import GuestRate, TooManyInFlight
 from services.api_gw.table import Route, RouteClass, Service
+from services.api_gw.upstreams import Backend
 
 _GUEST_HEADER = GUEST.lower().encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One service behind the gateway, and what is allowed towards it."""
-
-    upstream: Upstream
-    in_flight: InFlightLimit
-    retries: RetryBudget
 
 
 class Gateway:
@@ -98,38 +83,6 @@ class Gateway:
             for service, backend in self._backends.items()
         ]
 
-    async def check_alive(self, service: Service) -> None:
-        await self._backends[service].upstream.check_alive()
-
-
-@asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    urls = {Service.HTTP: settings.service_http_url, Service.PUBLISHER: settings.publisher_url}
-    async with AsyncExitStack() as stack:
-        backends = {
-            service: await stack.enter_async_context(
-                _open_backend(service, url, settings.max_in_flight)
-            )
-            for service, url in urls.items()
-        }
-        yield Gateway(backends, GuestRate(settings.guest_order_rate))
-
-
-@asynccontextmanager
-async def _open_backend(service: Service, url: str, limit: int) -> AsyncIterator[Backend]:
-    budget = RetryBudget()
-    retries = create_counter(GATEWAY_RETRIES)
-
-    def may_repeat(_failure: ConnectionFailed) -> bool:
-        if not budget.take():
-            return False
-        retries.add(1, {"upstream": service})
-        return True
-
-    # One connection more than requests, for the readiness check.
-    async with open_upstream(url, max_connections=limit + 1, may_repeat=may_repeat) as upstream:
-        yield Backend(upstream, InFlightLimit(limit), budget)
-
 
 def _outgoing(
     route: Route, parameters: Mapping[str, str], scope: Scope, guest_id: UUID | None, body: bytes
@@ -148,11 +101,7 @@ def _outgoing(
 def _guest_of(scope: Scope) -> UUID | None:
     """The guest that the frontend names; nobody if it is not one well-formed name."""
     values = [value for name, value in scope["headers"] if name == _GUEST_HEADER]
-    try:
-        guest_id = UUID(values[0].decode("ascii")) if len(values) == 1 else None
-    except ValueError:
-        return None
-    return guest_id if guest_id and str(guest_id).encode() == values[0].lower() else None
+    return parse_uuid(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
 def _refuse_failure(answer: aiohttp.ClientResponse) -> None:

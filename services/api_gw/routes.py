@@ -16,7 +16,7 @@ from servicekit.problems import MethodNotAllowed
 from services.api_gw.gateway import Gateway
 from services.api_gw.table import PathTemplate, Route, routes_by_path
 
-# For everybody, and where FastAPI would describe its own routes, of which there are none.
+# For everybody, and where programs look for it on a FastAPI app.
 DESCRIPTION_PATHS = (DESCRIPTION, "/openapi.json")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from contracts.cache_keys import product_key
 from contracts.orders import DeadLetterReason, OrderMessage, OrderReason, OrderStatus
 from contracts.queue import FIELD_DELIVERIES, FIELD_ENTRY_ID, FIELD_REASON, pending_key
 from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
@@ -145,7 +146,7 @@ class OrderHandler:
             return
         try:
             async with asyncio.timeout(_CACHE_SECONDS):
-                await self._cache.unlink(*(f"c:product:{product_id}" for product_id in sold))
+                await self._cache.unlink(*map(product_key, sold))
         except (RedisError, OSError, TimeoutError) as error:
             # No fault: the pages expire by themselves, and `/readyz` tells that the cache is lost.
             logger.info("pages not removed from the cache: %s", type(error).__name__)

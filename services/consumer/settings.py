@@ -10,22 +10,22 @@ from servicekit.settings import (
     Port,
     RedisUrl,
     ServiceSettings,
-    its_database,
-    port_of,
-    redis_of,
+    embedded_database,
+    embedded_port,
+    embedded_redis,
 )
 
 
 class StoreSettings(EnvironmentSettings):
-    queue_redis_url: RedisUrl = redis_of("queue-redis")
-    database_url: DatabaseUrl = its_database()
+    queue_redis_url: RedisUrl = embedded_redis("queue-redis")
+    database_url: DatabaseUrl = embedded_database()
 
 
 class Settings(ServiceSettings, StoreSettings):
     service_name: ClassVar[str] = "consumer"
 
-    port: Port = port_of("consumer")
-    cache_redis_url: RedisUrl = redis_of("cache-redis")
+    port: Port = embedded_port("consumer")
+    cache_redis_url: RedisUrl = embedded_redis("cache-redis")
     # How long a consumer may be silent before others take over what it was given. Far longer
     # than a transaction may take: an overlap is harmless, but for nothing.
     claim_idle_seconds: Annotated[float, Field(gt=0)] = 30

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
+from contracts.problems import IdempotencyKeyReused
 from contracts.products import MAX_IDS, Brand, BrandList, Product, ProductPage
 from servicekit.http_client.client import fetch
 from servicekit.http_client.session import ConnectionFailed
 from servicekit.problems import (
     BadGateway,
-    IdempotencyKeyReused,
     NotFound,
     Problem,
     ServiceUnavailable,

@@ -3,8 +3,8 @@ without a guest, bodies that are too large."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.problems import GuestRequired
 from servicekit.http_server.body import read_body
-from servicekit.problems import GuestRequired
 from services.frontend.csrf import require_same_origin
 from services.frontend.guest import guest_of
 

@@ -59,5 +59,5 @@ async def _gateway_of(request: Request) -> GatewayClient:
 
 
 # Parameters of handlers.
-TheSite = Annotated[Site, Depends(_site_of)]
-TheGateway = Annotated[GatewayClient, Depends(_gateway_of)]
+SiteDep = Annotated[Site, Depends(_site_of)]
+GatewayDep = Annotated[GatewayClient, Depends(_gateway_of)]

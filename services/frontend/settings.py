@@ -10,9 +10,9 @@ from servicekit.settings import (
     HttpUrl,
     Port,
     ServiceSettings,
-    its_cookie_suffix,
-    port_of,
-    url_of,
+    embedded_cookie_suffix,
+    embedded_port,
+    embedded_url,
 )
 from services.frontend.cookies.cookie import CookieOptions
 
@@ -25,9 +25,9 @@ class Settings(ServiceSettings):
 
     service_name: ClassVar[str] = "frontend"
 
-    port: Port = port_of("frontend")
+    port: Port = embedded_port("frontend")
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 6
-    api_gw_url: HttpUrl = url_of("api-gw")
+    api_gw_url: HttpUrl = embedded_url("api-gw")
     # One secret per line: the first signs, all of them verify. There is no default.
     session_secret: SecretStr
     # True behind TLS: cookies are then `Secure` with the `__Host-` prefix, forms must come from
@@ -35,10 +35,12 @@ class Settings(ServiceSettings):
     cookie_secure: bool = False
     # Ends the name of every cookie: browsers send a host's cookies to all its ports, where two
     # shops would replace each other's.
-    cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = its_cookie_suffix()
+    cookie_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = (
+        embedded_cookie_suffix()
+    )
     # Where a person finds the trace of an error or of an order; `off` shows no link.
-    trace_url_template: str = url_of("telemetry", "/traces/{trace_id}")
-    order_trace_url_template: str = url_of("telemetry", "/orders/{order_id}")
+    trace_url_template: str = embedded_url("telemetry", "/traces/{trace_id}")
+    order_trace_url_template: str = embedded_url("telemetry", "/orders/{order_id}")
 
     @field_validator("trace_url_template", "order_trace_url_template")
     @classmethod

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
+from contracts.identifiers import parse_uuid
 from contracts.orders import OrderRequest
+from contracts.problems import GuestRequired
 from servicekit.http_server.body import read_body
 from servicekit.problems import (
     BadRequest,
-    GuestRequired,
     UnsupportedMediaType,
     invalid,
 )
@@ -49,12 +50,8 @@ def _only_value(request: Request, name: str) -> str | None:
 
 
 def _guest_of(request: Request) -> UUID:
-    value = _only_value(request, GUEST) or ""
-    try:
-        guest_id = UUID(value)
-    except ValueError:
-        guest_id = None
-    if guest_id is None or str(guest_id) != value.lower():
+    guest_id = parse_uuid(_only_value(request, GUEST))
+    if guest_id is None:
         raise GuestRequired("An order needs a guest; nothing was ordered.")
     return guest_id
 

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from contracts.audit import AuditLine
 from contracts.orders import OrderMessage, PendingOrder, order_id_for
+from contracts.problems import IdempotencyKeyReused
 from contracts.queue import (
     FIELD_ORDER,
     FIELD_SCHEMA,
@@ -22,7 +23,7 @@ from contracts.queue import (
     pending_key,
 )
 from contracts.telemetry import ORDERS_ACCEPTED
-from servicekit.problems import IdempotencyKeyReused, ServiceUnavailable
+from servicekit.problems import ServiceUnavailable
 from servicekit.stream.consumer_group import current_traceparent
 from servicekit.telemetry.metrics import create_counter
 from services.publisher.audit import AuditLog

@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import Port, RedisUrl, ServiceSettings, its_audit, port_of, redis_of
+from servicekit.settings import (
+    Port,
+    RedisUrl,
+    ServiceSettings,
+    embedded_audit_folder,
+    embedded_port,
+    embedded_redis,
+)
 
 
 class Settings(ServiceSettings):
@@ -15,11 +22,11 @@ class Settings(ServiceSettings):
 
     service_name: ClassVar[str] = "publisher"
 
-    port: Port = port_of("publisher")
-    queue_redis_url: RedisUrl = redis_of("queue-redis")
+    port: Port = embedded_port("publisher")
+    queue_redis_url: RedisUrl = embedded_redis("queue-redis")
     # Shorter than the request's own limit, so that a silent queue is a 503 and not a 504.
     queue_timeout_seconds: Annotated[float, Field(gt=0)] = 2
-    audit_directory: Path = its_audit()
+    audit_directory: Path = embedded_audit_folder()
     # As long as this, another body under a used key is refused here; later, by the consumer.
     idempotency_seconds: Annotated[int, Field(ge=1)] = 3600
     # Beyond any of these, orders are refused instead of queued; docs/queue-memory.md has the sum.

@@ -16,12 +16,12 @@ from servicekit.problems import ServiceUnavailable
 T = TypeVar("T")
 
 # Waiting for a thread included; a little less than the request's own limit.
-_LIMIT_SECONDS = 2.5
+_TIMEOUT_SECONDS = 2.5
 # Who gives up after this time counts as a failure of the database, before then as impatient.
 _SLOW_SECONDS = 1.0
 
 
-class DatabaseAway(ServiceUnavailable):
+class DatabaseUnavailable(ServiceUnavailable):
     """The database cannot be asked now."""
 
     def __init__(self) -> None:
@@ -37,18 +37,18 @@ class Database:
         self._breaker = Breaker(failures=3, pause_seconds=1)
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
-        """The answer. Raises `DatabaseAway`; `DeadlinePassed` if the request's time was over
+        """The answer. Raises `DatabaseUnavailable`; `DeadlinePassed` if the request's time was over
         before the question could be asked."""
         require_time()
         if not self._breaker.allows():
-            raise DatabaseAway
+            raise DatabaseUnavailable
         began = time.monotonic()
         try:
-            async with asyncio.timeout(_LIMIT_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 answer = await self._threads.run(self._ask, question)
         except TimeoutError as error:
             self._breaker.failed()
-            raise DatabaseAway from error
+            raise DatabaseUnavailable from error
         except asyncio.CancelledError:
             if time.monotonic() - began > _SLOW_SECONDS:
                 self._breaker.failed()
@@ -57,7 +57,7 @@ class Database:
             if not is_unavailable(error):
                 raise
             self._breaker.failed()
-            raise DatabaseAway from error
+            raise DatabaseUnavailable from error
         self._breaker.succeeded()
         return answer
 

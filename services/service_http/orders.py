@@ -1,74 +1,68 @@
-"""What is asked of the tables of orders."""
+"""A guest's orders, from the queue and the database together.
 
-from collections.abc import Sequence
-from typing import Any
+The queue is asked first: an order leaves it only after its row is committed, so there is no
+moment in which neither has it. Nothing here is cached.
+"""
+
+from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
-
-from contracts.orders import OrderLineView, OrderStatus, OrderView
-from database.tables import order_items, orders
-
-# What an order's guest sees; name, e-mail and address are not among it.
-_SHOWN = (
-    orders.c.order_id,
-    orders.c.status,
-    orders.c.reason,
-    orders.c.total_idr,
-    orders.c.accepted_at,
-)
+from contracts.orders import MAX_LISTED, OrderList, OrderView
+from servicekit.problems import NotFound
+from services.service_http.database import Database, DatabaseUnavailable
+from services.service_http.order_rows import find_order, list_orders
+from services.service_http.pending_orders import PendingOrders, QueueUnavailable
 
 
-def find_order(connection: Connection, guest_id: UUID, order_id: UUID) -> OrderView | None:
-    """None for another guest's order, too."""
-    rows = connection.execute(
-        select(*_SHOWN).where(
-            orders.c.order_id == str(order_id), orders.c.guest_id == str(guest_id)
-        )
-    ).all()
-    return next(iter(_views(connection, rows)), None)
+class OrderNotFound(NotFound):
+    """This guest has no such order."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such order of this guest.")
 
 
-def list_orders(connection: Connection, guest_id: UUID, limit: int) -> list[OrderView]:
-    """The newest ones of a guest, newest first."""
-    rows = connection.execute(
-        select(*_SHOWN)
-        .where(orders.c.guest_id == str(guest_id))
-        .order_by(orders.c.accepted_at.desc(), orders.c.order_id.desc())
-        .limit(limit)
-    ).all()
-    return _views(connection, rows)
+@dataclass(frozen=True, slots=True)
+class ListedOrders:
+    orders: OrderList
+    has_older: bool = False
 
 
-def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[OrderView]:
-    """All with their items, in one more statement however many they are."""
-    if not rows:
-        return []
-    items = connection.execute(
-        select(order_items)
-        .where(order_items.c.order_id.in_([row.order_id for row in rows]))
-        .order_by(order_items.c.order_id, order_items.c.product_id)
-    ).all()
-    lines: dict[str, list[Row[Any]]] = {row.order_id: [] for row in rows}
-    for item in items:
-        lines[item.order_id].append(item)
-    return [_view(row, lines[row.order_id]) for row in rows]
+class GuestOrders:
+    """If one of the two sides is unavailable, an order that the other one has is still shown; what
+    neither shows is then `ServiceUnavailable`, not missing."""
 
+    def __init__(self, pending: PendingOrders, database: Database) -> None:
+        self._pending, self._database = pending, database
 
-def _view(row: Row[Any], items: Sequence[Row[Any]]) -> OrderView:
-    is_confirmed = row.status == OrderStatus.CONFIRMED
-    return OrderView(
-        order_id=UUID(row.order_id),
-        status=row.status,
-        reason=row.reason,
-        items=tuple(
-            OrderLineView(
-                product_id=item.product_id,
-                quantity=item.quantity,
-                unit_price_idr=item.unit_price_idr if is_confirmed else None,
+    async def find(self, guest_id: UUID, order_id: UUID) -> OrderView:
+        """A row wins over what is pending. Raises `OrderNotFound`."""
+        waiting: OrderView | None = None
+        queue_error: QueueUnavailable | None = None
+        try:
+            waiting = await self._pending.find(guest_id, order_id)
+        except QueueUnavailable as error:
+            queue_error = error
+        try:
+            stored = await self._database.ask(
+                partial(find_order, guest_id=guest_id, order_id=order_id)
             )
-            for item in items
-        ),
-        total_idr=row.total_idr if is_confirmed else None,
-        created_at=row.accepted_at,
-    )
+        except DatabaseUnavailable:
+            if waiting is None:
+                raise
+            return waiting
+        if found := stored or waiting:
+            return found
+        raise queue_error or OrderNotFound()
+
+    async def list_newest(self, guest_id: UUID) -> ListedOrders:
+        """The newest `MAX_LISTED`, newest first, each once. A list that could lack an accepted
+        order is no list: `ServiceUnavailable` if either side is unavailable."""
+        limit = MAX_LISTED + 1  # one more tells that there are more
+        waiting = await self._pending.list_for_guest(guest_id, limit)
+        stored = await self._database.ask(partial(list_orders, guest_id=guest_id, limit=limit))
+        orders = {order.order_id: order for order in [*waiting, *stored]}
+        newest = sorted(
+            orders.values(), key=lambda order: (order.created_at, str(order.order_id)), reverse=True
+        )
+        return ListedOrders(OrderList(items=tuple(newest[:MAX_LISTED])), len(newest) > MAX_LISTED)

@@ -1,96 +1,110 @@
-"""What is asked of the catalogue's tables. Each page is found by an index alone; only the rows
-that are shown are read."""
+"""Products and brands as JSON bytes: from the cache, else from the database into the cache."""
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from contracts.products import Brand, BrandList, Product, ProductPage, ProductSort
-from database.tables import product_words, products
-from database.words import prefix_range
-from services.service_http.query import ProductQuery
+from pydantic import BaseModel
+from sqlalchemy import Connection
 
-_SORTED_BY: dict[ProductSort, ColumnElement[object]] = {
-    ProductSort.NAME: products.c.name.asc(),
-    ProductSort.PRICE: products.c.price_idr.asc(),
-    ProductSort.PRICE_DESCENDING: products.c.price_idr.desc(),
-    ProductSort.NEWEST: products.c.released_on.desc(),
-}
+from contracts.cache_keys import product_entry
+from contracts.products import Product, ProductPage
+from servicekit.cache.cache import Cache, CachePolicy, Fallback
+from servicekit.problems import NotFound
+from services.service_http.database import Database
+from services.service_http.product_rows import find_product, list_brands, list_products
+from services.service_http.product_snapshot import ProductSnapshot
+from services.service_http.search import ProductQuery
 
-
-def find_product(connection: Connection, product_id: int) -> Product | None:
-    row = connection.execute(
-        select(products).where(products.c.product_id == product_id)
-    ).one_or_none()
-    return None if row is None else Product(**row._mapping)
-
-
-def list_products(connection: Connection, query: ProductQuery) -> ProductPage:
-    total = connection.scalar(count_statement(query)) or 0
-    # A page past the end needs no look at the rows before it.
-    rows = connection.execute(page_statement(query)) if query.offset < total else ()
-    return ProductPage(
-        items=tuple(Product(**row._mapping) for row in rows),
-        page=query.page,
-        page_size=query.page_size,
-        total=total,
-    )
+# A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
+# reader takes must fit in as well.
+CACHE_POLICY = CachePolicy(
+    soft_ttl_seconds=1.7,
+    stale_after_seconds=1.9,
+    negative_ttl_seconds=10,
+    hard_ttl_seconds=24 * 3600,
+)
+# Entries that an older version wrote are of no use after a change of their fields.
+SHAPE = hashlib.sha256(
+    json.dumps(ProductPage.model_json_schema(), sort_keys=True).encode()
+).hexdigest()[:12]
 
 
-def list_products_after(connection: Connection, product_id: int, limit: int) -> list[Product]:
-    """The next ones by id."""
-    rows = connection.execute(
-        select(products)
-        .where(products.c.product_id > product_id)
-        .order_by(products.c.product_id)
-        .limit(limit)
-    )
-    return [Product(**row._mapping) for row in rows]
+class ProductNotFound(NotFound):
+    """No product has this id."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such product.")
 
 
-def list_brands(connection: Connection) -> BrandList:
-    rows = connection.execute(
-        select(products.c.brand, func.count().label("products"))
-        .group_by(products.c.brand)
-        .order_by(products.c.brand)
-    )
-    return BrandList(items=tuple(Brand(**row._mapping) for row in rows))
+@dataclass(frozen=True, slots=True)
+class Document:
+    """JSON, and its age in seconds if it says what may no longer be true."""
+
+    body: bytes
+    age_seconds: int | None = None
 
 
-def count_statement(query: ProductQuery) -> Select[tuple[int]]:
-    return select(func.count()).select_from(products).where(*_conditions(query))
+class Catalogue:
+    """What of it is stale, since the database cannot be asked, leaves the stock out."""
 
+    def __init__(self, cache: Cache, database: Database, snapshot: ProductSnapshot) -> None:
+        self._cache, self._database, self._snapshot = cache, database, snapshot
 
-def page_statement(query: ProductQuery) -> Select[tuple[object, ...]]:
-    order = (_SORTED_BY[query.sort], products.c.product_id)
-    page = (
-        select(products.c.product_id)
-        .where(*_conditions(query))
-        .order_by(*order)
-        .limit(query.page_size)
-        .offset(query.offset)
-        .subquery("page")
-    )
-    return select(products).join(page, page.c.product_id == products.c.product_id).order_by(*order)
-
-
-def _conditions(query: ProductQuery) -> list[ColumnElement[bool]]:
-    conditions = [_has_word(prefix) for prefix in query.words]
-    if query.finds_nothing:
-        conditions.append(false())
-    if query.brand:
-        conditions.append(products.c.brand == query.brand)
-    if query.min_price is not None:
-        conditions.append(products.c.price_idr >= query.min_price)
-    if query.max_price is not None:
-        conditions.append(products.c.price_idr <= query.max_price)
-    if query.product_ids:
-        conditions.append(products.c.product_id.in_(query.product_ids))
-    return conditions
-
-
-def _has_word(prefix: str) -> ColumnElement[bool]:
-    first, end = prefix_range(prefix)
-    return products.c.product_id.in_(
-        select(product_words.c.product_id).where(
-            product_words.c.word >= first, product_words.c.word < end
+    async def product(self, product_id: int) -> Document:
+        """Raises `ProductNotFound`."""
+        return await self._fetch(
+            product_entry(product_id),
+            lambda connection: find_product(connection, product_id),
+            fallback=self._snapshot.product(product_id),
+            without_stock=_product_without_stock,
         )
-    )
+
+    async def page(self, query: ProductQuery) -> Document:
+        return await self._fetch(
+            query.cache_key(),
+            lambda connection: list_products(connection, query),
+            fallback=self._snapshot.page(query),
+            without_stock=_page_without_stock,
+        )
+
+    async def brands(self) -> Document:
+        return await self._fetch(
+            "brands",
+            list_brands,
+            fallback=self._snapshot.brands(),
+            without_stock=lambda body: body,
+        )
+
+    async def _fetch(
+        self,
+        key: str,
+        question: Callable[[Connection], BaseModel | None],
+        *,
+        fallback: Fallback | None,
+        without_stock: Callable[[bytes], bytes],
+    ) -> Document:
+        def ask(connection: Connection) -> bytes | None:
+            # In the thread: the event loop gets bytes.
+            answer = question(connection)
+            return None if answer is None else answer.model_dump_json().encode()
+
+        found = await self._cache.fetch(key, lambda: self._database.ask(ask), fallback)
+        body = found.entry.body
+        if body is None:
+            raise ProductNotFound
+        if found.is_stale:
+            return Document(without_stock(body), age_seconds=int(found.entry.age_seconds()))
+        return Document(body)
+
+
+def _product_without_stock(body: bytes) -> bytes:
+    product = Product.model_validate_json(body)
+    return product.model_copy(update={"stock": None}).model_dump_json().encode()
+
+
+def _page_without_stock(body: bytes) -> bytes:
+    page = ProductPage.model_validate_json(body)
+    items = tuple(product.model_copy(update={"stock": None}) for product in page.items)
+    return page.model_copy(update={"items": items}).model_dump_json().encode()

@@ -9,19 +9,19 @@ from servicekit.settings import (
     Port,
     RedisUrl,
     ServiceSettings,
-    its_database,
-    port_of,
-    redis_of,
+    embedded_database,
+    embedded_port,
+    embedded_redis,
 )
 
 
 class Settings(ServiceSettings):
     service_name: ClassVar[str] = "service-http"
 
-    port: Port = port_of("service-http")
-    database_url: DatabaseUrl = its_database()
-    queue_redis_url: RedisUrl = redis_of("queue-redis")
-    cache_redis_url: RedisUrl = redis_of("cache-redis")
+    port: Port = embedded_port("service-http")
+    database_url: DatabaseUrl = embedded_database()
+    queue_redis_url: RedisUrl = embedded_redis("queue-redis")
+    cache_redis_url: RedisUrl = embedded_redis("cache-redis")
     # Connections and threads: more of them only fight for the interpreter.
     database_connections: Annotated[int, Field(ge=1, le=64)] = 6
     # The cache is there to be faster than the database: one that is slower is left out.

@@ -1,52 +1,45 @@
-"""The very tests of the embedded run, through nginx and against MySQL, in Chromium, too."""
+"""Tests of the embedded run that may end otherwise behind nginx, on MySQL or through the collector,
+and in Chromium the way of one order."""
 
 import re
-from collections.abc import Callable
-from typing import Any
-
-import httpx
-import pytest
 
 from tests.compose.project import ComposeProject
-from tests.e2e import test_bad_input, test_browser, test_orders, test_traces
+from tests.e2e import browser, test_bad_input, test_browser, test_orders, test_traces
 
-# Those that start, stop or look at processes of their own, or at the embedded run's files.
-NOT_HERE = {
-    "test_too_many_orders_of_one_guest_are_429",
-    "test_a_service_that_hangs_is_504_within_the_frontends_time",
-    "test_a_service_that_is_gone_is_said_so_and_the_key_stays_good",
-    # Not routed by the ingress: test_ingress.py.
-    "test_the_probes_alone_are_at_the_front_door",
-    "test_the_shop_is_well_after_all_of_this",
-    # Metrics and logs go to their stores here: test_first_telemetry.py.
-    "test_routes_are_named_and_never_filled_in",
-    "test_idle_polling_and_probes_leave_no_spans",
-    "test_nothing_personal_is_in_any_telemetry",
-    "test_the_metrics_of_the_contract_arrive",
-    # Links lead to Grafana here, not to the embedded run's own page.
-    "test_orders_and_errors_lead_to_their_traces",
-    # The same pages have the same barriers, and look the same.
-    "test_no_page_has_a_barrier",
-    "test_the_screenshot_shows_the_catalogue",
+HERE = {
+    test_orders: tuple(name for name in vars(test_orders) if name.startswith("test_")),
+    test_browser: (
+        "test_a_customer_finds_orders_and_sees_it_confirmed",
+        "test_everything_works_without_javascript",
+    ),
+    test_bad_input: (
+        "test_what_is_no_order_is_refused",
+        "test_an_order_without_a_guest_is_401_and_makes_one",
+        "test_a_path_that_is_no_route_leads_nowhere",
+        "test_what_the_api_does_not_have_is_a_problem",
+        "test_a_body_may_have_64_kib_and_not_a_byte_more",
+        "test_hostile_text_in_a_query_is_found_or_refused",
+        "test_hostile_text_in_a_path_is_not_found",
+        "test_hostile_text_in_an_order_is_kept_as_it_is_or_refused",
+        "test_a_guest_header_from_outside_has_no_effect",
+    ),
+    test_traces: (
+        "test_the_trace_of_an_order_leads_from_the_request_to_the_row",
+        "test_every_hop_has_exactly_one_client_and_one_server_span",
+        "test_each_order_has_one_trace_of_its_own",
+        "test_a_reading_request_is_one_trace_to_the_database",
+        "test_a_trace_from_outside_is_not_continued",
+    ),
 }
-
-
-def _tests_of(module: Any) -> dict[str, Callable[..., object]]:
-    return {name: thing for name, thing in vars(module).items() if name.startswith("test_")}
-
-
-_MODULES = (test_orders, test_browser, test_bad_input, test_traces)
-_ALL = {name: test for module in _MODULES for name, test in _tests_of(module).items()}
-assert _ALL.keys() >= NOT_HERE
-globals().update({name: test for name, test in _ALL.items() if name not in NOT_HERE})
+globals().update({name: getattr(module, name) for module, names in HERE.items() for name in names})
 ordered = test_traces.ordered
-chromium, contexts = test_browser.chromium, test_browser.contexts
+chromium, contexts = browser.chromium, browser.contexts
 
 
-def test_orders_and_errors_lead_to_their_dashboards(contexts: test_browser.Contexts) -> None:
+def test_orders_and_errors_lead_to_their_dashboards(contexts: browser.Contexts) -> None:
     page = contexts.visitor(language="en")
-    test_browser.put_in_cart(page)
-    test_browser.fill_in(page)
+    browser.put_in_cart(page)
+    browser.fill_in(page)
     page.get_by_role("button", name="Order now").click()
     page.wait_for_url(re.compile(r"/orders/[0-9a-f-]{36}"))
     order_id = page.url.rpartition("/")[2]
@@ -56,11 +49,6 @@ def test_orders_and_errors_lead_to_their_dashboards(contexts: test_browser.Conte
     page.goto("/nowhere")
     link = page.locator(f"a[href^='{grafana}']").get_attribute("href") or ""
     assert re.search(r"/arloji-request/one-request\?var-trace_id=[0-9a-f]{32}$", link)
-
-
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/metrics"])
-def test_nothing_of_the_machinery_is_at_the_front_door(stack: ComposeProject, path: str) -> None:
-    assert httpx.get(f"{stack.shop_url}{path}").status_code == 404
 
 
 def test_every_container_is_well_after_all_of_this(project: ComposeProject) -> None:

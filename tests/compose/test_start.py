@@ -41,3 +41,25 @@ def test_only_the_ingress_is_published_and_only_on_this_machine(project: Compose
         for line in project.run("docker", "port", one.id).splitlines()
     }
     assert bindings == {("ingress", "127.0.0.1"), ("receiver", "127.0.0.1")}
+
+
+def test_logs_of_servers_are_also_files_that_their_readers_group_may_read(
+    project: ComposeProject,
+) -> None:
+    script = """
+import json, os, stat
+found = {}
+for path in ("/log", *sorted(f"/log/{name}" for name in os.listdir("/log"))):
+    state = os.stat(path)
+    found[path] = [state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)]
+print(json.dumps(found))
+"""
+    writers = {"nginx": 101, "mysql": 999, "queue-redis": 999, "cache-redis": 999}
+    for name, user_id in writers.items():
+        volume = f"{project.volume(f'log-{name}')}:/log:ro"
+        found = project.probe(script, options=["--volume", volume])
+        assert found.pop("/log") == [user_id, 4000, 0o750]
+        assert found, f"{name} logs nothing"
+        for path, (owner, group, mode) in found.items():
+            assert (owner, group) == (user_id, 4000), path
+            assert mode & 0o040, path

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 from tests.compose.customers import Customers, assert_each_is_one_order
 from tests.compose.project import ComposeProject
@@ -28,7 +29,7 @@ def images(project: ComposeProject, *services: str) -> set[str]:
 def test_make_upgrade_fails_no_request(project: ComposeProject) -> None:
     before = {service: len(project.containers(service)) for service in SERVICES}
     started = {one.name: one.started_at for one in project.containers() if one.service == "mysql"}
-    options = {"ordering": 8, "browsing": 16, "pause_seconds": 0.05} if LONG else {}
+    options: dict[str, Any] = {"ordering": 8, "browsing": 16, "pause_seconds": 0.05} if LONG else {}
     project.environment["ARLOJI_VERSION"] = "tests-2"
     with Customers(project.shop_url, **options) as customers:
         customers.wait_for_orders(3)

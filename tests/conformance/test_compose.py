@@ -182,8 +182,20 @@ def test_each_reader_of_secrets_has_its_own_volume_and_the_bootstrap_all() -> No
     for reader in READERS:
         assert mounted[f"/bootstrap/secrets/{reader.name}"] == f"secrets-{reader.name}"
     assert mounted[f"/bootstrap/secrets/{MASTER}"] == f"secrets-{MASTER}"
+    # `accounts` are the secrets of both jobs that are MySQL's administrator.
+    expected = {reader.name: {reader.name} for reader in READERS} | {
+        "accounts": {"accounts", "rights"},
+        MASTER: set(),
+    }
+    mounting: dict[str, set[str]] = {name: set() for name in expected}
+    for container in set(CONTAINERS) - {"bootstrap"}:
+        for target, source in volumes(container).items():
+            if source.startswith("secrets-"):
+                mounting.setdefault(source.removeprefix("secrets-"), set()).add(container)
+                assert target == "/run/secrets"
+                assert f"{source}:{target}:ro" in CONTAINERS[container]["volumes"], container
+    assert mounting == expected
     for reader in READERS:
-        assert volumes(reader.name)["/run/secrets"] == f"secrets-{reader.name}"
         user = CONTAINERS[reader.name].get("user")  # without one, that of the image
         assert user is None or user.startswith(f"{reader.user_id}:"), reader.name
 

@@ -1,7 +1,10 @@
 """Imports go one way, telemetry is set up in one file, and only settings read the environment."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -35,7 +38,25 @@ MAY_IMPORT = {
     "tools": {"tools", "operations", "local", "contracts", "servicekit"},
     "benchmarks": {"benchmarks", "local", "servicekit"},
 }
+# The refusals that only a shop knows are of the kind that all services render.
+EXCEPTIONS = {("contracts/problems.py", "servicekit.problems")}
 SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
+# servicekit, from the bottom up: each may import those above it in this list, and itself.
+LAYERS = (
+    ("embedded", "signals", "probes", "validation", "circuit_breaker"),
+    ("telemetry", "settings", "name_resolution"),
+    ("problems", "redis", "database"),
+    ("deadline", "stream"),
+    ("http_client", "cache"),
+    ("http_server",),
+    ("http_proxy",),
+)
+# What would only cost time at the start of each.
+NOT_LOADED = {
+    "services.api_gw.app, servicekit.http_server.serve": {"google.protobuf", "redis", "sqlalchemy"},
+    "services.consumer.app": {"google.protobuf", "httpx"},
+    "servicekit.probes": {"asyncio", "email", "http", "pydantic"},
+}
 # Commands for people take their defaults from the environment; probes must stay standalone.
 READS_ENVIRONMENT = {
     "servicekit/__init__.py",
@@ -55,6 +76,21 @@ def imported_modules(path: Path) -> Iterator[str]:
             yield node.module
 
 
+def modules_imported_by(path: Path) -> set[str]:
+    """Of this repository, to the file; also where only types are needed."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if (ROOT / f"{name.replace('.', '/')}.py").exists()}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -65,9 +101,41 @@ def test_imports_go_one_way(package: str) -> None:
         f"{name_of(path)} imports {module}"
         for path in source_files(package)
         for module in imported_modules(path)
-        if (top := module.split(".")[0]) in PACKAGES and top not in MAY_IMPORT[package]
+        if (top := module.split(".")[0]) in PACKAGES
+        and top not in MAY_IMPORT[package]
+        and (name_of(path), module) not in EXCEPTIONS
     ]
     assert wrong == []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    graph = {module_of(path): modules_imported_by(path) for path in source_files(*PACKAGES)}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_servicekit_is_built_in_layers() -> None:
+    level = {name: number for number, names in enumerate(LAYERS) for name in names}
+    paths = [path for path in source_files("servicekit") if path.name != "__init__.py"]
+    wrong = [
+        f"{name_of(path)} imports {module}"
+        for path in paths
+        for module in modules_imported_by(path)
+        if (own := module_of(path).split(".")[1]) != (other := module.split(".")[1])
+        and level[own] <= level[other]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("modules", NOT_LOADED)
+def test_a_process_loads_nothing_that_it_does_not_use(modules: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert NOT_LOADED[modules] & set(done.stdout.split()) == set()
 
 
 def test_services_never_import_each_other() -> None:

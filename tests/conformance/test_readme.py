@@ -86,3 +86,23 @@ def test_the_readme_describes_each_service_in_its_own_words(service: Service) ->
     docstring = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
     assert docstring
     assert docstring in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_to_read_first_is_as_short_as_it_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Reading the code\n")[2].partition("Then follow")[0]
+    files = re.findall(r"^\d\. \[`([\w./]+)`\]", section, re.M)
+    lines = sum(len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in files)
+    stated = int(re.findall(r"(\d+) lines", section)[0])
+    assert 0.8 * stated < lines <= stated
+
+
+def test_the_architecture_names_every_folder_and_every_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)/` \|", page, re.M))
+    not_ours = {"var", "__pycache__"}
+    folders, packages = (
+        {path.name for path in parent.iterdir() if path.is_dir() and path.name[0] != "."} - not_ours
+        for parent in (ROOT, ROOT / "servicekit")
+    )
+    assert named == folders | packages

@@ -1,11 +1,9 @@
 """One list names the services, and every place that has to know them agrees with it."""
 
-import ast
 import importlib
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,9 +12,9 @@ from bootstrap.credentials import READERS
 from contracts.services import SERVICE_NAMES, SERVICES, Service
 from operations import rotate_secrets
 from servicekit.embedded import PORTS
+from tests.conformance.test_imports import ROOT, imported_modules, source_files
 from tools import service_alert
 
-ROOT = Path(__file__).parents[2]
 CONTAINERS = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -69,24 +67,15 @@ def test_whoever_reads_secrets_gets_new_ones() -> None:
 
 def test_operators_need_no_package() -> None:
     """`make upgrade` works with Docker and Python alone, before anything is installed."""
-    ours = {"operations", "bootstrap", "contracts"}
-    files = [*ROOT.glob("operations/*.py"), *ROOT.glob("bootstrap/*.py")]
-    imported = {
-        (path.name, module)
-        for path in [*files, ROOT / "contracts/__init__.py", ROOT / "contracts/services.py"]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        for module in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else []
-        )
-    }
-    assert {one for one in imported if one[1].startswith("contracts.")} <= {
-        (path.name, "contracts.services") for path in files
-    }
-    foreign = {
-        one for one in imported if one[1].split(".")[0] not in ours | sys.stdlib_module_names
-    }
-    assert foreign == set()
+    light = {"contracts", "contracts.services"}
+    files = source_files("operations", "bootstrap")
+    files += [ROOT / "contracts" / name for name in ("__init__.py", "services.py")]
+    foreign = [
+        f"{path.parent.name}/{path.name} imports {module}"
+        for path in files
+        for module in imported_modules(path)
+        if (top := module.split(".")[0])
+        not in {*sys.stdlib_module_names, "operations", "bootstrap"}
+        and (top != "contracts" or module not in light)
+    ]
+    assert foreign == []

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.stack import RunningStack
+from tests.e2e import browser
+from tests.stack import AnyStack, RunningStack
 from tests.waiting import eventually
 
+chromium, contexts = browser.chromium, browser.contexts
+
 Order = dict[str, Any]
-CUSTOMER = {"name": "Sari Wulandari", "email": "sari@example.com", "address": "Jl. Merdeka 1"}
+CUSTOMER = browser.CUSTOMER
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +93,12 @@ def other_guest(stack: RunningStack) -> Iterator[Guest]:
         yield one
 
 
-def rows(stack: RunningStack, query: str, *parameters: Any) -> list[dict[str, Any]]:
+def rows(stack: AnyStack, query: str, *parameters: Any) -> list[dict[str, Any]]:
     """What the shop's database says, as an operator would ask it; `?` marks a parameter."""
     return stack.rows(query, *parameters)
 
 
-def assert_stock_is_the_sum_of_its_ledger(stack: RunningStack) -> None:
+def assert_stock_is_the_sum_of_its_ledger(stack: AnyStack) -> None:
     wrong = rows(
         stack,
         """SELECT p.product_id, p.stock, sum(l.change) AS ledger

@@ -50,55 +50,38 @@ def test_an_order_reaches_its_row(stack: RunningStack, guest: Guest) -> None:
     assert_stock_is_the_sum_of_its_ledger(stack)
 
 
-def test_a_repeated_order_is_the_same_order(stack: RunningStack, guest: Guest) -> None:
-    product, key = guest.product(), str(uuid.uuid4())
-    answers = [guest.post_order({product["product_id"]: 1}, key) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {202}
-    (order_id,) = {answer.json()["order_id"] for answer in answers}
-    guest.wait_for_end(order_id)
-    assert guest.post_order({product["product_id"]: 1}, key).json()["order_id"] == order_id
-    listed = guest.http.get("/api/orders").json()["items"]
-    assert [order["order_id"] for order in listed] == [order_id]
-
-
-def test_fifty_requests_with_one_key_at_once_are_one_order(
+def test_fifty_requests_with_one_key_at_once_and_later_ones_are_one_order(
     stack: RunningStack, guest: Guest
 ) -> None:
-    product, key = guest.product(), str(uuid.uuid4())
+    lines, key = {guest.product()["product_id"]: 1}, str(uuid.uuid4())
     with ThreadPoolExecutor(16) as threads:
-        answers = list(
-            threads.map(lambda _: guest.post_order({product["product_id"]: 1}, key), range(50))
-        )
+        answers = list(threads.map(lambda _: guest.post_order(lines, key), range(50)))
     assert {answer.status_code for answer in answers} == {202}
     (order_id,) = {answer.json()["order_id"] for answer in answers}
     guest.wait_for_end(order_id)
+    assert guest.post_order(lines, key).json()["order_id"] == order_id
+    listed = guest.http.get("/api/orders").json()["items"]
+    assert [order["order_id"] for order in listed] == [order_id]
     changes = rows(stack, "SELECT l.change FROM stock_ledger l WHERE order_id = ?", order_id)
     assert changes == [{"change": -1}]
 
 
 def test_a_key_with_another_body_is_refused(guest: Guest) -> None:
-    product, key = guest.product(), str(uuid.uuid4())
-    assert guest.post_order({product["product_id"]: 1}, key).status_code == 202
-    answer = guest.post_order({product["product_id"]: 2}, key)
+    product, key = guest.product()["product_id"], str(uuid.uuid4())
+    assert guest.post_order({product: 1}, key).status_code == 202
+    answer = guest.post_order({product: 2}, key)
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("idempotency-key-reused")
 
 
-def test_guests_cannot_see_each_others_orders(guest: Guest, other_guest: Guest) -> None:
-    order_id = guest.post_order({guest.product()["product_id"]: 1}).json()["order_id"]
+def test_guests_share_neither_orders_nor_keys(guest: Guest, other_guest: Guest) -> None:
+    lines = {guest.product()["product_id"]: 1}
+    order_id = guest.post_order(lines, "shared-key").json()["order_id"]
     guest.wait_for_end(order_id)
     assert other_guest.http.get(f"/api/orders/{order_id}").status_code == 404
     assert other_guest.http.get("/api/orders").json() == {"items": []}
     assert other_guest.http.get(f"/orders/{order_id}").status_code == 404
-
-
-def test_the_same_key_of_another_guest_is_another_order(guest: Guest, other_guest: Guest) -> None:
-    product, key = guest.product(), "shared-key"
-    ids = {
-        one.post_order({product["product_id"]: 1}, key).json()["order_id"]
-        for one in (guest, other_guest)
-    }
-    assert len(ids) == 2
+    assert other_guest.post_order(lines, "shared-key").json()["order_id"] != order_id
 
 
 def test_an_answer_lost_on_the_wire_and_retried_is_one_order(
@@ -129,21 +112,23 @@ def test_an_answer_lost_on_the_wire_and_retried_is_one_order(
     assert len(guest.http.get("/api/orders").json()["items"]) == 1
 
 
-def test_an_unknown_product_rejects_the_whole_order(stack: RunningStack, guest: Guest) -> None:
-    product = guest.product()
-    order_id = guest.post_order({product["product_id"]: 1, 10**12: 1}).json()["order_id"]
+@pytest.mark.parametrize(
+    ("others", "expected_total", "reason"),
+    [({10**12: 1}, None, "unknown_product"), ({}, 1, "price_changed")],
+)
+def test_an_order_is_rejected_as_a_whole(
+    stack: RunningStack,
+    guest: Guest,
+    others: dict[int, int],
+    expected_total: int | None,
+    reason: str,
+) -> None:
+    lines = {guest.product()["product_id"]: 1, **others}
+    order_id = guest.post_order(lines, expected_total_idr=expected_total).json()["order_id"]
     order = guest.wait_for_end(order_id)
-    assert (order["status"], order["reason"]) == ("rejected", "unknown_product")
-    assert order["total_idr"] is None
+    assert (order["status"], order["reason"], order["total_idr"]) == ("rejected", reason, None)
     assert {line["unit_price_idr"] for line in order["items"]} == {None}
     assert rows(stack, "SELECT * FROM stock_ledger WHERE order_id = ?", order_id) == []
-
-
-def test_another_total_than_expected_is_rejected(guest: Guest) -> None:
-    product = guest.product()
-    answer = guest.post_order({product["product_id"]: 1}, expected_total_idr=1)
-    order = guest.wait_for_end(answer.json()["order_id"])
-    assert (order["status"], order["reason"]) == ("rejected", "price_changed")
 
 
 def test_the_last_watch_is_sold_once(stack: RunningStack, guest: Guest) -> None:

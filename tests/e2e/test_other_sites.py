@@ -2,21 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.test_browser import FLAGS, order, put_in_cart
-from tests.servers import find_program
+from tests.e2e.browser import Contexts, order, put_in_cart
 from tests.stack import RunningStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-# To the first, Chromium says by Fetch Metadata who sends a request; to a name that is neither
-# https nor this machine's own it does not, and only `Origin` is left.
-HOSTS = ("127.0.0.1", "shop.example")
 PATHS = ("/cart", "/nothing", "/language", "/forget", "/api/orders")
 FIELDS = {
     **{"action": "remove", "language": "en", "next": "/"},
@@ -24,55 +20,56 @@ FIELDS = {
 }
 
 
-def form(target: str, attributes: str = "") -> str:
-    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in FIELDS.items())
-    return (
-        f'<form method="post" action="{target}" {attributes}>{inputs}</form>'
-        "<script>onload = () => document.forms[0].submit()</script>"
-    )
-
-
-# What a stranger's page may hold, by the address in the shop that it is aimed at.
-ATTACKS: dict[str, Callable[[str], str]] = {
-    "form": form,
-    "form of plain text": lambda target: form(target, 'enctype="text/plain"'),
-    "form of files": lambda target: form(target, 'enctype="multipart/form-data"'),
-    "form without an origin": lambda target: (
-        f'<meta name="referrer" content="no-referrer">{form(target)}'
-    ),
-    "image": lambda target: f'<img src="{target}?lang=en">',
-    "script": lambda target: f'<script src="{target}?lang=en"></script>',
-    "style": lambda target: f'<link rel="stylesheet" href="{target}?lang=en">',
-    "frame": lambda target: f'<iframe src="{target}?lang=en"></iframe>',
-    "object": lambda target: f'<object data="{target}?lang=en"></object>',
-    "fetch": lambda target: (
-        f"<script>fetch('{target}', {{method: 'POST', mode: 'no-cors', credentials: 'include',"
+INPUTS = "".join(f'<input name="{name}" value="{value}">' for name, value in FIELDS.items())
+FORM = (
+    f'<form method="post" action="TARGET" enctype="KIND">{INPUTS}</form>'
+    "<script>onload = () => document.forms[0].submit()</script>"
+)
+# What another site's page may hold; TARGET is the address in the shop that it is aimed at.
+ATTACKS = {
+    "form": FORM,
+    "form of plain text": FORM.replace("KIND", "text/plain"),
+    "form of files": FORM.replace("KIND", "multipart/form-data"),
+    "form without an origin": f'<meta name="referrer" content="no-referrer">{FORM}',
+    "image": '<img src="TARGET?lang=en">',
+    "script": '<script src="TARGET?lang=en"></script>',
+    "style": '<link rel="stylesheet" href="TARGET?lang=en">',
+    "frame": '<iframe src="TARGET?lang=en"></iframe>',
+    "object": '<object data="TARGET?lang=en"></object>',
+    "fetch": (
+        "<script>fetch('TARGET', {method: 'POST', mode: 'no-cors', credentials: 'include',"
         " body: new URLSearchParams({action: 'remove'})})</script>"
     ),
-    "link": lambda target: f'<a id="link" href="{target}">a shop</a>',
+    "link": '<a id="link" href="TARGET">a shop</a>',
 }
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    flags = (*FLAGS, "--host-resolver-rules=MAP shop.example 127.0.0.1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
-        yield browser
-        browser.close()
-
-
-class Stranger:
+class OtherSite:
     """Another site: `localhost` is none of the shop's names."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://localhost:{port}/"
-        self.html = ""
+        self.url, self.html = f"http://localhost:{port}/", ""
+
+    def visit(self, context: BrowserContext, attack: str, address: str) -> None:
+        """Opens its page beside what is open, until the browser has the shop's answer; it may
+        keep that from the page."""
+        self.html = ATTACKS[attack].replace("TARGET", address)
+        ended: list[str] = []
+        page = context.new_page()
+        page.on("response", lambda answer: ended.append(answer.url))
+        page.on("requestfailed", lambda request: ended.append(request.url))
+        page.goto(self.url, wait_until="commit")
+        if attack == "link":
+            page.click("#link")
+        deadline = time.monotonic() + 30
+        while not any(url.partition("?")[0] == address for url in ended):
+            assert time.monotonic() < deadline, f"{attack} to {address} was never answered"
+            page.wait_for_timeout(10)
+        page.close()
 
 
 @pytest.fixture(scope="module")
-def stranger() -> Iterator[Stranger]:
+def other_site() -> Iterator[OtherSite]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = f"<!doctype html><meta charset=utf-8>{site.html}".encode()
@@ -86,50 +83,30 @@ def stranger() -> Iterator[Stranger]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site = Stranger(server.server_port)
+        site = OtherSite(server.server_port)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield site
         server.shutdown()
 
 
-@pytest.fixture
-def page(chromium: Browser, shop_url: str) -> Iterator[Page]:
-    """A new customer of the shop."""
-    context = chromium.new_context(base_url=shop_url, locale="id-ID")
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture(params=HOSTS)
+# To the first, Chromium says by Fetch Metadata who sends a request; to a name that is neither
+# https nor this machine's own it does not, and only `Origin` is left.
+@pytest.fixture(params=["127.0.0.1", "shop.example"])
 def shop_url(request: pytest.FixtureRequest, stack: RunningStack) -> str:
     return f"http://{request.param}:{stack.port('frontend')}"
+
+
+@pytest.fixture
+def page(contexts: Contexts, shop_url: str) -> Page:
+    return contexts.customer_of_another_site(shop_url)
 
 
 def cookies_of(context: BrowserContext) -> dict[str, str]:
     return {cookie["name"]: cookie["value"] for cookie in context.cookies()}  # type: ignore[typeddict-item]
 
 
-def visit(context: BrowserContext, stranger: Stranger, attack: str, address: str) -> None:
-    """Opens the other site's page beside what is open, until the browser has the shop's answer;
-    it may keep that from the page."""
-    stranger.html = ATTACKS[attack](address)
-    ended: list[str] = []
-    page = context.new_page()
-    page.on("response", lambda answer: ended.append(answer.url))
-    page.on("requestfailed", lambda request: ended.append(request.url))
-    page.goto(stranger.url, wait_until="commit")
-    if attack == "link":
-        page.click("#link")
-    deadline = time.monotonic() + 30
-    while not any(url.partition("?")[0] == address for url in ended):
-        assert time.monotonic() < deadline, f"{attack} to {address} was never answered"
-        page.wait_for_timeout(10)
-    page.close()
-
-
 def test_a_customer_keeps_orders_cart_and_language(
-    page: Page, shop_url: str, stranger: Stranger
+    page: Page, shop_url: str, other_site: OtherSite
 ) -> None:
     put_in_cart(page)
     order(page)
@@ -139,7 +116,7 @@ def test_a_customer_keeps_orders_cart_and_language(
     assert len(held) == 5, held  # guest, checkout, cart, receipt and language
     for attack in ATTACKS:
         for path in PATHS if attack.startswith("form") else PATHS[:1]:
-            visit(page.context, stranger, attack, shop_url + path)
+            other_site.visit(page.context, attack, shop_url + path)
             assert cookies_of(page.context) == held, f"{attack} to {path}"
     page.goto("/orders")
     expect(page.locator(".orders li")).to_have_count(1)
@@ -149,12 +126,12 @@ def test_a_customer_keeps_orders_cart_and_language(
 
 
 def test_a_newcomer_gets_nothing_but_by_a_link_and_can_order_then(
-    page: Page, shop_url: str, stranger: Stranger
+    page: Page, shop_url: str, other_site: OtherSite
 ) -> None:
     for attack in [name for name in ATTACKS if name != "link"]:
-        visit(page.context, stranger, attack, f"{shop_url}/cart")
+        other_site.visit(page.context, attack, f"{shop_url}/cart")
         assert cookies_of(page.context) == {}, attack
-    visit(page.context, stranger, "link", f"{shop_url}/")
+    other_site.visit(page.context, "link", f"{shop_url}/")
     (guest,) = cookies_of(page.context)
     assert "guest" in guest
     put_in_cart(page)

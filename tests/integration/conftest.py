@@ -105,5 +105,21 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def mysql_url(mysql_server: MySqlServer) -> Iterator[str]:
+    """A database without any table."""
+    mysql_server.execute("CREATE DATABASE empty")
+    yield mysql_server.url("empty")
+    mysql_server.execute("DROP DATABASE empty")
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("mysql_url")
+    return url
+
+
 def _open(url: str) -> Engine:
     return create_database_engine(url, read_only=False, connections=2, statement_seconds=10)

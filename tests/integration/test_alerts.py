@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.processes import Process, answers, free_port
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
 from tests.telemetry_stores import go_server
 from tools.offline_images.go_servers import build_server
@@ -61,6 +62,18 @@ def test_vmalert_takes_the_rules() -> None:
     command = [str(go_server("vmalert")), "-dryRun", *(f"-rule={path}" for path in ALERTS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_alertmanager_takes_its_configuration(tmp_path: Path) -> None:
+    url = f"127.0.0.1:{free_port()}"
+    command = [
+        str(go_server("alertmanager")),
+        f"--config.file={OBSERVABILITY / 'alertmanager' / 'alertmanager.yaml'}",
+        *("--cluster.listen-address=", f"--storage.path={tmp_path}", f"--web.listen-address={url}"),
+    ]
+    server = Process(command, tmp_path / "log", lambda: answers(f"http://{url}/-/ready"))
+    with server:
+        pass
 
 
 def test_descriptions_name_alerts_and_files_that_exist() -> None:

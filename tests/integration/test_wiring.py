@@ -12,12 +12,11 @@ from redis.asyncio import Redis
 
 from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
-from servicekit.stream.consumer_group import consumer_group as stream
+from servicekit.stream import consumer_group as stream
 from servicekit.telemetry.setup import Telemetry
-from services.consumer import app as consumer_app
+from services.consumer import resources as consumer_resources
 from services.publisher.queue_monitor import QueueBounds
-from services.service_http import app as service_http_app
-from tests.asgi import lifespan
+from services.service_http import resources as service_http_resources
 from tests.servers import free_port
 
 # What it waits for before it is ready, and what it can do without.
@@ -28,7 +27,7 @@ NEEDS = {
     "publisher": ({"queue"}, {"audit"}),
     "consumer": ({"database", "queue"}, {"cache"}),
 }
-# Before there is an app (tests/integration/test_server.py), or for the pages that show them.
+# Before there is an app (tests/unit/servicekit/test_settings.py), or for the pages that show them.
 READ_ELSEWHERE = {"log_level", "trace_url_template", "order_trace_url_template"}
 
 
@@ -68,8 +67,8 @@ def create_app(name: str, settings: ServiceSettings) -> Any:
 async def test_every_setting_is_read(name: str, tmp_path: Path) -> None:
     settings, read = settings_of(name, tmp_path)
     app = create_app(name, settings)
-    _create_server(app, settings, Telemetry(()))
-    async with lifespan(app):
+    _create_server(app, settings, Telemetry([]))
+    async with app.lifespan():
         pass
     assert set(type(settings).model_fields) - read - READ_ELSEWHERE == set()
     with pytest.raises(ValidationError, match="frozen"):
@@ -82,7 +81,7 @@ async def test_the_probes_know_what_is_needed_and_what_is_not(
 ) -> None:
     settings, _ = settings_of(name, tmp_path)
     app = create_app(name, settings)
-    async with lifespan(app):
+    async with app.lifespan():
         known = app.health.dependencies.items()
         assert {one for one, dependency in known if dependency.required} == needs[0]
         assert {one for one, dependency in known if not dependency.required} == needs[1]
@@ -94,63 +93,50 @@ def place_of(client: Redis) -> tuple[str, float]:
     return f"redis://{options['host']}:{options['port']}/0", options["socket_timeout"]
 
 
-async def test_the_consumer_gets_what_is_set(
+async def test_the_consumer_gets_what_is_set_and_a_name_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Two of one name would share what is pending: two of one host, or one that was started
+    again."""
     made: list[Any] = []
 
-    class NotedWorker(consumer_app.Worker):
+    class NotedWorker(consumer_resources.Worker):
         def __init__(self, *parts: Any, **options: Any) -> None:
-            made.extend((*parts, options))
+            made.append((*parts, options))
             super().__init__(*parts, **options)
 
-    monkeypatch.setattr(consumer_app, "Worker", NotedWorker)
+    monkeypatch.setattr(consumer_resources, "Worker", NotedWorker)
     settings: Any
     settings, _ = settings_of(
         "consumer", tmp_path, claim_idle_seconds=7.5, max_deliveries=3, batch_size=9
     )
-    async with lifespan(create_app("consumer", settings)):
-        group, handler, _store, _health, options = made
+    for _ in range(2):
+        async with create_app("consumer", settings).lifespan():
+            await asyncio.sleep(0)
+    (group, handler, _store, _health, options), (other, *_) = made
+    assert group.consumer != other.consumer
     assert options == {"batch_size": 9}
     assert group.claim_idle_ms == 7500
     assert handler._max_deliveries == 3
-    queue_url, patience = place_of(group.client)
+    queue_url, timeout = place_of(group.client)
     assert queue_url == settings.queue_redis_url
-    assert patience > stream.BLOCK_SECONDS + 1, "a read that waits would look like a lost queue"
+    assert timeout > stream.BLOCK_SECONDS + 1, "a read that waits is no fault"
     assert place_of(handler._cache) == (settings.cache_redis_url, 1)
-
-
-async def test_no_two_consumers_have_one_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They would share what is pending: two of one host, or one that was started again."""
-    names: list[str] = []
-
-    class NotedGroup(consumer_app.ConsumerGroup):
-        def __init__(self, *parts: Any, consumer: str, **options: Any) -> None:
-            names.append(consumer)
-            super().__init__(*parts, consumer=consumer, **options)
-
-    monkeypatch.setattr(consumer_app, "ConsumerGroup", NotedGroup)
-    for _ in range(2):
-        async with lifespan(create_app("consumer", settings_of("consumer", tmp_path)[0])):
-            await asyncio.sleep(0)
-    assert len(set(names)) == 2
 
 
 async def test_service_http_asks_to_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {}
-    create_engine = service_http_app.create_database_engine
+    create_engine = service_http_resources.create_database_engine
 
     def note(url: str, **options: Any) -> Any:
         asked.update(options)
         return create_engine(url, **options)
 
-    monkeypatch.setattr(service_http_app, "create_database_engine", note)
+    monkeypatch.setattr(service_http_resources, "create_database_engine", note)
     settings, _ = settings_of("service_http", tmp_path, database_connections=3)
-    async with lifespan(create_app("service_http", settings)):
+    async with create_app("service_http", settings).lifespan():
         pass
     assert (asked["read_only"], asked["connections"]) == (True, 3)
 
@@ -169,7 +155,7 @@ async def test_the_publisher_gets_what_is_set(
         max_memory_share=0.7,
     )
     app = create_app("publisher", settings)
-    async with lifespan(app):
+    async with app.lifespan():
         publisher = app.state.publisher
     assert place_of(publisher._redis) == (settings.queue_redis_url, 1.5)
     assert publisher._idempotency_seconds == 77

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.orders import DeadLetterReason
 from contracts.queue import FIELD_REASON
 from servicekit.redis import create_redis
-from servicekit.settings import SettingsWrong, read_settings
+from servicekit.settings import InvalidSettings, read_settings
 from services.consumer.dead_letters.store import DeadLetter, DeadLetters
 from services.consumer.messages import STREAM
 from services.consumer.repository import DatabaseUnavailable, describe_error, open_repository
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"the database cannot be asked: {error}; nothing was dropped", file=sys.stderr)
     except SQLAlchemyError as error:
         print(f"the order cannot be rejected: {describe_error(error)}", file=sys.stderr)
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         print(f"not started: {error}", file=sys.stderr)
         return 2
     return 1

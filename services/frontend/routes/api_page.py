@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.frontend.resources import TheGateway, TheSite
+from services.frontend.resources import GatewayDep, SiteDep
 
 router = APIRouter()
 
 
 @router.get("/developers")
-async def show_api(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+async def show_api(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
     description = await gateway.fetch_description()
     return site.pages.render(site.pages.context(request.scope), "api.html", api=description)

@@ -26,21 +26,21 @@ from services.frontend.language import find_language
 from services.frontend.order_form import new_order_form, start_checkout
 from services.frontend.order_summary import summarise
 from services.frontend.pages import PageContext
-from services.frontend.resources import Site, TheGateway, TheSite
+from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.products import render_product
 
 router = APIRouter()
 
 
 @router.get("/cart")
-async def show_cart(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+async def show_cart(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
     page = site.pages.context(request.scope)
     return await CartAnswer(site, gateway, page, {}).render()
 
 
 @router.post("/cart")
 async def change_cart(
-    request: Request, form: FormFields, site: TheSite, gateway: TheGateway
+    request: Request, form: FormFields, site: SiteDep, gateway: GatewayDep
 ) -> Response:
     """Add, change or remove, then show the cart by another request, so that reloading it
     changes nothing."""

@@ -10,7 +10,7 @@ from servicekit.problems import Unprocessable
 from services.frontend.filters import Filters, read_filters
 from services.frontend.gateway_client import GatewayClient
 from services.frontend.pagination import list_pages
-from services.frontend.resources import TheGateway, TheSite
+from services.frontend.resources import GatewayDep, SiteDep
 
 router = APIRouter()
 
@@ -24,7 +24,7 @@ _SORTS = {
 
 
 @router.get("/")
-async def show_catalogue(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+async def show_catalogue(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
     filters, found, brands = await _fetch(gateway, read_filters(request.query_params))
     pages = max(1, -(-found.total // found.page_size))
     return site.pages.render(

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from contracts.orders import Customer
+from contracts.problems import IdempotencyKeyReused
 from servicekit.deadline import remaining_seconds, within
 from servicekit.problems import (
     BadGateway,
     DeadlinePassed,
-    IdempotencyKeyReused,
     Problem,
     ServiceUnavailable,
     TooManyRequests,
@@ -28,7 +28,7 @@ from services.frontend.order_form import (
 )
 from services.frontend.order_summary import summarise_if_possible
 from services.frontend.pages import PageContext
-from services.frontend.resources import Site, TheGateway, TheSite
+from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.cart import CartAnswer
 
 router = APIRouter()
@@ -50,7 +50,7 @@ _RESERVED_SECONDS = 0.9
 
 @router.post("/orders")
 async def send_order(
-    request: Request, fields: FormFields, site: TheSite, gateway: TheGateway
+    request: Request, fields: FormFields, site: SiteDep, gateway: GatewayDep
 ) -> Response:
     form = read_order_form(fields)
     page = site.pages.context(request.scope, chosen=find_language(fields.get("language")))

@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from services.frontend.resources import TheSite
+from services.frontend.resources import SiteDep
 
 router = APIRouter()
 
 
 @router.post("/forget")
-async def forget_guest(site: TheSite) -> Response:
+async def forget_guest(site: SiteDep) -> Response:
     response = RedirectResponse("/", 303)
     site.cookies.forget_guest(response)
     return response

@@ -12,7 +12,7 @@ from services.frontend.filters import FIELDS
 from services.frontend.forms import FormFields
 from services.frontend.guest import guest_of
 from services.frontend.language import PARAMETER, find_language
-from services.frontend.resources import TheSite
+from services.frontend.resources import SiteDep
 
 router = APIRouter()
 
@@ -25,7 +25,7 @@ _TYPED = (*FIELDS, "quantity")
 
 
 @router.post("/language")
-async def set_language(request: Request, form: FormFields, site: TheSite) -> Response:
+async def set_language(request: Request, form: FormFields, site: SiteDep) -> Response:
     language = find_language(form.get("language"))
     if language is None:
         raise Unprocessable("`language` is `id` or `en`.")

@@ -10,7 +10,7 @@ from contracts.orders import MAX_LISTED, OrderReason, OrderStatus, OrderView
 from servicekit.problems import NotFound
 from services.frontend.order_summary import find_products_if_possible
 from services.frontend.order_view import first_product, list_order, show_order
-from services.frontend.resources import TheGateway, TheSite
+from services.frontend.resources import GatewayDep, SiteDep
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ _REFRESH_SECONDS, _REFRESH_HELD_SECONDS = 2, 30
 
 @router.get("/orders/{order_id}")
 async def show_one_order(
-    request: Request, order_id: str, site: TheSite, gateway: TheGateway
+    request: Request, order_id: str, site: SiteDep, gateway: GatewayDep
 ) -> Response:
     page = site.pages.context(request.scope)
     guest = page.guest
@@ -41,7 +41,7 @@ async def show_one_order(
 
 
 @router.get("/orders")
-async def list_orders(request: Request, site: TheSite, gateway: TheGateway) -> Response:
+async def list_orders(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
     page = site.pages.context(request.scope)
     orders = await gateway.fetch_orders(page.guest.guest_id) if page.guest.known else ()
     products = await find_products_if_possible(gateway, map(first_product, orders))

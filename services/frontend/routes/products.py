@@ -8,7 +8,7 @@ from starlette.responses import Response
 from contracts.orders import MAX_PRODUCT_ID
 from contracts.products import Product
 from servicekit.problems import NotFound
-from services.frontend.resources import Site, TheGateway, TheSite
+from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.redirects import redirect_permanently
 
 router = APIRouter()
@@ -17,7 +17,7 @@ _SLUG = re.compile(r"(?:.*-)?([0-9]{1,19})", re.ASCII | re.DOTALL)
 
 
 @router.get("/products/{slug}")
-async def show_product(request: Request, slug: str, site: TheSite, gateway: TheGateway) -> Response:
+async def show_product(request: Request, slug: str, site: SiteDep, gateway: GatewayDep) -> Response:
     product = await gateway.fetch_product(read_product_id(slug))
     if product.slug != slug:
         return redirect_permanently(f"/products/{product.slug}", request)

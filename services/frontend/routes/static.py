@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from servicekit.problems import NotFound
 from services.frontend.assets import Assets
-from services.frontend.resources import TheSite
+from services.frontend.resources import SiteDep
 
 router = APIRouter()
 
@@ -15,17 +15,17 @@ _ASK_AGAIN = "no-cache"
 
 
 @router.get("/static/{name}")
-async def send_asset(request: Request, site: TheSite, name: str) -> Response:
+async def send_asset(request: Request, site: SiteDep, name: str) -> Response:
     return _send(site.assets, request.url.path, name, _ASK_AGAIN)
 
 
 @router.get("/favicon.svg")
-async def send_favicon(request: Request, site: TheSite) -> Response:
+async def send_favicon(request: Request, site: SiteDep) -> Response:
     return _send(site.assets, request.url.path, "favicon.svg", _A_DAY)
 
 
 @router.get("/robots.txt")
-async def send_robots(request: Request, site: TheSite) -> Response:
+async def send_robots(request: Request, site: SiteDep) -> Response:
     return _send(site.assets, request.url.path, "robots.txt", _A_DAY)
 
 

@@ -64,7 +64,7 @@ def test_too_few_open_files_are_one_clear_sentence(tmp_path: Path) -> None:
 def test_a_second_run_on_the_same_folder_is_refused(launch: Launch, stack: RunningStack) -> None:
     code, said = launch(data=stack.data)
     assert code == 1
-    assert re.fullmatch(rf".* in use by another run \(process {stack.launcher_pid}\).*\n", said)
+    assert re.fullmatch(rf".* in use by another run \(process {stack.launcher.pid}\).*\n", said)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def order_one(stack: RunningStack) -> None:
 def test_a_second_ctrl_c_kills_what_is_left(tmp_path_factory: pytest.TempPathFactory) -> None:
     options = ["--set", "frontend.DRAIN_SECONDS=600"]
     with RunningStack(tmp_path_factory.mktemp("hurry"), options) as stack:
-        os.kill(stack.launcher_pid, signal.SIGINT)
+        os.kill(stack.launcher.pid, signal.SIGINT)
         assert stack.wait_for_line("stopping")
         assert stack.stop() == 1
         # Those too whose turn had not come.
@@ -225,7 +225,7 @@ def test_a_launcher_killed_at_any_moment_leaves_nothing(
     stack.offset = free_offset()
     stack.start()
     assert stack.wait_for_line(moment)
-    stack.kill_launcher()
+    stack.launcher.kill()
     eventually(lambda: processes_of(stack.data), lambda left: not left, seconds=45)
 
 
@@ -329,7 +329,7 @@ def test_what_its_starter_ignores_ends_neither_launcher_nor_shop(
 ) -> None:
     stack: RunningStack = request.getfixturevalue(name)
     for number in ignored:
-        stack.send(number)
+        stack.launcher.send(number)
     order_one(stack)
     assert "stopping" not in stack.output()
     # The services still end within their grace period, each before those that it asks.

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from tests.integration.frontend.scripted_gateway import ScriptedGateway
+
 # Elements that have no end tag (HTML §13.1.2).
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
 _HIDDEN_TEXT = frozenset({"script", "style", "title", "svg"})
@@ -134,9 +136,10 @@ class Page(HTMLParser):
 
 @dataclass
 class Browser:
-    """Keeps cookies, and sends forms as the shop's own pages would."""
+    """Keeps cookies, and sends forms as the shop's own pages would, to a shop before `gateway`."""
 
     http: httpx.AsyncClient
+    gateway: ScriptedGateway
 
     async def get(self, path: str, **more: Any) -> Page:
         return Page(await self.http.get(path, **more))

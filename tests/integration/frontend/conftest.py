@@ -18,7 +18,7 @@ from services.frontend.settings import Settings
 from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, served
 from tests.integration.frontend.browsing import Browser
-from tests.scripted_gateway import ScriptedGateway
+from tests.integration.frontend.scripted_gateway import ScriptedGateway
 
 SECRET = SecretStr("s" * 40)
 
@@ -60,11 +60,11 @@ async def browser(app: TrustBoundary, gateway: ScriptedGateway) -> AsyncIterator
     async with calling(app) as http:
         await http.get("/orders")
         gateway.calls.clear()
-        yield Browser(http)
+        yield Browser(http, gateway)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stranger(app: TrustBoundary, gateway: ScriptedGateway) -> AsyncIterator[Browser]:
     """Somebody without any cookie yet."""
     async with calling(app) as http:
-        yield Browser(http)
+        yield Browser(http, gateway)

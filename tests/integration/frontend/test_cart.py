@@ -4,7 +4,7 @@ import pytest
 
 from contracts.orders import MAX_LINES
 from tests.integration.frontend.browsing import Browser, Page, rupiah
-from tests.scripted_gateway import ScriptedGateway, problem
+from tests.integration.frontend.scripted_gateway import ScriptedGateway, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -15,13 +15,12 @@ def lines_of(page: Page) -> str:
     return page.form("/orders").fields["lines"]
 
 
-async def test_a_watch_goes_into_the_cart_and_is_named_there(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
-    product = gateway.products[17]
+async def test_a_watch_goes_into_the_cart_and_is_named_there(browser: Browser) -> None:
+    product = browser.gateway.products[17]
     page = await browser.get(f"/products/{product.slug}")
     answer = await browser.submit(page.form("/cart", action="add"), quantity="3")
     assert answer.headers["location"] == "/cart?added=17"
+    assert {"arloji_cart", "arloji_checkout"} < browser.http.cookies.keys()
     cart = await browser.follow(answer)
     for text in (product.name, "sudah masuk keranjang", rupiah(product.price_idr * 3)):
         assert text in cart.text
@@ -30,10 +29,10 @@ async def test_a_watch_goes_into_the_cart_and_is_named_there(
     assert "3 buah" in (await browser.get("/cart?added=17")).text, "loaded anew, it adds nothing"
 
 
-async def test_quantities_change_and_lines_go(browser: Browser, gateway: ScriptedGateway) -> None:
+async def test_quantities_change_and_lines_go(browser: Browser) -> None:
     await browser.put_in_cart(5)
     old = page = await browser.put_in_cart(9)
-    gateway.calls.clear()
+    browser.gateway.calls.clear()
 
     async def press(name: str, value: str, **quantities: str) -> Page:
         typed = {f"quantity-{name[1:]}": text for name, text in quantities.items()}
@@ -41,7 +40,7 @@ async def test_quantities_change_and_lines_go(browser: Browser, gateway: Scripte
 
     page = await press("update", "", _5="7", _9="3")
     assert lines_of(page) == "5x7-9x3", "one button is for the whole page"
-    (call,) = gateway.calls
+    (call,) = browser.gateway.calls
     assert (call.path, call.query["ids"]) == ("/api/products", "5,9"), "one look-up names all"
     page = await press("remove", "9", _5="8", _9="x")
     assert lines_of(page) == "5x8"
@@ -58,7 +57,7 @@ NO_QUANTITIES = ["0", "100", "abc", "1.5", "", "9" * 30, "\u0661"]
 
 @pytest.mark.parametrize("quantity", NO_QUANTITIES)
 async def test_a_quantity_out_of_bounds_changes_nothing_and_says_so(
-    browser: Browser, gateway: ScriptedGateway, quantity: str
+    browser: Browser, quantity: str
 ) -> None:
     await browser.put_in_cart(9)
     page = await browser.put_in_cart(5, 2)
@@ -74,23 +73,23 @@ async def test_a_quantity_out_of_bounds_changes_nothing_and_says_so(
     page = await browser.press(page.button("language", "en"), **{"quantity-5": quantity})
     assert "The cart was not changed" in page.text
     # Added from its own page, one stays with the watch.
-    page = await browser.get(f"/products/{gateway.products[17].slug}")
+    page = await browser.get(f"/products/{browser.gateway.products[17].slug}")
     page = await browser.submit(page.form("/cart"), quantity=quantity)
     assert page.status == 422
     assert page.attributes["quantity"]["aria-invalid"] == "true"
     assert page.form("/cart").fields["quantity"] == quantity
     page = await browser.follow(await browser.press(page.button("language", "en")))
-    assert gateway.products[17].description_en in page.text
+    assert browser.gateway.products[17].description_en in page.text
     assert (await browser.submit(page.form("/cart"), quantity="2")).status == 303
 
 
-async def test_a_full_cart_says_so(browser: Browser, gateway: ScriptedGateway) -> None:
+async def test_a_full_cart_says_so(browser: Browser) -> None:
     for product_id in range(1, MAX_LINES + 1):
         await browser.post("/cart", {"action": "add", "product_id": str(product_id)})
     page = await browser.post("/cart", {"action": "add", "product_id": "200"})
     assert page.status == 422
     assert "paling banyak 50 macam" in page.text
-    assert gateway.products[200].name in page.title
+    assert browser.gateway.products[200].name in page.title
     page = await browser.get("/cart")
     assert page.html.count('name="remove"') == MAX_LINES
     # All of it travels in one form.
@@ -115,12 +114,10 @@ async def test_what_is_no_change_is_refused(browser: Browser, fields: dict[str, 
     assert "tidak dapat dibaca" in page.text
 
 
-async def test_a_watch_that_is_no_longer_sold_must_go_before_ordering(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
+async def test_a_watch_that_is_no_longer_sold_must_go_before_ordering(browser: Browser) -> None:
     await browser.put_in_cart(5)
     await browser.put_in_cart(9)
-    del gateway.products[9]
+    del browser.gateway.products[9]
     page = await browser.get("/cart")
     assert "Produk nomor 9" in page.text
     assert "tidak dijual lagi" in page.text
@@ -137,26 +134,26 @@ async def test_a_watch_that_is_no_longer_sold_must_go_before_ordering(
     ],
 )
 async def test_the_stock_is_minded_before_ordering(
-    browser: Browser, gateway: ScriptedGateway, stock: int | None, text: str, orderable: bool
+    browser: Browser, stock: int | None, text: str, orderable: bool
 ) -> None:
-    gateway.change_product(5, stock=stock)
+    browser.gateway.change_product(5, stock=stock)
     page = await browser.put_in_cart(5, 3)
     assert text in page.text
     assert any(form.action == "/orders" for form in page.forms) is orderable
     if stock == 2:
         page = await browser.follow(await browser.press(page.button("update"), **TYPED))
-        page = await browser.follow(await browser.press(page.button("reduce")))
+        # Whatever else is typed into that line.
+        reduced = await browser.press(page.button("reduce"), **{"quantity-5": "x"})
+        page = await browser.follow(reduced)
         assert lines_of(page) == "5x2"
         assert page.form("/orders").fields["name"] == "Sari", "typed before it was corrected"
 
 
-async def test_the_cart_survives_a_gateway_that_is_unavailable(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
+async def test_the_cart_survives_a_gateway_that_is_unavailable(browser: Browser) -> None:
     await browser.put_in_cart(5)
-    gateway.answers["GET /api/products"] = lambda: problem(503)
+    browser.gateway.answers["GET /api/products"] = lambda: problem(503)
     assert (await browser.get("/cart")).status == 503
-    gateway.answers.clear()
+    browser.gateway.answers.clear()
     assert lines_of(await browser.get("/cart")) == "5x1"
 
 
@@ -198,11 +195,9 @@ async def test_a_browser_without_cookies_is_told_so_and_spoken_to(
     assert "masih kosong" in (await get_without("/cart")).text, "nothing was added"
 
 
-async def test_lines_stand_in_the_order_of_their_names_and_sums_are_exact(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
-    gateway.change_product(5, price_idr=1_234_567)
-    gateway.change_product(9, price_idr=890_123)
+async def test_lines_stand_in_the_order_of_their_names_and_sums_are_exact(browser: Browser) -> None:
+    browser.gateway.change_product(5, price_idr=1_234_567)
+    browser.gateway.change_product(9, price_idr=890_123)
     await browser.put_in_cart(9, 2)
     page = await browser.put_in_cart(5, 3)
     assert page.text.count(rupiah(5_483_947)) == 2, "the cart's sum and the order's total"
@@ -211,7 +206,7 @@ async def test_lines_stand_in_the_order_of_their_names_and_sums_are_exact(
     assert page.form("/orders").fields["expected_total_idr"] == "5483947"
     for number in (2, 17):
         page = await browser.put_in_cart(number)
-    watches = [gateway.products[number] for number in (5, 9, 2, 17)]
+    watches = [browser.gateway.products[number] for number in (5, 9, 2, 17)]
     names = sorted((watch.brand, watch.name) for watch in watches)
     places = [page.text.rindex(f"Jumlah untuk {' '.join(name)}") for name in names]
     assert places == sorted(places)

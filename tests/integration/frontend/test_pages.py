@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -13,17 +14,13 @@ from services.frontend.trust_boundary import TrustBoundary
 from tests.asgi import calling, running
 from tests.integration.frontend.browsing import Browser, Page
 from tests.integration.frontend.conftest import settings_for
-from tests.scripted_gateway import ScriptedGateway, problem
+from tests.integration.frontend.scripted_gateway import problem
 from tests.servers import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SCRIPT = "<script>alert(1)</script>"
-HOSTILE = [
-    *(SCRIPT, "'\"><img src=x onerror=alert(1)>", "{{7*7}}{% raw %}", "' OR 1=1 --", "A" * 5000),
-    *("\x00\x01\x1b[31m", "\u202e\u0000\ud7ff\U0001f600", "%00%0d%0aSet-Cookie:x=y"),
-]
 EMPTY = ("Tidak ada arloji yang cocok", "Halaman ini kosong")
 
 
@@ -43,11 +40,9 @@ async def test_the_catalogue_shows_the_newest_twenty_four(browser: Browser) -> N
         assert text in page.text
 
 
-async def test_filters_reach_the_api_and_stay_on_the_page(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
+async def test_filters_reach_the_api_and_stay_on_the_page(browser: Browser) -> None:
     page = await browser.get("/?q=penyelam&brand=Samudra&min_price=1.000.000&sort=price&page=1")
-    (call,) = gateway.calls_to("GET", "/api/products")
+    (call,) = browser.gateway.calls_to("GET", "/api/products")
     kept = {"q": "penyelam", "brand": "Samudra", "sort": "price"}
     sent = {**kept, "min_price": "1000000", "page": "1", "page_size": "24"}
     assert call.query == sent
@@ -65,10 +60,8 @@ async def test_filters_reach_the_api_and_stay_on_the_page(
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        *(("page=abc", ""), ("page=0", ""), ("page=99999999999999999999", "")),
-        *(("min_price=-1", "min_price"), ("max_price=1e9", "max_price")),
-        *(("min_price=2&max_price=1", "max_price"), ("sort=stock", "sort")),
-        *(("q=" + "x" * 101, "q"), ("brand=" + "x" * 101, "brand")),
+        *(("page=abc", ""), ("min_price=-1", "min_price"), ("sort=stock", "sort")),
+        *(("min_price=2&max_price=1", "max_price"), ("q=" + "x" * 101, "q")),
     ],
 )
 async def test_a_filter_that_cannot_be_used_is_explained_and_left_out(
@@ -84,37 +77,21 @@ async def test_a_filter_that_cannot_be_used_is_explained_and_left_out(
         assert f"#{field}" in page.links
 
 
-async def test_a_search_that_the_api_refuses_is_explained(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
+async def test_a_search_that_the_api_refuses_is_explained(browser: Browser) -> None:
     answers = iter([problem(422), None])
-    gateway.answers["GET /api/products"] = lambda: next(answers) or gateway.search({})
+    browser.gateway.answers["GET /api/products"] = lambda: (
+        next(answers) or browser.gateway.search({})
+    )
     page = await browser.get("/?q=a+b+c+d+e+f+g+h+i+j")
     assert page.status == 422
     assert page.form("/").fields["q"] == "a b c d e f g h i j"
     assert "paling banyak 8 kata" in page.text
-    gateway.answers["GET /api/products"] = lambda: problem(422)
+    browser.gateway.answers["GET /api/products"] = lambda: problem(422)
     assert (await browser.get("/")).status == 422, "nothing is left to leave out"
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-async def test_hostile_filters_are_shown_as_text_or_not_at_all(
-    browser: Browser, gateway: ScriptedGateway, text: str
-) -> None:
-    gateway.keep_only(17)
-    for name in ("q", "brand", "min_price", "sort", "page", "lang", "other"):
-        page = await browser.get("/", params={name: text})
-        assert page.status in {200, 422}
-        assert SCRIPT not in page.html
-        assert "<img src=x" not in page.html
-        assert "49" not in (page.form("/").fields["q"], page.title)
-    for query in ("%", "q=%ff%fe", "q=%zz&&&=&a", "q=a&q=b", "page=1;page=2", "=", "%00=%00"):
-        page = await browser.get(f"/?{query}")
-        assert page.status in {200, 422}, query
-
-
-async def test_a_product_has_its_page(browser: Browser, gateway: ScriptedGateway) -> None:
-    product = gateway.products[17]
+async def test_a_product_has_its_page(browser: Browser) -> None:
+    product = browser.gateway.products[17]
     page = await browser.get(f"/products/{product.slug}")
     assert product.name in page.title
     assert product.description in page.text
@@ -122,11 +99,13 @@ async def test_a_product_has_its_page(browser: Browser, gateway: ScriptedGateway
     assert product.description_en in (await browser.get(f"/products/{product.slug}?lang=en")).text
     # Newer services may say more than the shop knows.
     body = product.model_dump(mode="json") | {"strap_width_mm": 20, "movement": "tuning_fork"}
-    gateway.answers["GET /api/products/17"] = lambda: JSONResponse(body)
+    browser.gateway.answers["GET /api/products/17"] = lambda: JSONResponse(body)
     page = await browser.get(f"/products/{product.slug}")
     assert page.status == 200
     assert "tuning fork" in page.text
-    gateway.answers["GET /api/products/17"] = lambda: Response(b"<html>", media_type="text/html")
+    browser.gateway.answers["GET /api/products/17"] = lambda: Response(
+        b"<html>", media_type="text/html"
+    )
     assert (await browser.get("/products/17")).status == 502
 
 
@@ -144,55 +123,57 @@ async def test_a_product_has_its_page(browser: Browser, gateway: ScriptedGateway
     ],
 )
 async def test_another_address_is_redirected_and_asked_for_each_time(
-    browser: Browser, gateway: ScriptedGateway, path: str, target: str
+    browser: Browser, path: str, target: str
 ) -> None:
     page = await browser.get(path)
-    slug = gateway.products[17].slug
+    slug = browser.gateway.products[17].slug
     assert (page.status, page.headers["location"]) == (308, target.format(slug=slug))
     # Browsers keep a 308 for good unless told otherwise, and an old one may lead back here.
     assert page.headers["cache-control"] == "private, max-age=0"
 
 
-@pytest.mark.parametrize(
-    "slug",
-    [
-        *("nothing", "17-", "17x", "0", "-0", "99999", "9223372036854775808", "9" * 30, "1e3"),
-        *("%2e%2e", "..%2f17x", "%00", "<b>", "%F0%9F%98%80", "\u0661", "17%0a"),
-    ],
+SLUGS = (
+    *("nothing", "17-", "17x", "0", "-0", "99999", "9223372036854775808", "9" * 30, "1e3"),
+    *("%2e%2e", "..%2f17x", "%00", "<b>", "%F0%9F%98%80", "\u0661", "17%0a"),
 )
-async def test_what_is_no_product_is_not_found(browser: Browser, slug: str) -> None:
-    page = await browser.get(f"/products/{slug}")
-    assert page.status == 404
-    assert page.headers["content-type"].startswith("text/html")
+FILES = ("nothing.css", "..%2fapp.py", "%2e%2e", "style.css%00", "a/b")
 
 
-async def test_a_hostile_product_is_shown_as_text(
-    browser: Browser, gateway: ScriptedGateway
-) -> None:
+async def test_what_is_not_there_is_not_found(browser: Browser) -> None:
+    for path in (*(f"products/{slug}" for slug in SLUGS), *(f"static/{name}" for name in FILES)):
+        page = await browser.get(f"/{path}")
+        assert (page.status, page.headers["content-type"][:9]) == (404, "text/html"), path
+    # Of what could be a product the gateway was asked.
+    assert [call.path for call in browser.gateway.calls] == ["/api/products/99999"]
+
+
+async def test_hostile_text_is_shown_as_text(browser: Browser) -> None:
     names = ("brand", "name", "description", "face", "strap")
-    gateway.change_product(17, **dict.fromkeys(names, SCRIPT))
+    browser.gateway.change_product(17, **dict.fromkeys(names, SCRIPT))
     await browser.put_in_cart(17)
-    for path in (f"/products/{gateway.products[17].slug}", "/cart", "/?sort=name"):
+    paths = [f"/products/{browser.gateway.products[17].slug}", "/cart", "/", "/?q=%ff%fe&&&=&a"]
+    texts = (SCRIPT, "{{7*7}}", "'\">" + SCRIPT, "\x00\x1b[31m", "\u202e\ud7ff")
+    queries = [dict.fromkeys(("q", "brand", "min_price", "sort"), text) for text in texts]
+    for path in (*paths, *(f"/?{urlencode(query)}" for query in queries)):
         page = await browser.get(path)
-        assert page.status == 200
+        assert page.status in {200, 422}, path
         assert SCRIPT not in page.html
+        assert "49" not in page.title
 
 
 @pytest.mark.parametrize(
     ("stock", "text"),
     [(0, "Habis"), (3, "Sisa 3"), (80, "Tersedia"), (None, "Stok tidak diketahui")],
 )
-async def test_the_stock_is_told_in_words(
-    browser: Browser, gateway: ScriptedGateway, stock: int | None, text: str
-) -> None:
-    slug = gateway.change_product(17, stock=stock).slug
+async def test_the_stock_is_told_in_words(browser: Browser, stock: int | None, text: str) -> None:
+    slug = browser.gateway.change_product(17, stock=stock).slug
     page = await browser.get(f"/products/{slug}")
     assert text in page.text
     assert any(form.fields.get("action") == "add" for form in page.forms) is (stock != 0)
 
 
 async def test_the_language_is_the_browsers_until_another_is_chosen(
-    browser: Browser, stranger: Browser, gateway: ScriptedGateway
+    browser: Browser, stranger: Browser
 ) -> None:
     page = await stranger.get("/", headers={"Accept-Language": "en-GB,en;q=0.9,id;q=0.2"})
     assert page.language == page.headers["content-language"] == "en"
@@ -214,10 +195,8 @@ async def test_the_language_is_the_browsers_until_another_is_chosen(
 
 
 @pytest.mark.parametrize("path", ["/?q=batik&page=2", "/products/{slug}"])
-async def test_a_language_loses_nothing_that_was_not_sent_yet(
-    browser: Browser, gateway: ScriptedGateway, path: str
-) -> None:
-    page = await browser.get(path.format(slug=gateway.products[17].slug))
+async def test_a_language_loses_nothing_that_was_not_sent_yet(browser: Browser, path: str) -> None:
+    page = await browser.get(path.format(slug=browser.gateway.products[17].slug))
     typed = {"q": "batik", "min_price": "1.000.000"} if "?" in path else {"quantity": "3"}
     switched = await browser.press(page.button("language", "en"), **typed)
     assert "page=" not in switched.headers["location"], "of one list it is none of another"
@@ -229,9 +208,9 @@ async def test_a_language_loses_nothing_that_was_not_sent_yet(
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_what_fails_behind_the_shop_is_explained_and_can_be_tried_again(
-    browser: Browser, gateway: ScriptedGateway, status: int
+    browser: Browser, status: int
 ) -> None:
-    gateway.answers["GET /api/products"] = lambda: problem(status, Retry_After="7")
+    browser.gateway.answers["GET /api/products"] = lambda: problem(status, Retry_After="7")
     page = await browser.get("/?q=sa&lang=en")
     assert (page.status, page.language) == (status, "en")
     assert "/?q=sa" in page.links
@@ -239,9 +218,9 @@ async def test_what_fails_behind_the_shop_is_explained_and_can_be_tried_again(
     assert page.headers.get("retry-after") == {429: "7", 503: "7"}.get(status)
 
 
-async def test_the_api_is_described_for_people(browser: Browser, gateway: ScriptedGateway) -> None:
+async def test_the_api_is_described_for_people(browser: Browser) -> None:
     described = {"info": {"description": "Watches."}, "paths": describe_api()["paths"]}
-    gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse(described)
+    browser.gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse(described)
     page = await browser.get("/developers")
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
@@ -251,7 +230,7 @@ async def test_the_api_is_described_for_people(browser: Browser, gateway: Script
     assert '"expected_total_idr": 4850000' in page.text
     assert "/api/openapi.json" in page.links
     assert "/developers" in (await browser.get("/")).links
-    gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse({"paths": [1]})
+    browser.gateway.answers["GET /api/openapi.json"] = lambda: JSONResponse({"paths": [1]})
     assert (await browser.get("/developers")).status == 502
 
 
@@ -264,31 +243,17 @@ async def test_an_error_page_names_its_trace_and_leads_to_it(browser: Browser) -
 
 
 @pytest.mark.parametrize("path", ["/language", "/cart", "/orders"])
-@pytest.mark.parametrize(
-    ("headers", "content", "statuses"),
-    [
-        *(
-            ({"Content-Type": kind}, content, {415})
-            for kind, content in (
-                *(("application/json", b"{}"), ("text/plain", b"a=b")),
-                ("multipart/form-data; boundary=x", b"--x--"),
-            )
-        ),
-        *(({}, b"", {415}), (FORM, b"a=1&" * 100, {400}), (FORM, b"a=" + b"x" * 65536, {413})),
-        *(
-            (FORM, content, {400, 422})
-            for content in (
-                *(b"", b"%", b"%ff=%fe", b"\xff\xfe=\x00", b"a", b"=&=&;"),
-                b"action=add&product_id=%00",
-            )
-        ),
-    ],
-)
-async def test_no_other_body_than_a_form_of_ours_is_taken(
-    browser: Browser, path: str, headers: dict[str, str], content: bytes, statuses: set[int]
-) -> None:
-    answer = await browser.http.post(path, headers=headers, content=content)
-    assert Page(answer).status in statuses
+async def test_no_other_body_than_a_form_of_ours_is_taken(browser: Browser, path: str) -> None:
+    for kind in ("application/json", "text/plain", "multipart/form-data; boundary=x", ""):
+        answer = await browser.http.post(path, headers={"Content-Type": kind}, content=b"--x--")
+        assert Page(answer).status == 415, kind
+    broken = (b"", b"%", b"%ff=%fe", b"\xff\xfe=\x00", b"a", b"=&=&;", b"product_id=%00&action=add")
+    for content, statuses in (
+        *((b"a=1&" * 100, {400}), (b"a=" + b"x" * 65536, {413})),
+        *((text, {400, 422}) for text in (*broken, b"lines=5x1&key=k&expected_total_idr=x")),
+    ):
+        answer = await browser.http.post(path, headers=FORM, content=content)
+        assert Page(answer).status in statuses, content[:40]
 
 
 async def test_static_files_may_be_kept_for_as_long_as_their_name_says(
@@ -305,8 +270,6 @@ async def test_static_files_may_be_kept_for_as_long_as_their_name_says(
     for name in ("style.css", "style-000000000000.css"):
         answer = await browser.http.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
-    for name in ("nothing.css", "..%2fapp.py", "%2e%2e", "style.css%00", "a/b"):
-        assert (await browser.get(f"/static/{name}")).status == 404
     icon = await browser.http.get("/favicon.svg")
     assert icon.headers["content-type"] == "image/svg+xml"
     assert icon.headers["cache-control"] == "public, max-age=86400"

@@ -9,13 +9,26 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-ORDER_ID = "5f0c0e1e-0000-4000-8000-000000000001"
-WATCH = {"product_id": 7, "slug": "samudra-7", "brand": "Samudra", "price_idr": 5, "stock": 500}
+_WATCH = {"product_id": 7, "slug": "samudra-7", "brand": "Samudra", "price_idr": 5, "stock": 500}
 _CATALOGUE = '<a href="/products/samudra-7"></a>'
-_FORM = (
-    '<form method="post" action="/orders"><input type="hidden" name="token" value="t">'
-    '<input type="hidden" name="key" value="k"><input type="hidden" name="lines" value="7x1">'
-)
+_ORDER = "/orders/5f0c0e1e-0000-4000-8000-000000000001"
+_FORM = '<form method="post" action="/orders"><input type="hidden" name="token" value="t">'
+# How a request begins → what it is called, and the usual answer: status, text, location. The first
+# that fits; the first two are what a load run asks for before it begins.
+_ROUTES: dict[str, tuple[str, int, str, str]] = {
+    "GET /api/products?page_size=100&page=2": ("known watches", 200, '{"items": []}', ""),
+    "GET /api/products?": ("product list", 200, json.dumps({"items": [_WATCH]}), ""),
+    "GET /api/products/": ("product", 200, json.dumps(_WATCH), ""),
+    "POST /api/orders": ("order by program", 202, f'{{"status_url": "/api{_ORDER}"}}', ""),
+    "GET /api/orders/": ("order status", 200, '{"status": "confirmed"}', ""),
+    "GET /?q=": ("search page", 200, _CATALOGUE, ""),
+    "GET /products/": ("product page", 200, '<article class="product">', ""),
+    "GET /cart": ("cart page", 200, _FORM, ""),
+    "POST /cart": ("cart change", 303, "", "/cart?added=7"),
+    "POST /orders": ("order by form", 303, "", _ORDER),
+    "GET /orders/": ("status page", 200, '<span class="status status-confirmed">', ""),
+    "GET /": ("catalogue page", 200, _CATALOGUE, ""),
+}
 
 
 class Dropped(Exception):
@@ -29,7 +42,6 @@ class FakeShop:
     def __init__(self) -> None:
         self.url = ""
         self.faults: dict[str, Callable[[], tuple[int, str] | None]] = {}
-        self.seen: Counter[str] = Counter()
         self.cookies: Counter[str] = Counter()
         self.first_visit = threading.Event()
         self._stalls_until = 0.0
@@ -38,50 +50,14 @@ class FakeShop:
         """No answer to anything that comes before this time is over."""
         self._stalls_until = time.monotonic() + seconds
 
-    def answer(self, method: str, target: str) -> tuple[int, str, str]:
+    def answer(self, request: str) -> tuple[int, str, str]:
         """Status, text, location."""
-        route = route_of(method, target)
-        self.seen[route] += 1
+        route = next(route for begin, route in _ROUTES.items() if request.startswith(begin))
+        name, status, text, location = route
         time.sleep(max(self._stalls_until - time.monotonic(), 0))
-        if (fault := self.faults.get(route)) and (instead := fault()):
+        if (fault := self.faults.get(name)) and (instead := fault()):
             return (*instead, "")
-        return _USUAL[route]
-
-
-_USUAL: dict[str, tuple[int, str, str]] = {
-    "catalogue page": (200, _CATALOGUE, ""),
-    "search page": (200, _CATALOGUE, ""),
-    "product page": (200, '<article class="product">', ""),
-    "cart page": (200, _FORM, ""),
-    "cart change": (303, "", "/cart?added=7"),
-    "order by form": (303, "", f"/orders/{ORDER_ID}"),
-    "status page": (200, '<span class="status status-confirmed">', ""),
-    "product list": (200, json.dumps({"items": [WATCH]}), ""),
-    "last product list": (200, json.dumps({"items": []}), ""),
-    "product": (200, json.dumps(WATCH), ""),
-    "order by program": (202, json.dumps({"status_url": f"/api/orders/{ORDER_ID}"}), ""),
-    "order status": (200, json.dumps({"status": "confirmed"}), ""),
-}
-_BEGINNINGS = {
-    "GET /?q=": "search page",
-    "GET /products/": "product page",
-    "GET /cart": "cart page",
-    "POST /cart": "cart change",
-    "POST /orders": "order by form",
-    "GET /orders/": "status page",
-    # What a load run asks for before it begins.
-    "GET /api/products?page_size=100&page=2": "last product list",
-    "GET /api/products?": "product list",
-    "GET /api/products/": "product",
-    "POST /api/orders": "order by program",
-    "GET /api/orders/": "order status",
-}
-
-
-def route_of(method: str, target: str) -> str:
-    text = f"{method} {target}"
-    found = (name for beginning, name in _BEGINNINGS.items() if text.startswith(beginning))
-    return next(found, "catalogue page")
+        return status, text, location
 
 
 def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
@@ -94,19 +70,17 @@ def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
                 shop.cookies[self.headers["Cookie"] or ""] += 1
                 shop.first_visit.set()
             try:
-                status, text, location = shop.answer(self.command, self.path)
+                status, text, location = shop.answer(f"{self.command} {self.path}")
             except Dropped:
                 self.close_connection = True
                 return
-            body = text.encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(text)))
+            self.send_header("Location", location)
             if "Cookie" not in self.headers:
                 self.send_header("Set-Cookie", f"arloji_guest={id(self)}; Path=/; HttpOnly")
-            if location:
-                self.send_header("Location", location)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(text.encode())
 
         do_POST = do_GET
 

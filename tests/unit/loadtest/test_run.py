@@ -11,6 +11,7 @@ from loadtest.run import Run
 from loadtest.usage import Sample
 
 PLAN = Plan((20.0,), warm_up_seconds=0)
+LONGEST = 1000 + PLAN.seconds + PLAN.longest_visit_seconds
 
 
 def run_with(*generators: str, plan: Plan = PLAN, reader: Any = None) -> Run:
@@ -19,10 +20,10 @@ def run_with(*generators: str, plan: Plan = PLAN, reader: Any = None) -> Run:
     return run
 
 
-def report(planned: int, *, finished: bool = True, begins_at: float = 1000.0) -> dict[str, Any]:
+def report(planned: int, **other: Any) -> dict[str, Any]:
     counts, cores = [[1, "product", "planned", planned]], {"1": planned / 1000}
-    told = {"counts": counts, "cores": cores, "sold_out": 1}
-    return {**told, "finished": finished, "begins_at": begins_at}
+    usual = {"sold_out": 1, "finished": True, "begins_at": 1000.0}
+    return {"counts": counts, "cores": cores, **usual, **other}
 
 
 def result_of(run: Run) -> Result:
@@ -36,7 +37,7 @@ def test_the_last_report_of_each_generator_counts() -> None:
     run = run_with("a", "b")
     run.take("a", report(100, finished=False))
     run.take("b", report(300))
-    assert not run.is_over(1010)
+    assert [run.is_over(moment) for moment in (1010, LONGEST, LONGEST + 16)] == [False, False, True]
     run.take("a", report(400))
     assert run.is_over(1010)
     result = result_of(run)
@@ -46,25 +47,20 @@ def test_the_last_report_of_each_generator_counts() -> None:
     assert result.verdict.exit_code == 0
 
 
+# Of another run, of a stranger, before the end, and none.
 @pytest.mark.parametrize(
     ("who", "what"), [("b", {"begins_at": 900.0}), ("c", {}), ("b", {"finished": False}), ("", {})]
 )
 def test_a_run_without_the_last_report_of_a_generator_is_invalid(who: str, what: Any) -> None:
     run = run_with("a", "b")
     run.take("a", report(700))
-    if who:  # of another run, of a stranger, or before the end
-        run.take(who, report(0, **what))
+    run.take(who, report(0, **what))
     assert not run.is_over(1010)
     run.lose("b")
     assert run.is_over(1010)
     verdict = result_of(run).verdict
     assert verdict.faults == ("generator 2 of 2 did not report its end",)
     assert verdict.exit_code == 3
-
-
-def test_a_run_does_not_wait_for_ever() -> None:
-    longest = 1000 + PLAN.seconds + PLAN.longest_visit_seconds
-    assert [run_with("a").is_over(moment) for moment in (longest, longest + 16)] == [False, True]
 
 
 def test_usage_is_noted_while_a_step_lasts() -> None:

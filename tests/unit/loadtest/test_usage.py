@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import usage
 from loadtest.plan import PlanRefused
 from loadtest.usage import Sample, StepUsage, reader_for
 
@@ -21,20 +20,17 @@ def test_cores_are_the_growth_of_cpu_time_and_memory_is_its_peak() -> None:
     }
 
 
-def test_only_processes_that_run_are_read(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "gone.pid").write_text("999999999\n")
-    read = reader_for(str(tmp_path))
-    assert read is not None
-    assert read() == {}
-
-
-def test_usage_of_nothing_that_is_there_is_refused(
+def test_what_is_not_there_is_refused_and_what_has_ended_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert reader_for("") is None
     with pytest.raises(PlanRefused, match="has no run/"):
         reader_for(str(tmp_path))
-    monkeypatch.setattr(usage, "DOCKER_SOCKET", str(tmp_path / "docker.sock"))
+    monkeypatch.setattr("loadtest.usage.DOCKER_SOCKET", str(tmp_path / "docker.sock"))
     with pytest.raises(PlanRefused, match="no Docker"):
         reader_for("compose:arloji")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "gone.pid").write_text("999999999\n")
+    read = reader_for(str(tmp_path))
+    assert read is not None
+    assert read() == {}

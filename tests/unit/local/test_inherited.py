@@ -3,7 +3,7 @@
 import pytest
 
 from local import inherited
-from servicekit.embedded import NoSuchRun
+from servicekit.embedded import InvalidRun
 
 PROXY = {"http_proxy": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
 
@@ -69,5 +69,5 @@ def test_a_load_run_is_told_which_shop_the_shell_means() -> None:
     )
     assert let_through["LOCUST_HOST"] == "http://127.0.0.1:8087"
     assert let_through["LOAD_RESULTS"] == "/d/load"
-    with pytest.raises(NoSuchRun):
+    with pytest.raises(InvalidRun):
         inherited.for_load({"ARLOJI_PORT_OFFSET": "many"})

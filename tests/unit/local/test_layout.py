@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.layout import DataFolder, StartRefused, require_free
-from servicekit.embedded import PORTS, NoSuchRun, Ports
+from servicekit.embedded import PORTS, InvalidRun, Ports
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_every_port_moves_by_the_offset_and_one_that_leads_nowhere_is_refused(te
     ports = Ports.from_text("100")
     assert {name: ports[name] - port for name, port in PORTS.items()} == dict.fromkeys(PORTS, 100)
     assert ports.url("frontend") == "http://127.0.0.1:8180"
-    with pytest.raises(NoSuchRun, match=r"\AARLOJI_PORT_OFFSET.*\Z"):
+    with pytest.raises(InvalidRun, match=r"\AARLOJI_PORT_OFFSET.*\Z"):
         Ports.from_text(text)
 
 

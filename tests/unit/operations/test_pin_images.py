@@ -10,19 +10,19 @@ from operations.compose import ROOT, ComposeFailed
 from operations.images import pinned_images
 
 DIGEST = f"sha256:{'5' * 64}"
+# A stack of nginx and the image that is built of the services.
+SERVICES = {
+    "ingress": {"image": "nginx:1.30.6"},
+    "bootstrap": {"image": "arloji/service:local", "build": {"context": str(ROOT)}},
+    "frontend": {"image": "arloji/service:local"},
+}
 
 
 @pytest.fixture
 def override(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where it is written for a stack of nginx and the image that is built of the services."""
-    services = {
-        "ingress": {"image": "nginx:1.30.6"},
-        "bootstrap": {"image": "arloji/service:local", "build": {"context": str(ROOT)}},
-        "frontend": {"image": "arloji/service:local"},
-    }
     path = tmp_path / "compose.override.yaml"
     monkeypatch.setattr(pin_images, "OVERRIDE", path)
-    monkeypatch.setattr(pin_images, "compose", lambda *_: json.dumps({"services": services}))
+    monkeypatch.setattr(pin_images, "compose", lambda *_: json.dumps({"services": SERVICES}))
     return path
 
 
@@ -31,8 +31,13 @@ def written(path: Path) -> object:
 
 
 def test_every_image_is_pinned_by_the_digest_of_its_tag(
-    override: Path, monkeypatch: pytest.MonkeyPatch
+    override: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(pin_images, "docker", lambda *_: "[]")
+    assert pin_images.main([]) == 1
+    assert "has no digest: it was built here" in capsys.readouterr().out
+    assert not override.exists()
+
     def docker(*arguments: str) -> str:
         repository = arguments[-1].partition(":")[0]
         return json.dumps([f"another/one@sha256:{'6' * 64}", f"{repository}@{DIGEST}"])
@@ -44,15 +49,6 @@ def test_every_image_is_pinned_by_the_digest_of_its_tag(
         "ingress": {"image": f"nginx:1.30.6@{DIGEST}"},
         "bootstrap": {"build": {"args": {"PYTHON_IMAGE": f"{python}@{DIGEST}"}}},
     }
-
-
-def test_what_was_built_here_cannot_be_pinned(
-    override: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(pin_images, "docker", lambda *_: "[]")
-    assert pin_images.main([]) == 1
-    assert "has no digest: it was built here" in capsys.readouterr().out
-    assert not override.exists()
 
 
 def test_the_file_goes_without_replacements_and_an_operators_own_is_not_touched(

@@ -1,13 +1,11 @@
 """`make secrets`: those that check secrets know the new ones before anybody shows them."""
 
-from collections.abc import Callable
-
 from operations import rotate_secrets
-from tests.unit.operations.conftest import Steps
+from tests.unit.operations.conftest import Steps, replaced
 
 
 def test_secrets_are_known_to_those_that_check_them_before_anybody_shows_them(
-    steps_of: Steps, replaced: Callable[[str], list[str]]
+    steps_of: Steps,
 ) -> None:
     services = ("consumer", "publisher", "service-http", "frontend")
     assert steps_of(rotate_secrets.main) == [

@@ -149,8 +149,9 @@ async def test_what_is_not_json_is_400(body: bytes) -> None:
     assert (await refusal(body)).status == 400
 
 
+NO_OBJECTS: tuple[object, ...] = ([], None, "order")
 FAULTS: list[tuple[object, str]] = [
-    *((order, " must be an object") for order in ([], None, "order")),
+    *((order, " must be an object") for order in NO_OBJECTS),
     (changed(items=[]), "items must not be empty"),
     (changed(items={}), "items must be an array"),
     (changed(items=[[]]), "items.0 must be an object"),

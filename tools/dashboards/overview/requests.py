@@ -80,7 +80,7 @@ REQUESTS_ROW = Row(
         Panel(
             "Answers at the edge",
             "What nginx answered, by status. 429: a client is over its limit; 502 to 504: the "
-            "frontend is away or slow.",
+            "frontend is unavailable or slow.",
             [
                 Query(
                     '{service.name="nginx"} "log.file.name":="access.log" '

@@ -19,8 +19,8 @@ TELEMETRY = Row(
         ),
         Panel(
             "Waiting for a store",
-            "Share of each queue on disk. It grows while a store is away; when it is full the "
-            "newest is dropped.",
+            "Share of each queue on disk. It grows while a store is unavailable; when it is full "
+            "the newest is dropped.",
             [
                 Query(
                     "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -40,7 +41,7 @@ def test_spans_of_the_sdk_arrive_whole(url: str, compression: Compression) -> No
     exporter = OTLPSpanExporter(endpoint=f"{url}/v1/traces", compression=compression)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("arloji", "1.2")
-    attributes = {"text": "jam 🕰", "list": [1, 2], "yes": True}
+    attributes: Any = {"text": "jam 🕰", "list": [1, 2], "yes": True}
     with tracer.start_as_current_span("work", kind=SpanKind.SERVER, attributes=attributes) as span:
         span.set_status(StatusCode.ERROR, "broken")
     provider.shutdown()

@@ -1,4 +1,4 @@
-"""How a service starts, stops and fails to start, told by a real process."""
+"""How a service starts, stops and fails to start, shown by a real process."""
 
 import json
 import signal
@@ -11,42 +11,44 @@ from typing import Any
 import pytest
 
 from tests.processes import ModuleProcess
-from tests.sample_process import SampleProcess, sample_process
+from tests.sample_process import Answer, SampleProcess, sample_process
 from tests.waiting import eventually
 
 LONG = 600
+# So that nothing is sent but by the flush at the end.
+NEVER_BY_ITSELF = dict.fromkeys(
+    ("otel_bsp_schedule_delay", "otel_blrp_schedule_delay", "otel_metric_export_interval"),
+    3_600_000,
+)
+
+
+class Receiver(ModuleProcess):
+    """Takes telemetry by OTLP and tells what it has got."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"otel_exporter_otlp_endpoint": self.url, **NEVER_BY_ITSELF}
+
+    def read(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/api/{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def trace_of(self, answer: Answer) -> str:
+        """Fails if it has none."""
+        return json.dumps(self.read(f"traces/{answer.headers['traceresponse'].split('-')[1]}"))
 
 
 @pytest.fixture(scope="module")
-def receiver_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Takes telemetry by OTLP and tells what it has got."""
-    with ModuleProcess(tmp_path_factory.mktemp("receiver"), "local.receiver") as receiver:
-        yield receiver.url
-
-
-def _fetch(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        return json.load(answer)
-
-
-def trace_id_of(headers: dict[str, str]) -> str:
-    return headers["traceresponse"].split("-")[1]
-
-
-# So that nothing is sent but by the flush at the end.
-NEVER_BY_ITSELF = {
-    "otel_bsp_schedule_delay": 3_600_000,
-    "otel_blrp_schedule_delay": 3_600_000,
-    "otel_metric_export_interval": 3_600_000,
-}
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    with Receiver(tmp_path_factory.mktemp("receiver"), "local.receiver") as process:
+        yield process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_finishes_the_request_under_way_and_flushes_telemetry_last(
-    tmp_path: Path, receiver_url: str, number: signal.Signals
+    tmp_path: Path, receiver: Receiver, number: signal.Signals
 ) -> None:
-    telemetry = {"otel_exporter_otlp_endpoint": receiver_url, **NEVER_BY_ITSELF}
-    with sample_process(tmp_path, **telemetry) as sample, sample.connect() as client:
+    with sample_process(tmp_path, **receiver.settings) as sample, sample.connect() as client:
         client.get("/sleep?seconds=1")
         sample.until_logged("asleep")
         sample.send(number)
@@ -54,25 +56,20 @@ def test_a_stop_finishes_the_request_under_way_and_flushes_telemetry_last(
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert client.is_closed()
         assert sample.exit_code() == 0
-    assert [line["message"] for line in sample.log] == ["started", "asleep", "closed", "stopped"]
-    assert (sample.log[-1]["finished"], sample.log[-1]["cut"]) == (1, 0)
+    assert sample.messages == ["started", "asleep", "closed", "stopped"]
+    assert (sample.logged[-1]["finished"], sample.logged[-1]["cut"]) == (1, 0)
     assert sample.errors == ""
-    trace = _fetch(f"{receiver_url}/api/traces/{trace_id_of(answer.headers)}")
-    assert "GET /sleep" in json.dumps(trace)
-    assert "stopped" in [line["body"] for line in _fetch(f"{receiver_url}/api/logs")["logs"]]
+    assert "GET /sleep" in receiver.trace_of(answer)
+    assert "stopped" in [line["body"] for line in receiver.read("logs")["logs"]]
 
 
 def test_a_signal_that_its_starter_ignores_does_not_stop_it(tmp_path: Path) -> None:
     with sample_process(tmp_path, signal.SIGINT) as sample:
         sample.send(signal.SIGINT)
         assert sample.ask("/readyz").status == 200
-        sample.send(signal.SIGTERM)
-        assert sample.exit_code() == 0
-
-
-def test_what_is_there_after_the_start_is_not_collected_again(tmp_path: Path) -> None:
-    with sample_process(tmp_path) as sample:
+        # Nor is what is there after the start looked at by the garbage collector again.
         assert sample.ask("/echo").json["frozen_objects"] > 10_000
+        assert sample.stop() == 0
 
 
 def test_while_draining_it_is_not_ready_but_answers_until_hurried(tmp_path: Path) -> None:
@@ -93,10 +90,11 @@ def test_while_draining_it_is_not_ready_but_answers_until_hurried(tmp_path: Path
         assert sample.exit_code() == 0
 
 
-def test_connections_that_ask_nothing_do_not_hold_up_the_stop(tmp_path: Path) -> None:
-    patient = {"header_timeout_seconds": LONG, "shutdown_seconds": LONG}
+def test_connections_without_a_request_do_not_hold_up_the_stop(tmp_path: Path) -> None:
+    settings = {"header_timeout_seconds": LONG, "shutdown_seconds": LONG}
+    settings["lingering_close_seconds"] = 1
     with (
-        sample_process(tmp_path, **patient) as sample,
+        sample_process(tmp_path, **settings) as sample,
         sample.connect(),
         sample.connect() as idle,
         sample.connect() as half,
@@ -106,30 +104,29 @@ def test_connections_that_ask_nothing_do_not_hold_up_the_stop(tmp_path: Path) ->
         half.send(b"GET /echo HTTP/1.1\r\nHos")
         early.send(b"POST /ignore-body HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
         assert early.read().status == 200
-        sample.send(signal.SIGTERM)
-        assert sample.exit_code() == 0
+        assert sample.stop() == 0
 
 
-def test_after_the_draining_nobody_new_is_let_in(tmp_path: Path) -> None:
+def test_after_the_draining_no_connection_is_taken(tmp_path: Path) -> None:
     settings = {"shutdown_seconds": LONG, "log_level": "DEBUG"}
     with sample_process(tmp_path, **settings) as sample, sample.connect() as client:
         client.get(f"/sleep?seconds={LONG}")
         sample.until_logged("about to sleep")
         sample.send(signal.SIGTERM)
 
-        def let_in() -> bool:
+        def is_taken() -> bool:
             try:
                 sample.connect().__exit__()
             except ConnectionError:
                 return False
             return True
 
-        eventually(let_in, lambda let_in: not let_in)
+        eventually(is_taken, lambda taken: not taken)
         assert sample.is_running
 
 
 @pytest.mark.parametrize(
-    ("shutdown_seconds", "closing_seconds", "said"),
+    ("shutdown_seconds", "closing_seconds", "messages"),
     [
         # Until its time is over, and at least for as long as closing always may take.
         (LONG, 1, ["closed", "stopped"]),
@@ -137,15 +134,14 @@ def test_after_the_draining_nobody_new_is_let_in(tmp_path: Path) -> None:
     ],
 )
 def test_resources_have_what_is_left_of_the_time_to_close(
-    tmp_path: Path, shutdown_seconds: float, closing_seconds: float, said: list[str]
+    tmp_path: Path, shutdown_seconds: float, closing_seconds: float, messages: list[str]
 ) -> None:
     times = {"shutdown_seconds": shutdown_seconds, "closing_seconds": closing_seconds}
     with sample_process(tmp_path, close_seconds=0.2, **times) as sample:
         assert sample.ask("/echo").status == 200
-        sample.send(signal.SIGTERM)
-        assert sample.exit_code() == 0
-    assert [line["message"] for line in sample.log][1:] == said
-    assert (sample.log[-1]["answered"], sample.log[-1]["finished"]) == (1, 0)
+        assert sample.stop() == 0
+    assert sample.messages[1:] == messages
+    assert (sample.logged[-1]["answered"], sample.logged[-1]["finished"]) == (1, 0)
 
 
 def test_a_request_that_takes_too_long_is_cut_and_may_be_repeated(tmp_path: Path) -> None:
@@ -155,53 +151,40 @@ def test_a_request_that_takes_too_long_is_cut_and_may_be_repeated(tmp_path: Path
         sample.send(signal.SIGTERM)
         answer = client.read()
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["connection"] == "close"
         assert answer.headers["content-type"] == "application/problem+json"
         assert sample.exit_code() == 0
-    assert sample.log[-1]["cut"] == 1
+    assert sample.logged[-1]["cut"] == 1
 
 
-def test_a_handler_that_refuses_to_end_cannot_keep_telemetry_from_being_flushed(
-    tmp_path: Path, receiver_url: str
+@pytest.mark.parametrize(
+    ("path", "exit_code", "messages"),
+    [
+        ("/refuse-to-end", 0, ["closed", "stopped"]),
+        ("/block", 1, ["asleep", "stopped by force: a handler blocks the event loop"]),
+    ],
+)
+def test_a_handler_that_does_not_end_cannot_keep_telemetry_from_being_flushed(
+    tmp_path: Path, receiver: Receiver, path: str, exit_code: int, messages: list[str]
 ) -> None:
-    telemetry = {"otel_exporter_otlp_endpoint": receiver_url, **NEVER_BY_ITSELF}
     short = {"shutdown_seconds": 0.2, "close_seconds": 0.2}
-    with sample_process(tmp_path, **short, **telemetry) as sample, sample.connect() as client:
+    settings = short | receiver.settings
+    with sample_process(tmp_path, **settings) as sample, sample.connect() as client:
         answer = sample.ask("/echo")
-        client.get("/refuse-to-end")
+        client.get(path)
         sample.until_logged("asleep")
-        sample.send(signal.SIGTERM)
-        assert sample.exit_code() == 0
-    assert [line["message"] for line in sample.log][-2:] == ["closed", "stopped"]
-    assert _fetch(f"{receiver_url}/api/traces/{trace_id_of(answer.headers)}")
-
-
-def test_a_blocked_event_loop_ends_by_force_with_telemetry_flushed(
-    tmp_path: Path, receiver_url: str
-) -> None:
-    telemetry = {"otel_exporter_otlp_endpoint": receiver_url, **NEVER_BY_ITSELF}
-    short = {"shutdown_seconds": 0.2, "close_seconds": 0.2}
-    with sample_process(tmp_path, **short, **telemetry) as sample, sample.connect() as client:
-        answer = sample.ask("/echo")
-        client.get("/block")
-        sample.until_logged("asleep")
-        sample.send(signal.SIGTERM)
-        assert sample.exit_code() == 1
-    assert sample.log[-1]["message"] == "stopped by force: a handler blocks the event loop"
-    assert _fetch(f"{receiver_url}/api/traces/{trace_id_of(answer.headers)}")
+        assert sample.stop() == exit_code
+    assert sample.messages[-2:] == messages
+    assert receiver.trace_of(answer)
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     sample = SampleProcess(tmp_path)
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", sample.port))
-        other.listen()
-        sample.start()
-        assert sample.exit_code() == 1
-    assert len(sample.log) == 1
-    assert (
-        f"not started: cannot listen on 127.0.0.1, port {sample.port}" in sample.log[0]["message"]
-    )
-    assert "address already in use" in sample.log[0]["message"]
+    with socket.create_server(("127.0.0.1", sample.port)):
+        assert sample.run() == 1
+    (message,) = sample.messages
+    assert f"not started: cannot listen on 127.0.0.1, port {sample.port}" in message
+    assert "address already in use" in message
     assert sample.errors == ""
 
 
@@ -210,32 +193,7 @@ def test_a_service_that_cannot_start_says_why_in_one_line(
     tmp_path: Path, where: str, why: str
 ) -> None:
     sample = SampleProcess(tmp_path, fail_at=where)
-    sample.start()
-    assert sample.exit_code() == 1
-    assert [line["message"] for line in sample.log] == [
-        f"not started: RuntimeError: cannot be {why}"
-    ]
-    assert "RuntimeError" in sample.log[0]["exception"]
+    assert sample.run() == 1
+    assert sample.messages == [f"not started: RuntimeError: cannot be {why}"]
+    assert "RuntimeError" in sample.logged[0]["exception"]
     assert sample.errors == ""
-
-
-def test_each_wrong_setting_is_named_in_a_line_without_its_value(tmp_path: Path) -> None:
-    sample = SampleProcess(tmp_path, port="many", drain_seconds=-1, secret="hush", log_level="LOUD")
-    sample.start()
-    assert sample.exit_code() == 2
-    assert sorted(line.split(": ")[:2] for line in sample.errors.splitlines()) == [
-        ["sample", "DRAIN_SECONDS"],
-        ["sample", "LOG_LEVEL"],
-        ["sample", "PORT"],
-        ["sample", "SECRET"],
-    ]
-    assert "hush" not in sample.errors
-    assert sample.log == []
-
-
-def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    sample = SampleProcess(tmp_path, secret_file=tmp_path / "absent")
-    sample.start()
-    assert sample.exit_code() == 2
-    assert sample.errors.startswith("sample: SECRET_FILE: cannot read")
-    assert len(sample.errors.splitlines()) == 1

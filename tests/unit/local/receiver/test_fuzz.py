@@ -1,5 +1,6 @@
 """Whatever is sent, the receiver answers with a documented status and its pages stay up."""
 
+from typing import Any
 from urllib.parse import quote
 
 from hypothesis import given
@@ -13,7 +14,7 @@ PAGES = (
     *(f"/traces/{trace_id(1)}", f"/api/traces/{trace_id(1)}"),
 )
 # Valid messages, so that a changed byte reaches deep into the decoding.
-BUCKETS = {"count": 3, "bucket_counts": [1, 1, 1], "explicit_bounds": [1, 3]}
+BUCKETS: dict[str, Any] = {"count": 3, "bucket_counts": [1, 1, 1], "explicit_bounds": [1, 3]}
 VALID = (
     export_of("shop", span(1, 1, attributes={"a": 1.5}, events=[], links=[]), span(1, 2)),
     export_of("shop", gauge("arloji.gauge", 2.5, unit="s"), histogram("h", **BUCKETS)),

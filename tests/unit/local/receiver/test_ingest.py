@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +36,7 @@ async def test_a_record_is_kept_and_answered_in_protobuf(record: object) -> None
         assert held["spans"] + held["logs"] + held["series"] == 1
 
 
-NOT_PACKED = (b"", b"x", gzip.compress(BODY)[:-4], EMPTY + b"more", EMPTY + EMPTY)
+NOT_PACKED = (b"", b"x", gzip.compress(BODY, mtime=0)[:-4], EMPTY + b"more", EMPTY + EMPTY)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ NOT_PACKED = (b"", b"x", gzip.compress(BODY)[:-4], EMPTY + b"more", EMPTY + EMPT
     [
         # As RFC 9110 §8.3.1 lets it be written.
         (200, b"", {"content-type": "Application/X-Protobuf; v=1"}, BODY),
-        (200, b"", {**PROTOBUF, "content-encoding": "GZIP "}, gzip.compress(BODY)),
+        (200, b"", {**PROTOBUF, "content-encoding": "GZIP "}, gzip.compress(BODY, mtime=0)),
         (200, b"", {**PROTOBUF, "content-encoding": "deflate"}, zlib.compress(BODY)),
         (415, b"send application/x-protobuf", {}, BODY),
         (415, b"send application/x-protobuf", {"content-type": "application/json"}, b"{}"),
@@ -83,7 +84,7 @@ async def test_a_body_over_the_bound_is_413_and_not_read_to_its_end() -> None:
 @pytest.mark.parametrize(("bound", "status"), [(len(BODY), 200), (len(BODY) - 1, 413)])
 async def test_a_body_of_just_the_bound_is_taken(bound: int, status: int) -> None:
     async with receiver(request_bytes=bound) as client:
-        for headers, body in ((PROTOBUF, BODY), (GZIP, gzip.compress(BODY))):
+        for headers, body in ((PROTOBUF, BODY), (GZIP, gzip.compress(BODY, mtime=0))):
             answer = await client.post("/v1/traces", content=body, headers=headers)
             assert answer.status_code == status
 
@@ -123,9 +124,10 @@ async def test_what_cannot_be_kept_is_counted_in_the_answer_and_the_rest_is_kept
         Span(trace_id=bytes(16), span_id=b"12345678", name="only zeroes"),
         Span(trace_id=b"1234567890123456", span_id=b"1234", name="too short"),
     ]
+    empty: Any = [{}]
     no_points = [
-        Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=[{}])),
-        Metric(name="s", summary=Summary(data_points=[{}])),
+        Metric(name="e", exponential_histogram=ExponentialHistogram(data_points=empty)),
+        Metric(name="s", summary=Summary(data_points=empty)),
         histogram("h", bucket_counts=[0] * 201),
         histogram("h", explicit_bounds=[0] * 201),
     ]

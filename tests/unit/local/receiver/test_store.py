@@ -69,7 +69,8 @@ async def test_a_repeated_batch_changes_nothing() -> None:
 async def test_what_exceeds_a_bound_makes_the_oldest_go_and_is_counted(
     limit: str, value: int, field: str, records: list[Any], at_least_kept: int
 ) -> None:
-    async with receiver(**{limit: value}) as client:
+    bounds: dict[str, Any] = {limit: value}
+    async with receiver(**bounds) as client:
         for record in records:
             await send(client, "shop", record)
             held = await counts(client)

@@ -1,0 +1,27 @@
+"""The one second try that a request may have, and the rule for it."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from servicekit.http_client.session import SAFE_METHODS, ConnectionFailed, resending
+
+T = TypeVar("T")
+
+
+def is_repeatable(method: str, header_names: Iterable[str]) -> bool:
+    """Sending it twice has the effect of sending it once."""
+    return method in SAFE_METHODS or any(name.lower() == "idempotency-key" for name in header_names)
+
+
+async def with_second_try(
+    attempt: Callable[[], Awaitable[T]], may_repeat: Callable[[ConnectionFailed], bool]
+) -> T:
+    """What `attempt` returns. It is made a second time, once, only if the connection broke before
+    the first byte of the answer and `may_repeat` agrees."""
+    try:
+        return await attempt()
+    except ConnectionFailed as failure:
+        if not (failure.before_answer and may_repeat(failure)):
+            raise
+    with resending():
+        return await attempt()

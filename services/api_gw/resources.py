@@ -1,0 +1,16 @@
+"""What the gateway opens: its connections to the services behind it."""
+
+from contextlib import AsyncExitStack
+
+from servicekit.http_server.app import ServiceApp
+from services.api_gw.gateway import Gateway
+from services.api_gw.limits import GuestRate
+from services.api_gw.settings import Settings
+from services.api_gw.upstreams import open_backends
+
+
+async def open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:
+    backends = await stack.enter_async_context(open_backends(settings))
+    for service, backend in backends.items():
+        app.health.add(service, backend.upstream.check_alive)
+    app.state.gateway = Gateway(backends, GuestRate(settings.guest_order_rate))
