@@ -294,6 +294,9 @@ def test_without_a_redis_on_path_the_bundled_one_serves_also_without_telemetry(
     order_one(bundled)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", bundled.port("telemetry")), 1)
+    for name in SERVICES:  # whatever endpoint a shell exports
+        environment = Path(f"/proc/{bundled.pid(name)}/environ").read_bytes()
+        assert b"OTEL_SDK_DISABLED=true" in environment.split(b"\0"), name
 
 
 def test_without_any_redis_the_stand_in_serves_and_says_so_loudly(stand_in: RunningStack) -> None:
