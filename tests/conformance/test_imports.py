@@ -124,7 +124,8 @@ def test_servicekit_is_built_in_layers() -> None:
         f"{name_of(path)} imports {module}"
         for path in paths
         for module in modules_imported_by(path)
-        if (own := module_of(path).split(".")[1]) != (other := module.split(".")[1])
+        if module.startswith("servicekit.")
+        and (own := module_of(path).split(".")[1]) != (other := module.split(".")[1])
         and level[own] <= level[other]
     ]
     assert wrong == []
