@@ -58,8 +58,8 @@ def store_order(
         connection.execute(
             insert(order_items),
             [
-                {"order_id": order_id, "product_id": id, "quantity": 2, "unit_price_idr": price}
-                for id, price in ((7, 1_000), (3, 1_500))
+                {"order_id": order_id, "product_id": id, "quantity": n, "unit_price_idr": price}
+                for id, n, price in ((7, 1, 2_000), (3, 2, 1_500))
             ],
         )
     return order_id
@@ -131,7 +131,7 @@ async def test_a_stored_order_is_shown_without_its_customer_and_wins_over_what_i
         "reason": None,
         "items": [
             {"product_id": 3, "quantity": 2, "unit_price_idr": 1_500},
-            {"product_id": 7, "quantity": 2, "unit_price_idr": 1_000},
+            {"product_id": 7, "quantity": 1, "unit_price_idr": 2_000},
         ],
         "total_idr": 5_000,
         "created_at": "2026-11-24T08:00:00.123456Z",
