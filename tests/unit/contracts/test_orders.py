@@ -148,6 +148,7 @@ def test_an_order_id_is_the_same_in_every_version_and_tells_capitals_apart() -> 
 
 
 @pytest.mark.parametrize("quantity", [0, -1, MAX_QUANTITY + 1, True, "1", 1.0, None])
-def test_a_quantity_is_a_whole_number_within_bounds(quantity: object) -> None:
+def test_a_quantity_is_a_whole_number_within_the_bounds_of_the_contract(quantity: object) -> None:
+    assert (MAX_LINES, MAX_QUANTITY) == (50, 99)
     with pytest.raises(ValidationError):
         OrderLine.model_validate({"product_id": 1, "quantity": quantity})
