@@ -178,8 +178,11 @@ async def test_a_dead_letter_is_an_error_in_the_trace_of_its_order_and_keeps_the
 
 
 async def test_every_end_of_an_order_is_counted(shop: Shop, reader: InMemoryMetricReader) -> None:
-    order, long_ago = make_order({1: 1}), datetime.now(UTC) - timedelta(hours=1)
-    for one in (order, make_order({10**12: 1}, accepted_at=long_ago), "poison"):
+    order, hour = make_order({1: 1}), timedelta(hours=1)
+    long_ago, by_a_clock_that_is_ahead = (
+        make_order({10**12: 1}, accepted_at=datetime.now(UTC) + age) for age in (-hour, hour)
+    )
+    for one in (order, long_ago, by_a_clock_that_is_ahead, "poison"):
         await shop.publish(one)
     await shop.first.handle()
     await shop.publish(order)
@@ -187,15 +190,15 @@ async def test_every_end_of_an_order_is_counted(shop: Shop, reader: InMemoryMetr
     found = points(reader)
     assert {tuple(one.attributes.items()): one.value for one in found["arloji.orders.settled"]} == {
         (("status", "confirmed"),): 1,
-        (("status", "rejected"), ("reason", "unknown_product")): 1,
+        (("status", "rejected"), ("reason", "unknown_product")): 2,
     }
     (dead,) = found["arloji.orders.dead_lettered"]
     assert (dict(dead.attributes), dead.value) == ({"reason": "invalid"}, 1)
     (duplicates,) = found["arloji.orders.duplicate_deliveries"]
     assert duplicates.value == 1
     (waited,) = found["arloji.orders.time_to_stored"]
-    # One of them an hour ago, in seconds.
-    assert (waited.count, waited.max) == (2, pytest.approx(3600, abs=60))
+    # In seconds, and never less than none.
+    assert (waited.count, waited.min, waited.max) == (3, 0, pytest.approx(3600, abs=60))
     assert waited.explicit_bounds[-1] == 3600
 
 
@@ -250,6 +253,11 @@ async def test_nothing_personal_is_in_spans_or_logs(
             shop.patch.setattr(orders_module, "decide", how)
             await shop.publish(text.replace('"quantity":1', '"quantity":"x"'))
             await shop.publish_new(2)
+            await shop.first.handle()
+        shop.patch.setattr(orders_module, "decide", decide)
+        shop.patch.setattr(shop.first.handler._metrics, "committed", fail_loudly)
+        await shop.publish_new(1)
+        with pytest.raises(ValueError, match="Sari"):
             await shop.first.handle()
     assert "IntegrityError" in caplog.text or "OperationalError" in caplog.text
     assert "ValueError" in caplog.text
