@@ -18,8 +18,8 @@ from services.consumer.dead_letters import store as store_module
 from services.consumer.dead_letters.command import parse_arguments, run
 from services.consumer.settings import StoreSettings
 from tests.integration.consumer.shop import CONFIRMED, Consumer, Shop
-from tests.order_messages import CUSTOMER, make_order
 from tests.publishing import redis_user
+from tests.order_messages import CUSTOMER, make_order
 from tests.servers import RedisServer, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -108,8 +108,8 @@ async def test_a_replayed_order_is_stored_in_its_old_trace(operator: Operator) -
     await operator.call("replay", dead_letter_id)
     assert await shop.dead_letters() == {}
     assert await shop.pending() == {str(order.order_id): None}
-    entries: Any = await shop.queue.xrange("orders")
-    ((_, fields),) = entries
+    stream: Any = await shop.queue.xrange("orders")
+    ((_, fields),) = stream
     assert fields.keys() == {b"schema", b"order", b"traceparent"}
     assert fields[b"traceparent"] == TRACEPARENT.encode()
     await operator.consumer.handle()

@@ -63,6 +63,10 @@ def trace_ids(spans: list[ReadableSpan]) -> list[int]:
     return [span.context.trace_id for span in spans if span.context]
 
 
+def times_of(span: ReadableSpan) -> tuple[int, int]:
+    return span.start_time or 0, span.end_time or 0
+
+
 def attributes_of(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
@@ -77,7 +81,7 @@ def assert_sql_is_inside(spans: Spans, owner: ReadableSpan) -> None:
     ]
     (commit,) = named(spans, "COMMIT")
     assert len(statements) >= 5
-    assert (commit.start_time or 0) >= max(one.end_time or 0 for one in statements)
+    assert times_of(commit)[0] >= max(times_of(one)[1] for one in statements)
     assert owner.context is not None
     assert {one.parent and one.parent.span_id for one in (*statements, commit)} == {
         owner.context.span_id
@@ -133,8 +137,7 @@ async def test_in_a_batch_each_order_has_a_span_linked_to_the_one_that_owns_the_
     for span, order in zip(orders, made, strict=True):
         assert [link.context.span_id for link in span.links] == [batch.context.span_id]
         assert attributes_of(span)["arloji.order.id"] == str(order.order_id)
-        started, ended = span.start_time or 0, span.end_time or 0
-        assert 0 < started <= (batch.start_time or 0) < ended
+        assert times_of(span)[0] <= times_of(batch)[0] < times_of(span)[1]
     assert attributes_of(orders[-1])["arloji.order.reason"] == "unknown_product"
     assert_sql_is_inside(spans, batch)
 

@@ -163,7 +163,7 @@ async def test_an_accepted_order_is_shown_from_the_queue(
 async def test_the_list_has_each_order_once_newest_first_from_both_places(
     fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
 ) -> None:
-    """In two statements, however many there are; one that is whole tells of no older orders."""
+    """One that is whole tells of no older orders."""
     times = [NOW + timedelta(milliseconds=number) for number in range(100)]
     ids = [
         store_order(engine, guest, accepted_at=moment)
@@ -174,12 +174,21 @@ async def test_the_list_has_each_order_once_newest_first_from_both_places(
     whole = await fetch("/api/orders")
     assert [order["order_id"] for order in whole.json()["items"]] == ids[::-1]
     assert "older-orders" not in whole.headers
-    # Its row is among those that are too old to be listed.
-    await put_pending(queue, guest, accepted_at=NOW, order_id=ids[1])
-    late = await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_the_list_is_bounded_says_so_and_costs_two_statements(
+    fetch: Fetch, engine: Engine, queue: Redis, guest: UUID, waiting: bool
+) -> None:
+    times = [NOW + timedelta(seconds=number) for number in range(101)]
+    ids = [store_order(engine, guest, accepted_at=moment) for moment in times]
+    if waiting:
+        # The row of the second is among those that are too old to be listed.
+        ids.append(await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1)))
+        await put_pending(queue, guest, accepted_at=NOW, order_id=ids[0])
     with statements_counted("FROM order") as asked:
         cut = await fetch("/api/orders")
-    assert [order["order_id"] for order in cut.json()["items"]] == [late, *ids[:0:-1]]
+    assert [order["order_id"] for order in cut.json()["items"]] == ids[:-101:-1]
     assert cut.headers["older-orders"] == "true"
     assert len(asked) == 2
 
