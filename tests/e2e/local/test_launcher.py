@@ -67,18 +67,12 @@ def test_a_second_run_on_the_same_folder_is_refused(launch: Launch, stack: Runni
     assert re.fullmatch(rf".* in use by another run \(process {stack.launcher.pid}\).*\n", said)
 
 
-@pytest.mark.parametrize(
-    ("service", "setting"),
-    [("consumer", "MAX_DELIVERIES=none at all"), ("frontend", "API_GW_URL=nowhere")],
-)
-def test_a_wrong_setting_ends_the_run_at_once_with_its_name(
-    launch: Launch, tmp_path: Path, service: str, setting: str
-) -> None:
-    code, said = launch("--set", f"{service}.{setting}")
+def test_a_wrong_setting_ends_the_run_at_once_with_its_name(launch: Launch, tmp_path: Path) -> None:
+    code, said = launch("--set", "frontend.API_GW_URL=nowhere")
     assert code == 1
     assert "starting again" not in said
-    assert f"{service} cannot run with its settings" in said
-    assert said.count(setting.partition("=")[0]) == 2  # as it happened, and as the reason
+    assert "frontend cannot run with its settings" in said
+    assert said.count("API_GW_URL") == 2  # as it happened, and as the reason
     assert processes_of(tmp_path) == []
 
 
