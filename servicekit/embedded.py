@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from contracts.services import SERVICES
+
 PORTS = {
-    "frontend": 8080,
-    "api-gw": 8081,
-    "service-http": 8082,
-    "publisher": 8083,
-    "consumer": 8084,
+    **{service.name: service.port for service in SERVICES},
     "queue-redis": 8090,
     "cache-redis": 8091,
     "telemetry": 4318,

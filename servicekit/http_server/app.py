@@ -67,7 +67,6 @@ def create_service_app(
     description: str,
     open_resources: OpenResources,
     render_problem: ProblemRenderer = problem_response,
-    openapi_url: str | None = "/openapi.json",
     inner: bool = False,
 ) -> ServiceApp:
     """Build the app; nothing is opened before its lifespan starts.
@@ -94,8 +93,8 @@ def create_service_app(
         title=title,
         description=description,
         lifespan=lifespan,
-        # The pages of /docs load scripts from elsewhere; /openapi.json is enough.
-        openapi_url=openapi_url,
+        # The API is described once, by the gateway.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # FastAPI's own telemetry would record everything a second time.

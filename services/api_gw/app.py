@@ -16,7 +16,6 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji api-gw",
         description="Passes requests on to the services of its table, and describes the API.",
         open_resources=partial(open_resources, settings),
-        openapi_url=None,
         inner=True,
     )
     # A redirect would be built from the Host header, and to another path than was asked for.

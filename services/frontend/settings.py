@@ -64,12 +64,9 @@ class Settings(ServiceSettings):
         return CookieOptions(secure=self.cookie_secure, suffix=self.cookie_suffix)
 
     def reread_session_secrets(self) -> tuple[str, ...]:
-        """As they are by now, which differs from the start where they are in a file. Those of
-        the start if that cannot be read."""
-        try:
-            return type(self)().session_secrets
-        except ValueError:
-            return self.session_secrets
+        """As they are by now, which differs from the start where they are in a file. Raises
+        `ValueError` if that cannot be read."""
+        return type(self)().session_secrets
 
     @cached_property
     def session_secrets(self) -> tuple[str, ...]:

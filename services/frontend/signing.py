@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import overload
 from uuid import UUID
 
@@ -19,12 +20,14 @@ class SessionSecrets(Sequence[str]):
         self._may_read_at = 0.0
 
     def refresh(self) -> bool:
-        """True if there are others than before. Looks no more than once a second, since anybody
-        can come with a forged cookie."""
+        """True if there are others than before; those stay if they cannot be read now. Looks no
+        more than once a second, since anybody can come with a forged cookie."""
         if time.monotonic() < self._may_read_at:
             return False
         self._may_read_at = time.monotonic() + 1
-        before, self._secrets = self._secrets, tuple(self._read())
+        before = self._secrets
+        with suppress(ValueError):
+            self._secrets = tuple(self._read())
         return self._secrets != before
 
     def __len__(self) -> int:

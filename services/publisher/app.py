@@ -14,7 +14,6 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji publisher",
         description="Takes orders and queues them durably.",
         open_resources=partial(open_resources, settings),
-        openapi_url=None,
         inner=True,
     )
     app.include_router(router)

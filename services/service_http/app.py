@@ -14,7 +14,6 @@ def create_app(settings: Settings) -> ServiceApp:
         title="Arloji service-http",
         description="Reads products and orders. Only api-gw may reach it.",
         open_resources=partial(open_resources, settings),
-        openapi_url=None,
         inner=True,
     )
     app.include_router(router)

@@ -196,10 +196,16 @@ class ComposeProject:
 
     def all_containers(self) -> list[Container]:
         label = f"label=com.docker.compose.project={self.name}"
-        ids = self.run("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
-        if not ids:
+        found = self.run("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", label)
+        if not (ids := found.split()):
             return []
-        described = json.loads(self.run("docker", "inspect", *ids))
+        try:
+            described = json.loads(self.run("docker", "inspect", *ids))
+        except CommandFailed as failure:
+            # One of them, which was run once, has gone meanwhile.
+            if "No such object" not in str(failure):
+                raise
+            return self.all_containers()
         return sorted((self._container(one) for one in described), key=lambda one: one.name)
 
     def _container(self, described: Mapping[str, Any]) -> Container:

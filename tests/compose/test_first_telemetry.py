@@ -1,7 +1,6 @@
 """Within a minute of the first request everything is in its store: metrics, logs and traces of
 all services, metrics and logs of the servers. And every panel of every dashboard has data."""
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -20,11 +19,6 @@ from tests.telemetry_stores import LogsStore, MetricsStore, eventually
 
 SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 PROMISED_SECONDS = 60
-CUSTOMER = {
-    "name": "Kanari Kusumawardhani",
-    "email": "kanari@example.com",
-    "address": "Jl. Kanari Emas 77",
-}
 # They exist from the first failure on.
 ONLY_AFTER_FAILURES = re.compile(r"otelcol_exporter_\w+_failed_.*")
 
@@ -64,9 +58,9 @@ def telemetry(project: ComposeProject) -> FirstTelemetry:
         product = guest.product()
         for _ in range(3):
             guest.http.get(f"/products/{product['slug']}")
-        guest.http.get("/api/products?q=kanari@example.com")
+        guest.http.get("/api/products?q=a")
         guest.http.get("/nowhere/at/all")
-        order = guest.post_order({product["product_id"]: 1}, customer=CUSTOMER)
+        order = guest.post_order({product["product_id"]: 1})
         assert order.status_code == 202, order.text
         guest.http.get(order.json()["status_url"])
     return FirstTelemetry(
@@ -243,18 +237,6 @@ def test_alerts_are_evaluated_and_reach_the_alertmanager(telemetry: FirstTelemet
     eventually(lambda: "Watchdog" in delivered())
     # The stack is well; only what the tests leave out is missed.
     assert delivered() <= {"Watchdog", "TargetDown"}
-
-
-def test_nothing_personal_is_in_any_store(telemetry: FirstTelemetry) -> None:
-    lines = telemetry.logs.query("* | limit 5000")
-    assert len(lines) > 20
-    assert "anari" not in json.dumps(lines)
-    assert "anari" not in json.dumps(telemetry.metrics.labels('{__name__!=""}'))
-    traces = telemetry.traces()
-    assert len(traces) > 5
-    for one in traces:
-        text = httpx.get(f"{telemetry.receiver_url}/api/traces/{one['trace_id']}").text
-        assert "anari" not in text
 
 
 def test_the_number_of_series_is_that_of_a_small_shop(telemetry: FirstTelemetry) -> None:

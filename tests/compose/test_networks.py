@@ -6,51 +6,7 @@ import json
 import pytest
 
 from tests.compose.project import LEFT_OUT, ComposeProject, Container, in_parallel
-
-# The contract, §5, with those that it names by a rule: the collector is on a network of each
-# sender, an exporter on that of its target.
-TABLE = {
-    "public": {"ingress", "grafana"},
-    "edge": {"ingress", "frontend", "load", "load-worker", "nginx-exporter"},
-    "app": {"frontend", "api-gw", "otel-collector"},
-    "backend": {"api-gw", "service-http", "publisher"},
-    "queue": {
-        "publisher",
-        "consumer",
-        "service-http",
-        "housekeeping",
-        "queue-redis",
-        "otel-collector",
-        "redis-exporter",
-    },
-    "cache": {"service-http", "consumer", "cache-redis", "redis-exporter"},
-    "database": {
-        "service-http",
-        "consumer",
-        "migrate",
-        "housekeeping",
-        "mysql",
-        "mysqld-exporter",
-    },
-    "telemetry": {
-        "victoria-metrics",
-        "victoria-logs",
-        "victoria-traces",
-        "grafana",
-        "vmalert",
-        "alertmanager",
-        "receiver",
-        "node-exporter",
-        "cadvisor",
-        "otel-collector",
-        "redis-exporter",
-        "mysqld-exporter",
-        "nginx-exporter",
-    },
-    # The tests' own way to their receiver.
-    "tests": {"receiver"},
-}
-SENDERS = {"frontend", "api-gw", "service-http", "publisher", "consumer"}
+from tests.conformance.test_networks import SENDERS, TABLE
 
 # Listening ports of each process, as its network namespace shows them; those on loopback (and
 # Docker's name server) are nobody else's.
@@ -85,20 +41,6 @@ async def main():
     print(json.dumps([door for door, open_ in zip(doors, answers) if open_]))
 asyncio.run(main())
 """
-
-
-def test_the_services_are_on_the_networks_of_the_table(project: ComposeProject) -> None:
-    """Also those that do not run here."""
-    services = json.loads(project.compose("--profile", "*", "config", "--format", "json"))
-    members: dict[str, set[str]] = {}
-    for name, service in services["services"].items():
-        for network in service.get("networks", {}):
-            members.setdefault(network, set()).add(name)
-    known = set(services["services"])
-    assert members == {network: TABLE[network] & known for network in TABLE}
-    assert not SENDERS & TABLE["telemetry"]
-    for sender in SENDERS:
-        assert any({sender, "otel-collector"} <= table for table in TABLE.values()), sender
 
 
 def test_all_but_the_edge_have_no_way_out(project: ComposeProject) -> None:

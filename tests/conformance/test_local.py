@@ -54,11 +54,6 @@ def test_the_settings_default_to_the_run_that_the_shell_means(
         assert {name: given for name, (given, default) in said.items() if given != default} == {}
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_service_bears_its_own_name(service: str) -> None:
-    assert settings_of(service).service_name == service
-
-
 def test_a_run_that_cannot_be_is_a_wrong_setting_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,6 @@ import yaml
 from bootstrap.credentials import READERS
 from contracts.services import SERVICE_NAMES, SERVICES, Service
 from operations import rotate_secrets
-from servicekit.embedded import PORTS
 from tests.conformance.test_imports import ROOT, imported_modules, source_files
 from tools import service_alert
 
@@ -20,9 +19,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Where a service has to be, and which are there, on which port.
 PLACES: Mapping[str, Mapping[str, int]] = {
-    "servicekit/embedded.py": {
-        name: port for name, port in PORTS.items() if not re.search("redis|telemetry", name)
-    },
     "compose.yaml": {
         name: int(container["environment"]["PORT"])
         for name, container in CONTAINERS.items()

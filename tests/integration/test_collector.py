@@ -14,6 +14,7 @@ import pytest
 
 from contracts import telemetry
 from local.plan import SERVICES
+from tests import waiting
 from tests.e2e.conftest import Guest
 from tests.stack import RunningStack
 from tests.telemetry_stores import Pipeline, eventually, running_pipeline
@@ -108,9 +109,8 @@ def test_every_service_has_metrics_and_logs_in_the_stores(watched: Watched, serv
     assert line["_stream"] == f'{{service.name="{service}",service.namespace="arloji"}}'
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_metrics_have_the_names_that_dashboards_use(watched: Watched) -> None:
+    wanted = {
         *map(names.counter, COUNTERS),
         *map(names.gauge, GAUGES),
         f"{names.histogram(telemetry.ORDERS_TIME_TO_STORED)}_bucket",
@@ -118,15 +118,12 @@ def test_every_service_has_metrics_and_logs_in_the_stores(watched: Watched, serv
         names.prometheus_name("http.client.request.duration", "s", "histogram") + "_count",
         names.prometheus_name("process.cpu.time", "s", "counter"),
         names.prometheus_name("process.memory.usage", "By", "gauge"),
-    ],
-)
-def test_metrics_have_the_names_that_dashboards_use(watched: Watched, name: str) -> None:
-    eventually(lambda: watched.pipeline.metrics.query(name))
-
-
-def test_the_queue_is_durable_by_name_and_value(watched: Watched) -> None:
-    """The alert compares this very name with 0; its unit "1" makes it a ratio."""
-    found = eventually(lambda: watched.pipeline.metrics.query("arloji_queue_durable_ratio"))
+    }
+    waiting.eventually(
+        lambda: wanted - watched.pipeline.metrics.names(), lambda missing: not missing, 60
+    )
+    # The alert compares this very name with 1; its unit "1" makes it a ratio.
+    found = watched.pipeline.metrics.query("arloji_queue_durable_ratio")
     assert {sample["value"][1] for sample in found} == {"1"}
 
 

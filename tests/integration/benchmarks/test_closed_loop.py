@@ -1,7 +1,6 @@
 """The benchmark's load generator against a real socket."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -9,23 +8,24 @@ from typing import Any
 import pytest
 
 from benchmarks.closed_loop import LoadFailed, Target, measure
-from tests.servers import free_port
 
 pytestmark = pytest.mark.integration
-seen: list[str] = []
 
 
-@contextmanager
-def answering(protocol: str = "HTTP/1.1", *statuses: int) -> Iterator[str]:
-    """With 200, after other statuses once each."""
-    left = list(statuses)
+@pytest.mark.parametrize(
+    ("protocol", "first_status"), [("HTTP/1.1", 200), ("HTTP/1.0", 200), ("HTTP/1.1", 503)]
+)
+def test_it_counts_answers_whether_connections_are_kept_or_closed_and_accepts_200_only(
+    protocol: str, first_status: int
+) -> None:
+    seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = protocol
 
         def do_GET(self) -> None:
+            self.send_response(200 if seen else first_status)
             seen.append(f"{self.path} {self.headers['Cookie']}")
-            self.send_response(left.pop() if left else 200)
             self.send_header("content-length", "2")
             self.end_headers()
             self.wfile.write(b"ok")
@@ -33,36 +33,36 @@ def answering(protocol: str = "HTTP/1.1", *statuses: int) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
+    outcome: AbstractContextManager[Any]
+    outcome, connections = nullcontext(), 3
+    if first_status != 200:
+        connections = 1
+        outcome = pytest.raises(LoadFailed, match=rf"answered .*{first_status}: 1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        seen.clear()
+        Thread(target=server.serve_forever, args=(0.05,)).start()
+        target = Target(f"http://127.0.0.1:{server.server_port}/path", {"Cookie": "a=b"})
         try:
-            yield f"http://127.0.0.1:{server.server_port}/path"
+            with outcome:
+                found = measure(target, connections=connections, seconds=0.3)
+                # What was under way at the end is answered, and not counted.
+                assert 0 < found.answers <= len(seen)
+                assert found.seconds == pytest.approx(0.3, abs=0.25)
         finally:
             server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/1.0"])
-def test_it_counts_answers_whether_connections_are_kept_or_closed(protocol: str) -> None:
-    with answering(protocol) as url:
-        found = measure(Target(url, {"Cookie": "a=b"}), connections=3, seconds=0.3)
     assert set(seen) == {"/path a=b"}
-    # What was under way at the end is answered, and not counted.
-    assert 0 < found.answers <= len(seen)
-    assert found.seconds == pytest.approx(0.3, abs=0.25)
 
 
-def test_an_answer_other_than_200_is_an_error_and_so_is_none() -> None:
-    with answering("HTTP/1.1", 503) as url, pytest.raises(LoadFailed, match=r"answered .*503: 1"):
-        measure(Target(url), connections=1, seconds=0.3)
-    with pytest.raises(LoadFailed, match="refused"):
-        measure(Target(f"http://127.0.0.1:{free_port()}/"), connections=2, seconds=0.3)
-
-
-@pytest.mark.parametrize("host", ["example.com:80", "127.0.0.1.example.com:80", "127.0.0.1"])
-def test_load_goes_to_this_machine_only(host: str) -> None:
-    with pytest.raises(LoadFailed, match=r"127\.0\.0\.1 only"):
-        measure(Target(f"http://{host}/"), connections=1, seconds=0.1)
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.1:1", "refused"),
+        *((host, r"127\.0\.0\.1 only") for host in ("example.com:80", "127.0.0.1.example.com:80")),
+        ("127.0.0.1", r"127\.0\.0\.1 only"),
+    ],
+)
+def test_load_goes_to_this_machine_only_and_fails_where_nobody_answers(
+    host: str, reason: str
+) -> None:
+    with pytest.raises(LoadFailed, match=reason):
+        measure(Target(f"http://{host}/"), connections=2, seconds=0.1)

@@ -108,8 +108,8 @@ async def test_a_replayed_order_is_stored_in_its_old_trace(operator: Operator) -
     await operator.call("replay", dead_letter_id)
     assert await shop.dead_letters() == {}
     assert await shop.pending() == {str(order.order_id): None}
-    entries: Any = await shop.queue.xrange("orders")
-    ((_, fields),) = entries
+    stream: Any = await shop.queue.xrange("orders")
+    ((_, fields),) = stream
     assert fields.keys() == {b"schema", b"order", b"traceparent"}
     assert fields[b"traceparent"] == TRACEPARENT.encode()
     await operator.consumer.handle()

@@ -63,6 +63,10 @@ def trace_ids(spans: list[ReadableSpan]) -> list[int]:
     return [span.context.trace_id for span in spans if span.context]
 
 
+def times_of(span: ReadableSpan) -> tuple[int, int]:
+    return span.start_time or 0, span.end_time or 0
+
+
 def attributes_of(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
@@ -77,7 +81,7 @@ def assert_sql_is_inside(spans: Spans, owner: ReadableSpan) -> None:
     ]
     (commit,) = named(spans, "COMMIT")
     assert len(statements) >= 5
-    assert (commit.start_time or 0) >= max(one.end_time or 0 for one in statements)
+    assert times_of(commit)[0] >= max(times_of(one)[1] for one in statements)
     assert owner.context is not None
     assert {one.parent and one.parent.span_id for one in (*statements, commit)} == {
         owner.context.span_id
@@ -133,8 +137,7 @@ async def test_in_a_batch_each_order_has_a_span_linked_to_the_one_that_owns_the_
     for span, order in zip(orders, made, strict=True):
         assert [link.context.span_id for link in span.links] == [batch.context.span_id]
         assert attributes_of(span)["arloji.order.id"] == str(order.order_id)
-        started, ended = span.start_time or 0, span.end_time or 0
-        assert 0 < started <= (batch.start_time or 0) < ended
+        assert times_of(span)[0] <= times_of(batch)[0] < times_of(span)[1]
     assert attributes_of(orders[-1])["arloji.order.reason"] == "unknown_product"
     assert_sql_is_inside(spans, batch)
 
@@ -175,8 +178,11 @@ async def test_a_dead_letter_is_an_error_in_the_trace_of_its_order_and_keeps_the
 
 
 async def test_every_end_of_an_order_is_counted(shop: Shop, reader: InMemoryMetricReader) -> None:
-    order, long_ago = make_order({1: 1}), datetime.now(UTC) - timedelta(hours=1)
-    for one in (order, make_order({10**12: 1}, accepted_at=long_ago), "poison"):
+    order, hour = make_order({1: 1}), timedelta(hours=1)
+    long_ago, by_a_clock_that_is_ahead = (
+        make_order({10**12: 1}, accepted_at=datetime.now(UTC) + age) for age in (-hour, hour)
+    )
+    for one in (order, long_ago, by_a_clock_that_is_ahead, "poison"):
         await shop.publish(one)
     await shop.first.handle()
     await shop.publish(order)
@@ -184,15 +190,15 @@ async def test_every_end_of_an_order_is_counted(shop: Shop, reader: InMemoryMetr
     found = points(reader)
     assert {tuple(one.attributes.items()): one.value for one in found["arloji.orders.settled"]} == {
         (("status", "confirmed"),): 1,
-        (("status", "rejected"), ("reason", "unknown_product")): 1,
+        (("status", "rejected"), ("reason", "unknown_product")): 2,
     }
     (dead,) = found["arloji.orders.dead_lettered"]
     assert (dict(dead.attributes), dead.value) == ({"reason": "invalid"}, 1)
     (duplicates,) = found["arloji.orders.duplicate_deliveries"]
     assert duplicates.value == 1
     (waited,) = found["arloji.orders.time_to_stored"]
-    # One of them an hour ago, in seconds.
-    assert (waited.count, waited.max) == (2, pytest.approx(3600, abs=60))
+    # In seconds, and never less than none.
+    assert (waited.count, waited.min, waited.max) == (3, 0, pytest.approx(3600, abs=60))
     assert waited.explicit_bounds[-1] == 3600
 
 
@@ -247,6 +253,11 @@ async def test_nothing_personal_is_in_spans_or_logs(
             shop.patch.setattr(orders_module, "decide", how)
             await shop.publish(text.replace('"quantity":1', '"quantity":"x"'))
             await shop.publish_new(2)
+            await shop.first.handle()
+        shop.patch.setattr(orders_module, "decide", decide)
+        shop.patch.setattr(shop.first.handler._metrics, "committed", fail_loudly)
+        await shop.publish_new(1)
+        with pytest.raises(ValueError, match="Sari"):
             await shop.first.handle()
     assert "IntegrityError" in caplog.text or "OperationalError" in caplog.text
     assert "ValueError" in caplog.text

@@ -21,6 +21,8 @@ from sqlalchemy.exc import OperationalError
 from database.schema import upgrade
 from database.seed import seed
 from servicekit.database.engine import create_database_engine, transaction
+from servicekit.redis import create_redis
+from servicekit.stream.consumer_group import BLOCK_SECONDS
 from services.consumer import orders as orders_module
 from services.consumer.repository import DatabaseUnavailable
 from tests.integration.consumer.shop import Consumer, Shop
@@ -292,6 +294,32 @@ async def test_a_stop_finishes_the_transaction_in_flight_and_acknowledges_it(
     await shop.until_confirmed(made, seconds=0)
     await shop.until_settled()
     assert await shop.queue.xinfo_consumers("orders", "consumers") == []
+
+
+@on_one_database
+async def test_each_process_is_a_consumer_of_its_own_and_ready_without_the_cache(
+    stores: Shop,
+) -> None:
+    asked: dict[str, float] = {}
+
+    def create(url: str, **options: Any) -> Redis:
+        asked[url] = options["timeout_seconds"]
+        return create_redis(url, **options)
+
+    stores.patch.setattr("services.consumer.resources.create_redis", create)
+    shop = replace(stores, cache_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    async def names() -> set[str]:
+        await shop.publish_new(1)
+        consumers: Any = await shop.queue.xinfo_consumers("orders", "consumers")
+        return {one["name"] for one in consumers}
+
+    async with shop.service() as client, shop.service():
+        await shop.until_confirmed(await shop.publish_new(1))
+        await eventually(names, lambda found: len(found) == 2)
+        await until_status(client, "degraded")
+        assert (await client.get("/readyz")).status_code == 200
+    assert asked[shop.queue_url] > BLOCK_SECONDS, "reading times out while it waits for entries"
 
 
 async def test_the_consumer_needs_no_more_rights_than_the_contract_grants(

@@ -142,7 +142,7 @@ def test_the_lock_is_given_back_however_a_migration_ends(
     with opened(mysql_url) as engine, opened(mysql_url) as other:
         # Kept in the pool, its connection would keep the lock.
         if fails:
-            monkeypatch.setattr(schema.command, "upgrade", lambda *_: 1 / 0)
+            monkeypatch.setattr(command, "upgrade", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 upgrade(engine)
         else:

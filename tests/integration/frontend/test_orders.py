@@ -163,8 +163,10 @@ async def test_what_is_no_order_of_ones_own_is_not_found(
     address = await place(browser)
     spelled = order_id.format(id=uuid.UUID(address.rpartition("/")[2]))
     assert (await browser.get(f"/orders/{spelled}")).status == 404
-    for _ in ("without a cookie", "with one"):
+    browser.gateway.calls.clear()
+    for asked in ([], [f"/api{address}"]):  # without a cookie, with one
         assert (await stranger.get(address)).status == 404
+        assert [call.path for call in browser.gateway.calls] == asked
     assert "Belum ada pesanan" in (await stranger.get("/orders")).text
 
 

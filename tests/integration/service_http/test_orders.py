@@ -58,8 +58,8 @@ def store_order(
         connection.execute(
             insert(order_items),
             [
-                {"order_id": order_id, "product_id": id, "quantity": 2, "unit_price_idr": price}
-                for id, price in ((7, 1_000), (3, 1_500))
+                {"order_id": order_id, "product_id": id, "quantity": n, "unit_price_idr": price}
+                for id, n, price in ((7, 1, 2_000), (3, 2, 1_500))
             ],
         )
     return order_id
@@ -131,7 +131,7 @@ async def test_a_stored_order_is_shown_without_its_customer_and_wins_over_what_i
         "reason": None,
         "items": [
             {"product_id": 3, "quantity": 2, "unit_price_idr": 1_500},
-            {"product_id": 7, "quantity": 2, "unit_price_idr": 1_000},
+            {"product_id": 7, "quantity": 1, "unit_price_idr": 2_000},
         ],
         "total_idr": 5_000,
         "created_at": "2026-11-24T08:00:00.123456Z",
@@ -163,7 +163,7 @@ async def test_an_accepted_order_is_shown_from_the_queue(
 async def test_the_list_has_each_order_once_newest_first_from_both_places(
     fetch: Fetch, engine: Engine, queue: Redis, guest: UUID
 ) -> None:
-    """In two statements, however many there are; one that is whole tells of no older orders."""
+    """One that is whole tells of no older orders."""
     times = [NOW + timedelta(milliseconds=number) for number in range(100)]
     ids = [
         store_order(engine, guest, accepted_at=moment)
@@ -174,12 +174,21 @@ async def test_the_list_has_each_order_once_newest_first_from_both_places(
     whole = await fetch("/api/orders")
     assert [order["order_id"] for order in whole.json()["items"]] == ids[::-1]
     assert "older-orders" not in whole.headers
-    # Its row is among those that are too old to be listed.
-    await put_pending(queue, guest, accepted_at=NOW, order_id=ids[1])
-    late = await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_the_list_is_bounded_says_so_and_costs_two_statements(
+    fetch: Fetch, engine: Engine, queue: Redis, guest: UUID, waiting: bool
+) -> None:
+    times = [NOW + timedelta(seconds=number) for number in range(101)]
+    ids = [store_order(engine, guest, accepted_at=moment) for moment in times]
+    if waiting:
+        # The row of the second is among those that are too old to be listed.
+        ids.append(await put_pending(queue, guest, accepted_at=NOW + timedelta(days=1)))
+        await put_pending(queue, guest, accepted_at=NOW, order_id=ids[0])
     with statements_counted("FROM order") as asked:
         cut = await fetch("/api/orders")
-    assert [order["order_id"] for order in cut.json()["items"]] == [late, *ids[:0:-1]]
+    assert [order["order_id"] for order in cut.json()["items"]] == ids[:-101:-1]
     assert cut.headers["older-orders"] == "true"
     assert len(asked) == 2
 

@@ -212,9 +212,12 @@ async def test_pauses_grow_to_a_limit_and_are_short_again_after_a_success(
     bounds: list[tuple[float, float]] = []
     monkeypatch.setattr(worker_module, "_PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(worker_module, "_LONGEST_PAUSE_SECONDS", 3)
-    monkeypatch.setattr(
-        worker_module.random, "uniform", lambda *between: bounds.append(between) or 0
-    )
+
+    def choose(shortest: float, longest: float) -> float:
+        bounds.append((shortest, longest))
+        return 0
+
+    monkeypatch.setattr("random.uniform", choose)
 
     def fail_six_times() -> None:
         if stage.did.count("read") not in (6, 7):

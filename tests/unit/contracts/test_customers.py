@@ -1,6 +1,7 @@
 """What people type: invisible characters go, what a script needs stays, a name shows something."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from contracts.customers import Customer, Recipient
 from contracts.orders import OrderMessage, OrderRequest
 from contracts.text import remove_invisible
+from database.tables import orders
 from database.words import words_of
 from tests.order_messages import make_order
 
@@ -37,7 +39,7 @@ INVISIBLE = (
     "\U000e0100",
 )
 NOTHING = (*INVISIBLE, " ", "\u00a0", "\u3000", "\u2800", "\u0301", "\u0300\u0301", "\U0001d159")
-CONTROLS = ("a\0", "a\x7f", "a\x85b", "a\x9b")
+CONTROLS = ("a\0", "a\x7f", "a\x80", "a\x85b", "a\x9b", "a\x9f")
 WITHOUT_MEANING = (*CONTROLS, "a\ue000", "a\U000f0000", "a\ufffe", "a\ufdd0", "\ud800")
 LINE_ENDS = ("\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\r")
 REFUSED = (
@@ -77,6 +79,17 @@ def test_what_shows_nothing_means_nothing_or_breaks_a_line_is_refused(
 ) -> None:
     with pytest.raises(ValidationError):
         Customer(**PERSON | {field: text})
+
+
+@pytest.mark.parametrize("field", PERSON)
+def test_what_is_accepted_is_as_long_as_its_column_and_no_longer(field: str) -> None:
+    longest = {"name": "a" * 100, "email": "a" * 242 + "@example.com", "address": "a" * 500}[field]
+    column: Any = orders.c[f"customer_{field}"].type
+    assert len(longest) == column.length
+    for kind in (Customer, Recipient):
+        assert getattr(kind(**PERSON | {field: longest}), field) == longest
+        with pytest.raises(ValidationError):
+            kind(**PERSON | {field: f"a{longest}"})
 
 
 def test_an_addresss_lines_and_spaces_are_the_usual_ones() -> None:

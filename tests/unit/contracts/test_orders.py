@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
-from uuid import UUID
+from uuid import NAMESPACE_DNS, UUID
 
 import pytest
 from hypothesis import given
@@ -140,7 +140,15 @@ def test_an_order_id_follows_from_guest_and_key(
     assert (order_id_for(guest, key) == order_id_for(guest, other_key)) == (key == other_key)
 
 
+def test_an_order_id_is_the_same_in_every_version_and_tells_capitals_apart() -> None:
+    """The example of RFC 9562, appendix A.4."""
+    id_of_example = UUID("2ed6657d-e927-568b-95e1-2665a8aea6a2")
+    assert order_id_for(NAMESPACE_DNS, "www.example.com") == id_of_example
+    assert order_id_for(NAMESPACE_DNS, "WWW.example.com") != id_of_example
+
+
 @pytest.mark.parametrize("quantity", [0, -1, MAX_QUANTITY + 1, True, "1", 1.0, None])
-def test_a_quantity_is_a_whole_number_within_bounds(quantity: object) -> None:
+def test_a_quantity_is_a_whole_number_within_the_bounds_of_the_contract(quantity: object) -> None:
+    assert (MAX_LINES, MAX_QUANTITY) == (50, 99)
     with pytest.raises(ValidationError):
         OrderLine.model_validate({"product_id": 1, "quantity": quantity})

@@ -3,21 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from loadtest.plan import Plan
-from loadtest.report.result import Result
 from loadtest.run import Run
-from loadtest.usage import Sample
 
 PLAN = Plan((20.0,), warm_up_seconds=0)
-LONGEST = 1000 + PLAN.seconds + PLAN.longest_visit_seconds
-
-
-def run_with(*generators: str, plan: Plan = PLAN, reader: Any = None) -> Run:
-    run = Run(plan, "http://shop", [], generators, "Locust 1", reader)
-    run.begin(1000.0)
-    return run
 
 
 def report(planned: int, **other: Any) -> dict[str, Any]:
@@ -26,18 +15,25 @@ def report(planned: int, **other: Any) -> dict[str, Any]:
     return {"counts": counts, "cores": cores, **usual, **other}
 
 
-def result_of(run: Run) -> Result:
+def result_of(run: Run) -> Any:
     """With 700 answers in Locust's statistics."""
     entry: Any = SimpleNamespace(method="1", name="product", num_requests=700, num_failures=0)
     entry.response_times, entry.max_response_time = {5.0: 700}, 5.0
     return run.result([entry], [])
 
 
-def test_the_last_report_of_each_generator_counts() -> None:
-    run = run_with("a", "b")
-    run.take("a", report(100, finished=False))
+def test_the_last_report_of_each_generator_of_this_run_counts() -> None:
+    run = Run(PLAN, "http://shop", [], ["a", "b"], "Locust 1")
+    run.begin(1000.0)
     run.take("b", report(300))
-    assert [run.is_over(moment) for moment in (1010, LONGEST, LONGEST + 16)] == [False, False, True]
+    # Before its end, of another run, and of a stranger.
+    run.take("a", report(100, finished=False))
+    run.take("a", report(5, begins_at=900.0))
+    run.take("c", report(5))
+    longest = 1000 + PLAN.seconds + PLAN.longest_visit_seconds
+    assert [run.is_over(moment) for moment in (1010, longest, longest + 16)] == [False, False, True]
+    invalid = result_of(run).verdict
+    assert (invalid.faults, invalid.exit_code) == (("generator 1 of 2 did not report its end",), 3)
     run.take("a", report(400))
     assert run.is_over(1010)
     result = result_of(run)
@@ -47,32 +43,21 @@ def test_the_last_report_of_each_generator_counts() -> None:
     assert result.verdict.exit_code == 0
 
 
-# Of another run, of a stranger, before the end, and none.
-@pytest.mark.parametrize(
-    ("who", "what"), [("b", {"begins_at": 900.0}), ("c", {}), ("b", {"finished": False}), ("", {})]
-)
-def test_a_run_without_the_last_report_of_a_generator_is_invalid(who: str, what: Any) -> None:
-    run = run_with("a", "b")
+def test_a_generator_that_was_lost_is_not_waited_for() -> None:
+    run = Run(PLAN, "http://shop", [], ["a", "b"], "Locust 1")
+    run.begin(1000.0)
     run.take("a", report(700))
-    run.take(who, report(0, **what))
     assert not run.is_over(1010)
     run.lose("b")
     assert run.is_over(1010)
-    verdict = result_of(run).verdict
-    assert verdict.faults == ("generator 2 of 2 did not report its end",)
-    assert verdict.exit_code == 3
 
 
 def test_usage_is_noted_while_a_step_lasts() -> None:
-    looks: list[float] = []
-
-    def read() -> dict[str, Sample]:
-        looks.append(moment)
-        return {"frontend": Sample(1.0, 2**20)}
-
-    run = run_with("a", plan=Plan((20.0, 40.0)), reader=read)
+    noted: list[float] = []
+    run = Run(Plan((20.0, 40.0)), "", [], ["a"], "", lambda: noted.append(moment) or {})
+    run.begin(1000.0)
     warm_up, one, two = run.plan.steps
-    between = [-1.0, warm_up.ends + 1, one.ends + 0.1, two.ends]
-    for moment in (*between, one.begins + 1, two.begins + 1):
+    within = [warm_up.begins + 1, one.begins + 1, two.begins + 1]
+    for moment in (-1.0, warm_up.ends + 1, one.ends + 0.1, two.ends, *within):
         run.sample(1000 + moment)
-    assert looks == [one.begins + 1, two.begins + 1]
+    assert noted == within

@@ -1,4 +1,4 @@
-"""What a guest of a load run sends in each scenario."""
+"""What a guest of a load run sends in each scenario, and how they read what they get."""
 
 import json
 import random
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from loadtest import answers
 from loadtest.answers import Answer, Watch
 from loadtest.scenarios import ENDED, Request, Shop, SoldOut, run_scenario
 from loadtest.workload import SCENARIOS
@@ -94,3 +95,28 @@ def test_a_sold_out_watch_is_nobodys_error() -> None:
     visitor = ScriptedVisitor([*EXCHANGES["order by form"][:2], without_form])
     with pytest.raises(SoldOut):
         run_scenario("order by form", visitor, KNOWN, random.Random(1))
+
+
+WRONG = [
+    *(("product_links", answer) for answer in (Answer(200, "<h1>Nothing</h1>"), Answer(302))),
+    *(("order_form", Answer(200, "<h1>An empty cart</h1>")), ("product_page", Answer(200))),
+    *(("cart_page", Answer(200)), ("status_of_page", Answer(200))),
+    *(("order_page", answer) for answer in (Answer(303, "", "/cart"), Answer(200, "", ORDER))),
+    *(("status_of_json", Answer(200, text)) for text in ('{"state": "confirmed"}', "<html>")),
+    ("accepted", as_json(status_url="/")),
+    *(("product_list", Answer(200, text)) for text in ('{"items": []}', '{"items": [{}]}', "[]")),
+]
+
+
+@pytest.mark.parametrize(("reader", "answer"), WRONG)
+def test_an_answer_that_says_something_else_is_wrong_content(reader: str, answer: Answer) -> None:
+    with pytest.raises(answers.WrongContent):
+        getattr(answers, reader)(answer)
+
+
+def test_only_watches_of_which_there_are_enough_are_ordered() -> None:
+    shared = {"slug": "w", "brand": "Samudra", "price_idr": 1}
+    stocks = {1: 19, 2: 20, 3: None, 4: 0, 5: 300}
+    items = [{"product_id": one, "stock": stock, **shared} for one, stock in stocks.items()]
+    found = answers.read_watches(as_json(items=items), least_stock=20)
+    assert [watch.product_id for watch in found] == [2, 5]

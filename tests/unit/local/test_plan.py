@@ -6,7 +6,7 @@ import pytest
 from local.layout import DataFolder, StartRefused
 from local.plan import SERVICES, Plan, parse_override, require_compatible_queue, wants_own_telemetry
 from local.redis_program import RedisProgram
-from servicekit.embedded import Ports
+from servicekit.embedded import PORTS, Ports
 
 REDIS = RedisProgram(Path("/usr/bin/redis-server"), (7, 0))
 PLAN = Plan(DataFolder(Path("/data")), Ports(100), REDIS)
@@ -20,6 +20,14 @@ def environment_of(plan: Plan, name: str) -> dict[str, str]:
 def test_a_server_starts_before_its_clients() -> None:
     assert SERVICES.index("service-http") < SERVICES.index("api-gw") < SERVICES.index("frontend")
     assert SERVICES.index("publisher") < SERVICES.index("api-gw")
+
+
+def test_every_part_is_ready_once_its_own_port_says_so() -> None:
+    probes = {spec.name: spec.probe for spec in (*PLAN.backing_services(), *PLAN.services())}
+    ports = {name: probe and probe.port for name, probe in probes.items()}
+    assert ports == {name: PLAN.ports[name] for name in PORTS}
+    asked = {name for name, probe in probes.items() if probe and b"GET /readyz " in probe.request}
+    assert asked == {*SERVICES}
 
 
 @pytest.mark.parametrize(

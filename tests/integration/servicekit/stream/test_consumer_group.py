@@ -124,7 +124,8 @@ async def test_a_dead_letter_keeps_its_fields_and_says_why(
     await add(client, "poison")
     (entry,) = await first.read(10)
     await first.dead_letter(entry, {b"reason": b"bad"}, HashChange("beside", "a", "held"))
-    ((_, fields),) = await client.xrange("jobs:dead")
+    dead: Any = await client.xrange("jobs:dead")
+    ((_, fields),) = dead
     assert fields == {b"payload": b"poison", b"reason": b"bad"}
     assert (await client.xlen("jobs"), await counts(client), first.in_flight) == (0, {}, {})
     assert await client.hget("beside", "a") == b"held"
