@@ -18,8 +18,8 @@ from services.consumer.dead_letters import store as store_module
 from services.consumer.dead_letters.command import parse_arguments, run
 from services.consumer.settings import StoreSettings
 from tests.integration.consumer.shop import CONFIRMED, Consumer, Shop
-from tests.publishing import redis_user
 from tests.order_messages import CUSTOMER, make_order
+from tests.publishing import redis_user
 from tests.servers import RedisServer, free_port
 
 ROOT = Path(__file__).parents[3]
