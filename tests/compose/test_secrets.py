@@ -78,8 +78,16 @@ def start(command, names, path):
         module, *arguments = command.split()
         sys.argv = [module, *arguments]
         sys.modules.pop(f"{module}.__main__", None)
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-        os._exit(0)
+        code = 0
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            code = ended.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+        sys.stdout.flush(), sys.stderr.flush()
+        # Without taking apart all that was imported.
+        os._exit(1 if isinstance(code, str) else code or 0)
     os.close(writing)
     said = open(reading).read().strip()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
