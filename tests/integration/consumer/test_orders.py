@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -48,9 +48,13 @@ async def handle_among_others(shop: Shop, company: int, subject: OrderMessage | 
 
 
 async def test_an_order_becomes_rows_with_the_prices_of_the_database(shop: Shop) -> None:
-    order = make_order({1: 2, 2: 1}, accepted_at=datetime.now(UTC) - timedelta(hours=1))
+    jakarta = timezone(timedelta(hours=7))
+    order = make_order({1: 2, 2: 1}, accepted_at=datetime.now(jakarta) - timedelta(hours=1))
     before, prices = shop.stocks(1, 2), [shop.product(n)["price_idr"] for n in (1, 2)]
-    await handle_among_others(shop, 0, order)
+    utc = order.model_dump(mode="json")["accepted_at"]
+    text = order.model_dump_json().replace(utc, order.accepted_at.isoformat())
+    assert "+07:00" in text
+    await handle_among_others(shop, 0, text)
     (row,) = shop.rows(orders)
     assert datetime.now(UTC) - row.pop("stored_at") < timedelta(minutes=30)
     assert row == {
