@@ -87,9 +87,7 @@ def create_app(settings: Settings) -> ServiceApp:
         stack.callback(logger.info, "closed")
         stack.push_async_callback(asyncio.sleep, settings.closing_seconds)
 
-    app = create_service_app(
-        settings, title="sample", description="", open_resources=open_resources
-    )
+    app = create_service_app(settings, open_resources=open_resources)
     app.add_api_route("/echo", _echo, methods=["GET", "POST"])
     app.add_api_route("/ignore-body", _ignore_body, methods=["POST"])
     app.add_api_route("/sleep", _sleep)

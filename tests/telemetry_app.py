@@ -78,9 +78,7 @@ def create_app(settings: Settings) -> ServiceApp:
         stack.callback(app.state.engine.dispose)
         app.state.histogram = create_histogram(("arloji.test", "s", "A test"), (0.1, 1.0))
 
-    app = create_service_app(
-        settings, title="Telemetry", description="", open_resources=open_resources
-    )
+    app = create_service_app(settings, open_resources=open_resources)
     app.get("/everything/{name}")(everything)
     app.get("/connected")(list_connected)
     app.include_router(router)

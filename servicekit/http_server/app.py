@@ -63,8 +63,6 @@ async def _refuse_host(_scope: Scope, _receive: Receive, _send: Send) -> None:
 def create_service_app(
     settings: ServiceSettings,
     *,
-    title: str,
-    description: str,
     open_resources: OpenResources,
     render_problem: ProblemRenderer = problem_response,
     inner: bool = False,
@@ -90,8 +88,6 @@ def create_service_app(
             yield
 
     app = ServiceApp(
-        title=title,
-        description=description,
         lifespan=lifespan,
         # The API is described once, by the gateway.
         openapi_url=None,

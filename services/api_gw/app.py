@@ -13,8 +13,6 @@ from services.api_gw.settings import Settings
 def create_app(settings: Settings) -> ServiceApp:
     app = create_service_app(
         settings,
-        title="Arloji api-gw",
-        description="Passes requests on to the services of its table, and describes the API.",
         open_resources=partial(open_resources, settings),
         inner=True,
     )

@@ -11,8 +11,6 @@ from services.consumer.settings import Settings
 def create_app(settings: Settings) -> ServiceApp:
     return create_service_app(
         settings,
-        title="Arloji consumer",
-        description="Stores accepted orders. It has no API besides its probes.",
         open_resources=partial(open_resources, settings),
         inner=True,
     )

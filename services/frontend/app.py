@@ -19,8 +19,6 @@ def create_app(settings: Settings) -> TrustBoundary:
     site = create_site(settings)
     app = create_service_app(
         settings,
-        title="Arloji",
-        description="The shop's pages; the API for programs is described at /api/openapi.json.",
         open_resources=partial(open_resources, settings, site),
         render_problem=create_problem_renderer(site.pages),
         # The gateway describes the API; pages describe themselves.

@@ -11,8 +11,6 @@ from services.publisher.settings import Settings
 def create_app(settings: Settings) -> ServiceApp:
     app = create_service_app(
         settings,
-        title="Arloji publisher",
-        description="Takes orders and queues them durably.",
         open_resources=partial(open_resources, settings),
         inner=True,
     )

@@ -11,8 +11,6 @@ from services.service_http.settings import Settings
 def create_app(settings: Settings) -> ServiceApp:
     app = create_service_app(
         settings,
-        title="Arloji service-http",
-        description="Reads products and orders. Only api-gw may reach it.",
         open_resources=partial(open_resources, settings),
         inner=True,
     )

@@ -48,9 +48,7 @@ async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
     async def open_resources(app: ServiceApp, stack: AsyncExitStack) -> None:
         app.state.upstream = await stack.enter_async_context(open_upstream(gateway.url))
 
-    app = create_service_app(
-        Settings(), title="test", description="", open_resources=open_resources
-    )
+    app = create_service_app(Settings(), open_resources=open_resources)
     proxy = ForwardingApp(
         "/api",
         upstream_of=lambda _: app.state.upstream,

@@ -32,7 +32,7 @@ async def open_nothing(_app: object, _stack: object) -> None:
 
 @pytest.fixture
 def app() -> FastAPI:
-    app = create_service_app(Settings(), title="test", description="", open_resources=open_nothing)
+    app = create_service_app(Settings(), open_resources=open_nothing)
 
     @app.get("/fails")
     async def fails() -> None:
@@ -144,8 +144,6 @@ async def test_an_inner_service_on_loopback_answers_to_loopback_names_only(
 ) -> None:
     app = create_service_app(
         Settings(host=listens_on),
-        title="test",
-        description="",
         open_resources=open_nothing,
         inner=inner,
     )
@@ -155,7 +153,7 @@ async def test_an_inner_service_on_loopback_answers_to_loopback_names_only(
 
 
 async def test_a_middleware_that_cannot_be_built_is_an_error_of_the_start() -> None:
-    app = create_service_app(Settings(), title="test", description="", open_resources=open_nothing)
+    app = create_service_app(Settings(), open_resources=open_nothing)
 
     def broken(_app: object) -> None:
         raise ArithmeticError
