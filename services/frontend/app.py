@@ -21,7 +21,6 @@ def create_app(settings: Settings) -> TrustBoundary:
         settings,
         open_resources=partial(open_resources, settings, site),
         render_problem=create_problem_renderer(site.pages),
-        # The gateway describes the API; pages describe themselves.
     )
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestChecks))
