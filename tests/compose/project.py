@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.servers import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 # The second is there if `make images-offline` has found other patch levels than are pinned.
@@ -183,7 +184,11 @@ class ComposeProject:
         except CommandFailed as failure:
             if "has active endpoints" not in str(failure):
                 raise
-        assert self.all_containers() == []
+        # It may return while the engine still removes one.
+        eventually(
+            lambda: [(one.name, one.state) for one in self.all_containers()],
+            lambda left: left == [],
+        )
 
     def containers(self, *services: str) -> list[Container]:
         """Those that should be running, init jobs left out."""
