@@ -66,8 +66,10 @@ class TrackingConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 (aiohttp's signature)
     ) -> Connection:
-        async with _connect_timeout(self._loop):
-            connection = await super().connect(req, traces, timeout)
+        connection = await self._get(req.connection_key, traces)
+        if connection is None:  # else nothing is waited for, and no timer is needed
+            async with _connect_timeout(self._loop):
+                connection = await super().connect(req, traces, timeout)
         attempt, transport = current_attempt.get(), connection.transport
         assert transport is not None
         protocol = transport.get_protocol()
