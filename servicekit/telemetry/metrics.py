@@ -13,10 +13,6 @@ def create_counter(metric: Metric) -> metrics.Counter:
     return metrics.get_meter("arloji").create_counter(*metric)
 
 
-def create_up_down_counter(metric: Metric) -> metrics.UpDownCounter:
-    return metrics.get_meter("arloji").create_up_down_counter(*metric)
-
-
 def create_histogram(metric: Metric, boundaries: tuple[float, ...]) -> metrics.Histogram:
     return metrics.get_meter("arloji").create_histogram(
         *metric, explicit_bucket_boundaries_advisory=boundaries
@@ -26,13 +22,12 @@ def create_histogram(metric: Metric, boundaries: tuple[float, ...]) -> metrics.H
 def observe_gauge(metric: Metric, read: Callable[[], float | None]) -> None:
     """A gauge that calls `read` at each export; None is no observation."""
 
-    def observe(_options: CallbackOptions) -> list[Observation]:
+    def read_one() -> list[tuple[float, Mapping[str, str]]]:
         value = read()
         # A truth value is a number to Python, not to the exporter.
-        return [] if value is None else [Observation(float(value))]
+        return [] if value is None else [(float(value), {})]
 
-    name, unit, description = metric
-    metrics.get_meter("arloji").create_observable_gauge(name, [observe], unit, description)
+    observe_gauges(metric, read_one)
 
 
 def observe_gauges(
