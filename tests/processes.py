@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,17 +12,12 @@ from typing import Any, Self
 
 import httpx
 
+from benchmarks.processes import free_port
+
 ROOT = Path(__file__).parents[1]
 # A test says what is exported; the shell that started the tests does not.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
 TIMEOUT_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Process:

@@ -12,9 +12,9 @@ import pymysql
 import pytest
 import redis
 
+from benchmarks.processes import free_port
 from local.redis_program import find_redis
 from tests.processes import Process
-from tests.processes import free_port as free_port
 
 
 def find_program(*names: str) -> str:

@@ -12,8 +12,9 @@ import httpx
 import pytest
 import yaml
 
+from benchmarks.processes import free_port
 from tests import waiting
-from tests.processes import ModuleProcess, Process, answers, free_port, receiver_process
+from tests.processes import ModuleProcess, Process, answers, receiver_process
 from tests.promql import OBSERVABILITY
 from tests.servers import running
 from tools.offline_images.go_servers import find_built

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.compose.project import LEFT_OUT, ROOT, ComposeProject
 from tests.compose.test_secrets import attempt
-from tests.servers import free_port
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.processes import Process, answers, free_port
+from benchmarks.processes import free_port
+from tests.processes import Process, answers
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
 from tests.telemetry_stores import go_server
 from tools.offline_images.go_servers import build_server

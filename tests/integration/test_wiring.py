@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from benchmarks.processes import free_port
 from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
 from servicekit.stream import consumer_group as stream
@@ -17,7 +18,6 @@ from servicekit.telemetry.setup import Telemetry
 from services.consumer import resources as consumer_resources
 from services.publisher.queue_monitor import QueueBounds
 from services.service_http import resources as service_http_resources
-from tests.servers import free_port
 
 # What it waits for before it is ready, and what it can do without.
 NEEDS = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from servicekit.http_client.session import MAX_HEADER_BYTES
 from servicekit.http_server.app import ServiceApp
 from services.api_gw import limits
@@ -15,7 +16,6 @@ from services.api_gw.table import TABLE, routes_by_path
 from tests.asgi import running
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, connect, ok, resets
-from tests.servers import free_port
 from tests.waiting import eventually_async as eventually
 
 PRODUCTS, ORDERS = "/api/products", "/api/orders"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from redis.exceptions import NoPermissionError
 
+from benchmarks.processes import free_port
 from contracts.orders import OrderMessage
 from database.tables import order_items
 from services.consumer.dead_letters import store as store_module
@@ -20,7 +21,7 @@ from services.consumer.settings import StoreSettings
 from tests.integration.consumer.shop import CONFIRMED, Consumer, Shop
 from tests.order_messages import CUSTOMER, make_order
 from tests.publishing import redis_user
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 
 ROOT = Path(__file__).parents[3]
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -14,6 +14,7 @@ from redis import Redis as SyncRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import Engine, insert
 
+from benchmarks.processes import free_port
 from contracts.orders import OrderMessage
 from database.tables import order_items, orders, purged_orders
 from servicekit.database.engine import transaction
@@ -22,7 +23,6 @@ from services.consumer import orders as orders_module
 from services.consumer.decisions import Offer
 from tests.integration.consumer.shop import CONFIRMED, Consumer, Ends, Shop
 from tests.order_messages import CUSTOMER, GUEST, make_order
-from tests.servers import free_port
 
 IN_TWO_WAYS = pytest.mark.parametrize("company", [0, 2], ids=["alone", "in a batch"])
 OUT_OF_STOCK, UNKNOWN = ("rejected", "out_of_stock"), ("rejected", "unknown_product")

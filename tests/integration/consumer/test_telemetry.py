@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from benchmarks.processes import free_port
 from contracts.orders import OrderMessage, OrderStatus
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import current_traceparent
@@ -26,7 +27,6 @@ from services.consumer.messages import STREAM
 from services.consumer.metrics import QueueGauges
 from tests.integration.consumer.shop import Shop
 from tests.order_messages import CUSTOMER, make_order
-from tests.servers import free_port
 
 Spans = InMemorySpanExporter
 

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
+from benchmarks.processes import free_port
 from database.schema import upgrade
 from database.seed import seed
 from servicekit.database.engine import create_database_engine, transaction
@@ -28,7 +29,7 @@ from services.consumer.repository import DatabaseUnavailable
 from tests.integration.consumer.shop import Consumer, Shop
 from tests.order_messages import make_order
 from tests.publishing import redis_user
-from tests.servers import MySqlServer, RedisServer, free_port, running
+from tests.servers import MySqlServer, RedisServer, running
 from tests.waiting import eventually_async as eventually
 
 # What the consumer's user may do in the queue.

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from benchmarks.processes import free_port
 from services.api_gw.description import describe_api
 from services.frontend.app import create_app
 from services.frontend.trust_boundary import TrustBoundary
@@ -15,7 +16,6 @@ from tests.asgi import calling, running
 from tests.integration.frontend.browsing import Browser, Page
 from tests.integration.frontend.conftest import settings_for
 from tests.integration.frontend.scripted_gateway import problem
-from tests.servers import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.processes import free_port
 from loadtest.plan import Arrivals, Plan
 from loadtest.workload import COMPLETION
 from tests.integration.loadtest.fake_shop import Dropped, fake_shop
 from tests.processes import CLEAN, ROOT
-from tests.servers import free_port
 from tests.stack import RunningStack
 
 pytestmark = pytest.mark.integration

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.processes import free_port
 from local.child import Child, ChildFailed, ChildSpec, Probe, Spawner
 from local.launcher import Launcher
 from local.layout import DataFolder, Ports
 from local.plan import Plan
 from tests.disks import SmallDisk, small_disk
-from tests.servers import free_port
 from tests.waiting import eventually_async as eventually
 
 # Ready at once, ends by SIGTERM, and says how it ended.

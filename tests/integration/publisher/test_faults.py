@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError
 
+from benchmarks.processes import free_port
 from tests.publishing import (
     GUEST,
     audited,
@@ -25,7 +26,7 @@ from tests.publishing import (
     redis_user,
     until_ready,
 )
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 
 
 def is_ok(answer: Any) -> bool:

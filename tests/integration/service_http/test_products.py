@@ -15,6 +15,7 @@ from sqlalchemy import Engine, update
 
 import services.service_http.product_snapshot as snapshot_module
 import services.service_http.resources as resources_module
+from benchmarks.processes import free_port
 from contracts.products import Product
 from contracts.telemetry import CACHE_REQUESTS, Metric
 from database.tables import products
@@ -22,7 +23,7 @@ from servicekit.cache.store import Entry, encode
 from servicekit.telemetry.tracing import untraced
 from services.service_http.products import SHAPE
 from tests.reading import Start, on_a_server, on_any_database, statements_counted
-from tests.servers import MySqlServer, RedisServer, free_port
+from tests.servers import MySqlServer, RedisServer
 from tests.servers import running as running_server
 from tests.waiting import eventually_async as eventually
 

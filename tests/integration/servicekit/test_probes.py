@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from benchmarks.processes import free_port
 from servicekit import probes
-from tests.processes import ROOT, free_port
+from tests.processes import ROOT
 
 WELL, ILL = b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 503 Not Yet\r\n\r\n"
 

@@ -9,12 +9,12 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from benchmarks.processes import free_port
 from servicekit.deadline import within
 from servicekit.http_client.client import check_alive, fetch, open_http_client
 from servicekit.http_client.session import ConnectionFailed
 from servicekit.problems import BadGateway, DeadlinePassed, Problem, ServiceUnavailable
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted
-from tests.servers import free_port
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from multidict import CIMultiDict
 
+from benchmarks.processes import free_port
 from servicekit.http_client import session as connections
 from servicekit.http_client.connector import CONNECT_SECONDS
 from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed
@@ -26,7 +27,6 @@ from servicekit.settings import ServiceSettings
 from tests.asgi import running
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
-from tests.servers import free_port
 from tests.waiting import eventually_async
 
 REQUEST = OutgoingRequest("GET", "/x", CIMultiDict())

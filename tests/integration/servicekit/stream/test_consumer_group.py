@@ -17,11 +17,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from benchmarks.processes import free_port
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
 from servicekit.stream.maintenance import delete_consumer, maintain_group
 from servicekit.stream.state import StreamNames, fetch_stream_state
-from tests.servers import RedisServer, free_port, running
+from tests.servers import RedisServer, running
 from tests.waiting import eventually_async as eventually
 
 NAMES = StreamNames(stream="jobs", dead_stream="jobs:dead", group="workers")

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from servicekit import __version__
-from tests.processes import ROOT, ModuleProcess, free_port, receiver_process
+from tests.processes import ROOT, ModuleProcess, receiver_process
 from tests.servers import RedisServer
 from tests.waiting import eventually
 
