@@ -66,9 +66,10 @@ async def _refuse_to_end() -> None:
             await asyncio.sleep(600)
 
 
-async def _block() -> None:
+async def _block(seconds: float = 600) -> Response:
     logger.info("asleep")
-    time.sleep(600)  # noqa: ASYNC251 - the mistake that the server must survive
+    time.sleep(seconds)  # noqa: ASYNC251 - the mistake that the server must survive
+    return JSONResponse({"blocked": seconds})
 
 
 def create_app(settings: Settings) -> ServiceApp:

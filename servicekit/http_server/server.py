@@ -3,13 +3,15 @@
 import asyncio
 import gc
 import logging
+import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from email.utils import formatdate
 from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -21,6 +23,10 @@ from servicekit.signals import not_ignored
 
 logger = logging.getLogger(__name__)
 
+# Of the loop, to accept what waits: at each, asyncio takes a whole backlog.
+_TURNS = 100
+# For the first request of a connection that was taken at the last moment.
+_FIRST_REQUEST_SECONDS = 0.2
 # For requests that were cut to answer that, and at least so long for the lifespan to close.
 _CUT_SECONDS = 2.0
 _CLOSE_SECONDS = 5.0
@@ -90,6 +96,7 @@ class DrainingServer:
             while time.monotonic() < self._drained_at:
                 self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
                 await asyncio.sleep(0.1)
+            await _until_read(listener.sockets)
         finally:
             listener.close()
         await self._stop(resources)
@@ -105,8 +112,8 @@ class DrainingServer:
     async def _stop(self, resources: AsyncExitStack) -> None:
         state, end = self._state, time.monotonic() + self._shutdown_seconds
         before = state.total_requests
-        for connection in list(state.connections):
-            connection.shutdown()
+        await self._let_first_requests_come()
+        self._close_idle_connections()
         await self._until_idle(end)
         counts = {"answered": state.total_requests, "finished": state.total_requests - before}
         cut = list(state.tasks)
@@ -119,6 +126,29 @@ class DrainingServer:
         self.has_leftovers = bool(state.tasks)
         await self._close(resources, max(_CLOSE_SECONDS, end - time.monotonic()))
         logger.info("stopped", extra={**counts, "cut": len(cut)})
+
+    async def _let_first_requests_come(self) -> None:
+        deadline = time.monotonic() + _FIRST_REQUEST_SECONDS
+        # Two turns of the loop: what was accepted in the last one is not among them before.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        while any(cast(HttpProtocol, one).cycle is None for one in self._state.connections):
+            if time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(0.02)
+
+    def _close_idle_connections(self) -> None:
+        """But those that a request has just reached: a socket that is closed with bytes unread
+        sends a reset, and its client cannot know whether an order was taken. They are answered,
+        and end with that."""
+        connections = {
+            _descriptor(one.transport): one
+            for one in cast(set[HttpProtocol], self._state.connections)
+        }
+        for unread in _readable(connections):
+            del connections[unread]
+        for connection in connections.values():
+            connection.shutdown()
 
     async def _close(self, resources: AsyncExitStack, seconds: float) -> None:
         try:
@@ -133,3 +163,27 @@ class DrainingServer:
             if time.monotonic() >= deadline:
                 return
             await asyncio.sleep(0.02)
+
+
+async def _until_read(sockets: Iterable[Any]) -> None:
+    """Until the loop has accepted every connection that the kernel has completed: closing a
+    socket resets those that wait in its queue, whose clients may have sent their requests."""
+    descriptors = [one.fileno() for one in sockets]
+    for _ in range(_TURNS):
+        if not _readable(descriptors):
+            return
+        await asyncio.sleep(0)
+
+
+def _readable(descriptors: Iterable[int]) -> list[int]:
+    poll = select.poll()
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(0)]
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    """-1 of one that is closed."""
+    number: int = transport.get_extra_info("socket").fileno()
+    return number

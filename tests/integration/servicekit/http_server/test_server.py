@@ -107,6 +107,27 @@ def test_connections_without_a_request_do_not_hold_up_the_stop(tmp_path: Path) -
         assert sample.stop() == 0
 
 
+def test_a_request_that_comes_at_the_last_moment_is_answered(tmp_path: Path) -> None:
+    with (
+        sample_process(tmp_path, drain_seconds=0.2) as sample,
+        sample.connect() as blocking,
+        sample.connect() as idle,
+    ):
+        assert idle.ask("/echo").status == 200
+        blocking.get("/block?seconds=1.5")
+        sample.until_logged("asleep")
+        sample.send(signal.SIGTERM)
+        # When the loop turns again the draining is over, and all of these wait in the kernel.
+        idle.get("/echo")
+        with sample.connect() as late, sample.connect() as later:
+            late.get("/echo")
+            later.get("/echo")
+            for client in (blocking, idle, late, later):
+                answer = client.read()
+                assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert sample.exit_code() == 0
+
+
 def test_after_the_draining_no_connection_is_taken(tmp_path: Path) -> None:
     settings = {"shutdown_seconds": LONG, "log_level": "DEBUG"}
     with sample_process(tmp_path, **settings) as sample, sample.connect() as client:
