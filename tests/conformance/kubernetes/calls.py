@@ -1,9 +1,9 @@
-"""Who calls whom on which port: the contract's table (§5) spelled out, with what only a cluster has.
+"""Who calls whom on which port: the contract's table (§5), with what only a cluster has.
 
 A pair is narrower than two containers on one network of compose: it has a direction and a port. A
 test compares both."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.services import SERVICES

@@ -1,4 +1,4 @@
-"""Where Kubernetes runs something else than compose, and why: whatever is not here must be equal."""
+"""Where Kubernetes runs something else than compose, and why: all else must be equal."""
 
 from collections.abc import Mapping
 

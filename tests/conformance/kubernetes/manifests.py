@@ -71,10 +71,6 @@ class Container:
         }
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {one["name"]: one["value"] for one in self.described.get("env", ()) if "value" in one}
-
-    @property
     def words(self) -> list[str]:
         return [*self.described.get("command", ()), *self.described.get("args", ())]
 
@@ -180,10 +176,22 @@ class Manifests:
 
     def pods_of(self, selector: Mapping[str, Any] | None, namespace: str) -> list[Pod]:
         return [
-            pod
-            for pod in self.pods
-            if pod.namespace == namespace and selects(selector, pod.labels)
+            pod for pod in self.pods if pod.namespace == namespace and selects(selector, pod.labels)
         ]
+
+    def environment(self, pod: Pod, container: Container) -> dict[str, str]:
+        """With what comes from ConfigMaps; secrets are not there."""
+        found: dict[str, str] = {}
+        for source in container.described.get("envFrom", ()):
+            if name := within(source, "configMapRef", "name"):
+                found |= within(self.find("ConfigMap", name, pod.namespace), "data", default={})
+        for one in container.described.get("env", ()):
+            if key := within(one, "valueFrom", "configMapKeyRef"):
+                config = self.find("ConfigMap", key["name"], pod.namespace)
+                found[one["name"]] = within(config, "data", key["key"], default="")
+            elif "value" in one:
+                found[one["name"]] = one["value"]
+        return found
 
     @cached_property
     def scalers(self) -> list[Object]:

@@ -61,7 +61,9 @@ def drop(name: str, pointer: str = "") -> Change:
 
 def add(kind: str, name: str, **fields: Any) -> Change:
     metadata = {"name": name, "namespace": "arloji", "labels": {}}
-    return lambda objects: objects.append({"apiVersion": "v1", "kind": kind, "metadata": metadata, **fields})
+    return lambda objects: objects.append(
+        {"apiVersion": "v1", "kind": kind, "metadata": metadata, **fields}
+    )
 
 
 def repeat(name: str, renamed: str) -> Change:

@@ -27,7 +27,7 @@ class RenderFailed(AssertionError):
 def kubectl() -> str:
     """The one that tools/ builds if it is there, else the machine's. Does not build it: that takes
     minutes, and whoever renders should wait for half a second."""
-    built = go_servers.find_built("kubectl") if "kubectl" in go_servers.SERVERS else None
+    built = go_servers.find_built("kubectl") if "kubectl" in go_servers.GO_SERVERS else None
     found = str(built) if built else shutil.which("kubectl")
     if found is None:
         pytest.skip("needs kubectl: on PATH, or built by `python -m tools.cluster build`")

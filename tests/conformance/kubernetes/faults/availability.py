@@ -1,11 +1,14 @@
 """A replica, a budget or a scaler that would not be there when a node goes."""
 
-from tests.conformance.kubernetes.planting import MAIN, POD, Fault, add, drop, put, repeat
+from tests.conformance.kubernetes.planting import POD, Fault, add, drop, put, repeat
 from tests.conformance.kubernetes.rules import availability as rules
 
 _HPA = "HorizontalPodAutoscaler/frontend"
 _ZONE = f"{POD}/topologySpreadConstraints/0"
-_VPA = {"targetRef": {"kind": "Deployment", "name": "front"}, "updatePolicy": {"updateMode": "Auto"}}
+_VPA = {
+    "targetRef": {"kind": "Deployment", "name": "front"},
+    "updatePolicy": {"updateMode": "Auto"},
+}
 
 FAULTS = (
     Fault(

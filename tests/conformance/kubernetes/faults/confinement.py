@@ -131,6 +131,6 @@ FAULTS = (
     Fault(
         rules.variables_of_other_services_are_not_injected,
         [drop("Deployment/frontend", f"{POD}/enableServiceLinks")],
-        "Deployment/frontend gets a variable for each Service",
+        "Deployment/frontend is given variables of each Service",
     ),
 )

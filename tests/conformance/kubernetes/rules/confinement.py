@@ -174,7 +174,7 @@ def resources_are_asked_for_and_bounded(shop: Manifests) -> Iterator[str]:
 def variables_of_other_services_are_not_injected(shop: Manifests) -> Iterator[str]:
     for pod in shop.pods:
         if pod.spec.get("enableServiceLinks") is not False:
-            yield f"{pod.reference} gets a variable for each Service, of names that settings may have"
+            yield f"{pod.reference} is given variables of each Service, which settings may read"
 
 
 def _confined(shop: Manifests) -> list[Pod]:

@@ -51,16 +51,16 @@ def a_pod_has_time_to_stop(shop: Manifests) -> Iterator[str]:
     for pod in shop.servers:
         grace = pod.spec.get("terminationGracePeriodSeconds", 30)
         delay = within(pod.main.described, "lifecycle", "preStop", "sleep", "seconds", default=0)
-        needed = delay + _needed(pod)
+        needed = delay + _needed(shop, pod)
         if grace < needed:
             yield f"{pod.reference} has {grace} s to stop and needs {needed}"
 
 
-def _needed(pod: Pod) -> float:
+def _needed(shop: Manifests, pod: Pod) -> float:
     if pod.name not in SERVICE_NAMES:
         said = CONTAINERS.get(pod.name, {}).get("stop_grace_period", "0s")
         return int(said[:-1]) * _SIZES[said[-1]]
-    drain = float(pod.main.environment.get("DRAIN_SECONDS", 0))
+    drain = float(shop.environment(pod, pod.main).get("DRAIN_SECONDS", 0))
     fields = importlib.import_module(
         f"services.{pod.name.replace('-', '_')}.settings"
     ).Settings.model_fields
@@ -75,7 +75,9 @@ def nobody_sends_to_a_pod_that_stops(shop: Manifests) -> Iterator[str]:
         delay = within(pod.main.described, "lifecycle", "preStop", "sleep", "seconds", default=0)
         if delay < 5:
             yield f"{pod.reference} is told to stop while it is still sent to"
-        if pod.name in SERVICE_NAMES and "DRAIN_SECONDS" not in pod.main.environment:
+        if pod.name in SERVICE_NAMES and "DRAIN_SECONDS" not in (
+            shop.environment(pod, pod.main)
+        ):
             yield f"{pod.reference} does not drain"
 
 
@@ -126,8 +128,9 @@ def jobs_end_and_are_named_by_the_release(shop: Manifests) -> Iterator[str]:
         name = pod.owner["metadata"]["name"]
         if pod.name == "migrate" and name != f"migrate-{tag}":
             yield f"{pod.reference} is not named by the release {tag}"
-        if "activeDeadlineSeconds" not in pod.owner["spec"] and "backoffLimit" not in (
-            pod.owner["spec"]
+        if (
+            "activeDeadlineSeconds" not in pod.owner["spec"]
+            and "backoffLimit" not in (pod.owner["spec"])
         ):
             yield f"{pod.reference} has no bound"
 

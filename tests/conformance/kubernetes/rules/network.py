@@ -1,6 +1,6 @@
 """Network policies are the call graph, in both directions, and nothing is left open."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -78,9 +78,7 @@ def _allowed(
     )
 
 
-def _has_peer(
-    shop: Manifests, pod: Pod, allowed: Sequence[Policy], peer: Pod | Outsider
-) -> bool:
+def _has_peer(shop: Manifests, pod: Pod, allowed: Sequence[Policy], peer: Pod | Outsider) -> bool:
     return not allowed or any(_is_peer(shop, pod, one, peer) for one in allowed)
 
 

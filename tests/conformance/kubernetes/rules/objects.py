@@ -101,11 +101,9 @@ def configuration_rolls_whoever_reads_it(shop: Manifests) -> Iterator[str]:
 
 def _readers(shop: Manifests, config: Object) -> list[str]:
     name = config["metadata"]["name"]
-    found = []
-    for pod in shop.pods:
-        if pod.namespace == config["metadata"].get("namespace") and _mentions(pod.spec, name):
-            found.append(pod.reference)
-    return found
+    namespace = config["metadata"].get("namespace")
+    pods = [pod for pod in shop.pods if pod.namespace == namespace]
+    return [pod.reference for pod in pods if _mentions(pod.spec, name)]
 
 
 def _mentions(value: Any, name: str) -> bool:

@@ -82,11 +82,11 @@ def commands_are_those_of_compose(shop: Manifests) -> Iterator[str]:
         )
         same = found == (entrypoint, command)
         if image in _ONE_LINE:
-            same = sum(found, []) == entrypoint + command
+            same = [*found[0], *found[1]] == entrypoint + command
         if not same and name not in differences.COMMANDS:
             yield f"{pod.reference}/{container.name} is started as {found}, compose: {command}"
         elif name in differences.COMMANDS:
-            yield from _different_command(pod, name, entrypoint + command, sum(found, []))
+            yield from _different_command(pod, name, entrypoint + command, [*found[0], *found[1]])
 
 
 def _different_command(pod: Pod, name: str, ours: list[str], found: list[str]) -> Iterator[str]:
@@ -121,7 +121,7 @@ def variables_are_those_of_compose(shop: Manifests) -> Iterator[str]:
             key: _plain(str(value))
             for key, value in CONTAINERS[name].get("environment", {}).items()
         }
-        found = container.environment
+        found = shop.environment(pod, container)
         explained = differences.VARIABLES.get(name, {}) | differences.VARIABLES["*"]
         for key in sorted(wanted.keys() | found.keys()):
             if found.get(key) != wanted.get(key) and key not in explained:
@@ -138,8 +138,8 @@ def variables_are_read(shop: Manifests) -> Iterator[str]:
             if fields is None:
                 continue
             known = {name.upper() for name in fields}
-            for variable in container.described.get("env", ()):
-                name = variable["name"].removesuffix("_FILE")
+            for variable in shop.environment(pod, container):
+                name = variable.removesuffix("_FILE")
                 if name not in known and not name.startswith("OTEL_"):
                     yield f"{pod.reference}/{container.name} is told {name}, which nothing reads"
 
@@ -148,10 +148,11 @@ def services_listen_where_they_are_asked(shop: Manifests) -> Iterator[str]:
     ports = {one.name: one.port for one in SERVICES}
     for pod in shop.servers:
         if pod.name in ports:
-            told = pod.main.environment.get("PORT")
+            environment = shop.environment(pod, pod.main)
+            told = environment.get("PORT")
             if told != str(ports[pod.name]) or list(pod.main.ports.values()) != [ports[pod.name]]:
                 yield f"{pod.reference} listens on {told} and declares {pod.main.ports}"
-            if pod.main.environment.get("HOST") != "0.0.0.0":
+            if environment.get("HOST") != "0.0.0.0":
                 yield f"{pod.reference} listens to itself alone"
 
 

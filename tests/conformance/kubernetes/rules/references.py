@@ -150,7 +150,7 @@ def files_of_secrets_are_there(shop: Manifests) -> Iterator[str]:
     for pod in shop.pods:
         for container in pod.containers:
             mounted = _files_mounted(shop, pod, container.mounts)
-            told = " ".join([*container.environment.values(), *container.words])
+            told = " ".join([*shop.environment(pod, container).values(), *container.words])
             for name in re.findall(r"/run/secrets/([\w.-]+)", told):
                 if name not in mounted:
                     yield f"{pod.reference} reads /run/secrets/{name}, which is not mounted"
@@ -162,7 +162,7 @@ def addresses_name_services(shop: Manifests) -> Iterator[str]:
         (pod.reference, pod.namespace, text)
         for pod in shop.pods
         for container in pod.containers
-        for text in [*container.environment.values(), *container.words]
+        for text in [*shop.environment(pod, container).values(), *container.words]
     ]
     texts += [
         (reference(one), one["metadata"].get("namespace", ""), line)
@@ -176,9 +176,7 @@ def addresses_name_services(shop: Manifests) -> Iterator[str]:
             yield from _address(shop, where, namespace, host, int(port))
 
 
-def _address(
-    shop: Manifests, where: str, namespace: str, host: str, port: int
-) -> Iterator[str]:
+def _address(shop: Manifests, where: str, namespace: str, host: str, port: int) -> Iterator[str]:
     name, *rest = host.split(".")
     if host in _SELF or (rest and rest[1:2] not in ([], ["svc"])):
         return
