@@ -1,0 +1,117 @@
+"""The processes of a cluster: each with a log and a pid file in the cluster's folder, ended in
+the reverse order of their start."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from local.supervisor import enter_child
+
+_START_SECONDS = 120
+_STOP_SECONDS = 30
+_POLL_SECONDS = 0.1
+_SHOWN = 3000
+
+
+class ClusterFailed(Exception):
+    """A part of the cluster does not start or does not answer; the message says why."""
+
+
+class Processes:
+    """In the network namespace with this name file (`/run/netns/<name>`), else in ours. Unless they
+    are `detached`, for another command to end, they end with us, however we end."""
+
+    def __init__(
+        self, folder: Path, *, network: Path | None = None, detached: bool = False
+    ) -> None:
+        self.folder, self._detached = folder, detached
+        self.prefix = [] if network is None else ["nsenter", f"--net={network}"]
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._pids = folder / "run"
+        self._pids.mkdir(parents=True, exist_ok=True)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        is_ready: Callable[[], bool] = lambda: True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Returns once it is ready. It inherits nothing but PATH and `environment`: a proxy that
+        the shell names is not for servers of this machine."""
+        inherited = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.folder)}
+        with self.log(name).open("ab") as log:
+            process = subprocess.Popen(
+                [*self.prefix, *command],
+                cwd=self.folder,
+                env={**inherited, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=None if self._detached else enter_child,
+            )
+        self._started[name] = process
+        (self._pids / f"{len(self._started):02}-{name}").write_text(str(process.pid))
+        self.wait(name, is_ready)
+
+    def wait(self, name: str, is_ready: Callable[[], bool]) -> None:
+        """Until it is ready; fails at once if it has ended."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not is_ready():
+            ended = self._started[name].poll() is not None
+            if ended or time.monotonic() > deadline:
+                what = "ended" if ended else f"is not ready after {_START_SECONDS} s"
+                raise ClusterFailed(f"{name} {what}:\n{self.output(name)[-_SHOWN:]}")
+            time.sleep(_POLL_SECONDS)
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def output(self, name: str) -> str:
+        return self.log(name).read_text(errors="replace")
+
+    def stop(self) -> None:
+        stop_recorded(self.folder)
+        for process in self._started.values():
+            process.wait(_STOP_SECONDS)
+        self._started.clear()
+
+
+def stop_recorded(folder: Path) -> None:
+    """End what runs in the folder, whoever started it there."""
+    for record in sorted((folder / "run").glob("*"), reverse=True):
+        pid = int(record.read_text() or 0)
+        if pid and _is_of(pid, folder):
+            _end(pid)
+        record.unlink()
+
+
+def _is_of(pid: int, folder: Path) -> bool:
+    """Whether that number is still the process that was started there: they are given anew."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve() and _runs(pid)
+    return False
+
+
+def _end(pid: int) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        while _runs(pid):
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(_POLL_SECONDS)
+
+
+def _runs(pid: int) -> bool:
+    """A process that has ended and whose parent, we perhaps, has not asked yet, does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
