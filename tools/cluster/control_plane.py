@@ -1,6 +1,7 @@
 """A real control plane: etcd, API server, controller manager, scheduler. Ready within seconds, in
 a folder of its own, and forgotten with it."""
 
+import functools
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ _API_NAMES = (
 )
 ADMINISTRATORS = "system:masters"
 _REQUEST_SECONDS = 180
+# Whether a program is there is asked of Go, which takes longer than what kubectl has to do.
+program = functools.cache(build_program)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class ControlPlane:
 
     @property
     def kubectl_command(self) -> list[str]:
-        return [str(build_program("kubectl")), f"--kubeconfig={self.kubeconfig}"]
+        return [str(program("kubectl")), f"--kubeconfig={self.kubeconfig}"]
 
     def get(self, *arguments: str) -> Any:
         return json.loads(self.kubectl("get", "--output=json", *arguments))
@@ -114,7 +117,7 @@ class ControlPlane:
                 *(f"--service-cluster-ip-range={SERVICE_RANGE}", "--allow-privileged=true"),
                 *("--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"),
                 f"--client-ca-file={self.authority.files.certificate}",
-                *_serving_arguments(serving),
+                *serving_arguments(serving),
                 f"--kubelet-client-certificate={kubelets.certificate}",
                 f"--kubelet-client-key={kubelets.key}",
                 "--kubelet-preferred-address-types=InternalIP",
@@ -159,7 +162,7 @@ class ControlPlane:
 
     def _start(self, component: str, arguments: Sequence[str]) -> None:
         added = self._options.arguments.get(component, ())
-        self._processes.start(component, [build_program(component), *arguments, *added])
+        self._processes.start(component, [program(component), *arguments, *added])
 
 
 def _client_arguments(kubeconfig: Path) -> list[str]:
@@ -172,5 +175,5 @@ def _client_arguments(kubeconfig: Path) -> list[str]:
     ]
 
 
-def _serving_arguments(pair: KeyPair) -> list[str]:
+def serving_arguments(pair: KeyPair) -> list[str]:
     return [f"--tls-cert-file={pair.certificate}", f"--tls-private-key-file={pair.key}"]
