@@ -1,0 +1,1 @@
+"""Kubernetes on this machine for development and tests, from binaries built here."""
