@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.cluster.containerd import PAUSE_IMAGE, Containerd
 from tools.cluster.packages import busybox
-from tools.cluster.processes import ClusterFailed, run
+from tools.cluster.processes import ClusterFailed
 from tools.cluster.static_images import write_archive
 
 

@@ -43,8 +43,8 @@ class NetworkPolicies:
         self._queue_connections()
 
     def _queue_connections(self) -> None:
-        """In the table before the one of kube-proxy, which accepts what it has redirected; there the
-        target is a pod already, and the source not yet the node. The program's own rules need
-        nftables' `queue`, which not every kernel has."""
+        """In the table before the one of kube-proxy, which accepts what it has redirected: the
+        target is a pod there already, and the source not yet the node. The program's own rules
+        need nftables' `queue`, which not every kernel has."""
         rule = ["FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE"]
         self._node.run("iptables", "-t", "mangle", "-A", *rule, "--queue-num", _QUEUE)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tools.cluster.processes import ClusterFailed, run
-from tools.offline_images.go_servers import cache_folder
+from tools.go_programs.build import cache_folder
 
 # The CNI plugins, and a static program that does nothing: the pause of a pod.
 PACKAGES = ("containernetworking-plugins", "busybox-static")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 STOP_SECONDS = 20
+# The pid stays the same; files are for others to read, whatever the shell that started us wants.
+_INTRODUCE = 'umask 022; echo $$ > "$0"; exec "$@"'
 _Command = Sequence[str | Path]
 
 
@@ -62,25 +64,30 @@ class Daemon:
         if self.is_running:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._file.unlink(missing_ok=True)
         members = [folder / "cgroup.procs" for folder in cgroup]
 
         def join() -> None:
-            os.umask(0o022)
             for file in members:
                 file.write_text(str(os.getpid()))
 
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                command,
+            # Nobody's child: whoever started it need not wait for its end.
+            subprocess.run(
+                ["setsid", "--fork", "sh", "-c", _INTRODUCE, self._file, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True,
                 pass_fds=pass_fds,
                 preexec_fn=join,
+                check=True,
             )
-        self._file.write_text(f"{process.pid} {began(process.pid)}")
+        wait_until(
+            lambda: self._file.exists() and self._file.read_text() != "", self.name, 20, 0.01
+        )
+        pid = int(self._file.read_text())
+        self._file.write_text(f"{pid} {began(pid)}")
 
     @property
     def pid(self) -> int:

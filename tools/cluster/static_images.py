@@ -25,9 +25,7 @@ def write_archive(
         }
     ).encode()
     files = {"layer.tar": layer, f"{_digest(config)}.json": config}
-    manifest = [
-        {"Config": f"{_digest(config)}.json", "RepoTags": [name], "Layers": ["layer.tar"]}
-    ]
+    manifest = [{"Config": f"{_digest(config)}.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(target, "w") as archive:
         for file, content in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
             _add(archive, file, content, 0o644)
