@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tools.cluster.control_plane import program
 from tools.cluster.fake import PROGRAMS, FakeCluster
-from tools.cluster.processes import ClusterFailed, stop_recorded
+from tools.cluster.process_group import stop_recorded
+from tools.cluster.processes import ClusterFailed
 from tools.commands import BuildFailed
 from tools.go_programs.catalogue import KUBERNETES_PROGRAMS
 

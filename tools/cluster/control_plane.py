@@ -11,7 +11,8 @@ from typing import Any
 
 from benchmarks.processes import free_port
 from tools.cluster.pki import Authority, KeyPair, create_signing_keys, write_kubeconfig
-from tools.cluster.processes import ClusterFailed, Processes
+from tools.cluster.process_group import ProcessGroup
+from tools.cluster.processes import ClusterFailed
 from tools.go_programs.build import build_program
 
 SERVICE_RANGE = "10.96.0.0/16"
@@ -36,7 +37,7 @@ class Options:
 
 
 class ControlPlane:
-    def __init__(self, processes: Processes, options: Options | None = None) -> None:
+    def __init__(self, processes: ProcessGroup, options: Options | None = None) -> None:
         self._processes, self._options = processes, options or Options()
         self.folder = processes.folder
         self.port = free_port()

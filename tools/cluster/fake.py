@@ -5,7 +5,7 @@ from pathlib import Path
 from tools.cluster.control_plane import ControlPlane
 from tools.cluster.fake_nodes import FakeNodes
 from tools.cluster.metrics_server import start_metrics_server
-from tools.cluster.processes import Processes
+from tools.cluster.process_group import ProcessGroup
 
 PROGRAMS = (
     *("kubectl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
@@ -17,7 +17,7 @@ class FakeCluster:
     """In an empty folder; `stop` ends what runs there and leaves the folder."""
 
     def __init__(self, folder: Path, *, detached: bool = False, nodes_per_zone: int = 2) -> None:
-        self._processes = Processes(folder, detached=detached)
+        self._processes = ProcessGroup(folder, detached=detached)
         self.control_plane = ControlPlane(self._processes)
         self.nodes = FakeNodes(self.control_plane, self._processes, nodes_per_zone)
 

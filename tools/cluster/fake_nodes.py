@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.processes import free_port
 from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, program
-from tools.cluster.processes import Processes
+from tools.cluster.process_group import ProcessGroup
 from tools.go_programs.build import sources_of
 
 ZONES = ("zone-a", "zone-b", "zone-c")
@@ -38,7 +38,7 @@ class FakeNodes:
     """`nodes_per_zone` in each of `ZONES`, and claims that are bound whatever they ask for."""
 
     def __init__(
-        self, control_plane: ControlPlane, processes: Processes, nodes_per_zone: int = 2
+        self, control_plane: ControlPlane, processes: ProcessGroup, nodes_per_zone: int = 2
     ) -> None:
         self._control_plane, self._processes = control_plane, processes
         self._port = free_port()

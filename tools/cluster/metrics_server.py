@@ -6,12 +6,12 @@ from pathlib import Path
 
 from benchmarks.processes import free_port
 from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, program, serving_arguments
-from tools.cluster.processes import Processes
+from tools.cluster.process_group import ProcessGroup
 
 _NAME, _NAMESPACE, _VERSION = "metrics-server", "kube-system", "v1beta1"
 
 
-def start_metrics_server(control_plane: ControlPlane, processes: Processes) -> None:
+def start_metrics_server(control_plane: ControlPlane, processes: ProcessGroup) -> None:
     """Returns once the API server passes requests on to it. It measures every ten seconds, which
     is the shortest that it allows."""
     port = free_port()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from local.supervisor import enter_child
+from tools.cluster.processes import ClusterFailed, began
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
@@ -17,11 +18,7 @@ _POLL_SECONDS = 0.1
 _SHOWN = 3000
 
 
-class ClusterFailed(Exception):
-    """A part of the cluster does not start or does not answer; the message says why."""
-
-
-class Processes:
+class ProcessGroup:
     """In the network namespace with this name file (`/run/netns/<name>`), else in ours. Unless they
     are `detached`, for another command to end, they end with us, however we end."""
 
@@ -56,7 +53,9 @@ class Processes:
                 preexec_fn=None if self._detached else enter_child,
             )
         self._started[name] = process
-        (self._pids / f"{len(self._started):02}-{name}").write_text(str(process.pid))
+        (self._pids / f"{len(self._started):02}-{name}").write_text(
+            f"{process.pid} {began(process.pid)}"
+        )
         self.wait(name, is_ready)
 
     def wait(self, name: str, is_ready: Callable[[], bool]) -> None:
@@ -85,33 +84,17 @@ class Processes:
 def stop_recorded(folder: Path) -> None:
     """End what runs in the folder, whoever started it there."""
     for record in sorted((folder / "run").glob("*"), reverse=True):
-        pid = int(record.read_text() or 0)
-        if pid and _is_of(pid, folder):
-            _end(pid)
+        pid, _, since = record.read_text().partition(" ")
+        if since and began(int(pid)) == since:
+            _end(int(pid), since)
         record.unlink()
 
 
-def _is_of(pid: int, folder: Path) -> bool:
-    """Whether that number is still the process that was started there: they are given anew."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve() and _runs(pid)
-    return False
-
-
-def _end(pid: int) -> None:
+def _end(pid: int, since: str) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        while _runs(pid):
+        while began(pid) == since:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
-
-
-def _runs(pid: int) -> bool:
-    """A process that has ended and whose parent, we perhaps, has not asked yet, does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
