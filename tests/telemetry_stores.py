@@ -17,7 +17,7 @@ from tests import waiting
 from tests.processes import ModuleProcess, Process, answers, receiver_process
 from tests.promql import OBSERVABILITY
 from tests.servers import running
-from tools.offline_images.go_servers import find_built
+from tools.go_programs.build import find_built
 
 PATIENCE_SECONDS = 60
 T = TypeVar("T")
