@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.conformance.kubernetes.manifests import Manifests
-from tools.offline_images import go_servers
+from tools.go_programs.build import find_built
 
 ROOT = Path(__file__).parents[3]
 K8S = ROOT / "k8s"
@@ -27,7 +27,7 @@ class RenderFailed(AssertionError):
 def kubectl() -> str:
     """The one that tools/ builds if it is there, else the machine's. Does not build it: that takes
     minutes, and whoever renders should wait for half a second."""
-    built = go_servers.find_built("kubectl") if "kubectl" in go_servers.GO_SERVERS else None
+    built = find_built("kubectl")
     found = str(built) if built else shutil.which("kubectl")
     if found is None:
         pytest.skip("needs kubectl: on PATH, or built by `python -m tools.cluster build`")
