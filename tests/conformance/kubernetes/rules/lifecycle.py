@@ -75,9 +75,7 @@ def nobody_sends_to_a_pod_that_stops(shop: Manifests) -> Iterator[str]:
         delay = within(pod.main.described, "lifecycle", "preStop", "sleep", "seconds", default=0)
         if delay < 5:
             yield f"{pod.reference} is told to stop while it is still sent to"
-        if pod.name in SERVICE_NAMES and "DRAIN_SECONDS" not in (
-            shop.environment(pod, pod.main)
-        ):
+        if pod.name in SERVICE_NAMES and "DRAIN_SECONDS" not in (shop.environment(pod, pod.main)):
             yield f"{pod.reference} does not drain"
 
 
