@@ -48,7 +48,7 @@ class FakeNodes:
 
     def start(self) -> None:
         """Returns once every node is ready."""
-        sources = sources_of("kubernetes-additions", "sigs.k8s.io/kwok") / "kustomize"
+        sources = sources_of("kwok", "sigs.k8s.io/kwok") / "kustomize"
         definition, storage = sources / _USAGE_DEFINITION, sources / _STORAGE_CLASS
         self._control_plane.kubectl("apply", f"--filename={definition}", f"--filename={storage}")
         self._control_plane.kubectl(
