@@ -15,7 +15,7 @@ from benchmarks.processes import free_port
 from tests import waiting
 from tests.processes import Process, answers
 from tests.promql import OBSERVABILITY
-from tools.offline_images.go_servers import find_built
+from tools.go_programs.build import find_built
 
 PATIENCE_SECONDS = 60
 T = TypeVar("T")
