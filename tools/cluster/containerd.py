@@ -71,8 +71,30 @@ class Containerd:
             )
         )
         self.root.mkdir(parents=True, exist_ok=True)
-        self._node.start(self.daemon, [program, "--config", configuration])
+        if self.daemon.is_running:
+            return
+        command = [program, "--config", configuration]
+        self._node.start(self.daemon, command)
         self.daemon.wait_until(self._answers)
+        if self._forget_pods():
+            # It took them for its own when it started.
+            self.daemon.stop()
+            self._node.start(self.daemon, command)
+            self.daemon.wait_until(self._answers)
+
+    def stop(self) -> None:
+        """When the processes of all pods are gone."""
+        if self.daemon.is_running:
+            self._forget_pods()
+            self.daemon.stop()
+
+    def _forget_pods(self) -> bool:
+        """What is left of them, as images are kept but pods are not. Whether there were any."""
+        if containers := self.ctr("containers", "ls", "--quiet").split():
+            self.ctr("containers", "rm", *containers)
+        for kind in ("sandboxes", "containers"):
+            shutil.rmtree(self.root / "io.containerd.grpc.v1.cri" / kind, ignore_errors=True)
+        return bool(containers)
 
     def _write_cni(self, pod_range: str) -> Path:
         """Each pod has a cable of its own to the node, which routes: nothing is bridged."""
