@@ -1,6 +1,15 @@
 #!/bin/bash
-# nginx with what the environment decides, as a file that it includes: its root is read-only, and
-# its configuration reads no variables. A value that cannot be used ends the start with one sentence.
+# nginx with what the environment decides, as files that it includes: its root is read-only, and its
+# configuration reads no variables. A value that cannot be used ends the start with one sentence.
+#
+# ARLOJI_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed (none)
+# INGRESS_RATE_LIMIT      on (the default) or off
+# COOKIE_SECURE           true behind TLS: nginx's own answers say HSTS, as the frontend's do
+# FRONTEND_HOST           name and port of the frontend (frontend:8080); nginx knows no search
+#                         domains, so that in Kubernetes it is <service>.<namespace>.svc:<port>,
+#                         to which the domain of the cluster is added
+# PROXY_CONNECT_TIMEOUT   for a connection to it (300ms)
+# NGINX_LOG_DESTINATION   files (the default): in /var/log/arloji, beside stdout and stderr; or stdout
 set -eu
 
 refuse() {
@@ -33,6 +42,50 @@ case ${secure,,} in
     *) hsts="" ;;
 esac
 echo "map '' \$hsts { default '$hsts'; }" >&3
+
+timeout=${PROXY_CONNECT_TIMEOUT:-300ms}
+[[ $timeout =~ ^[0-9]+(ms|s)$ ]] || refuse "PROXY_CONNECT_TIMEOUT is like 300ms or 1s, not '$timeout'"
+echo "proxy_connect_timeout $timeout;" >&3
+
+host=${FRONTEND_HOST:-frontend:8080}
+[[ $host =~ ^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?:[0-9]+$ ]] ||
+    refuse "FRONTEND_HOST is a name and a port, such as frontend:8080, not '$host'"
+
+# Compose and Kubernetes say who knows the names where every program looks for it.
+servers="" family=" ipv6=off" domain=""
+while read -r keyword value others; do
+    case $keyword:$value in
+        nameserver:*%*) ;; # with a zone, which nginx cannot ask for
+        nameserver:*:*) servers+=" [$value]" family="" ;;
+        nameserver:?*) servers+=" $value" ;;
+        search:*)
+            for name in $value $others; do
+                if [[ $name == svc.* ]]; then domain=${name#svc.}; fi
+            done
+            ;;
+    esac
+done < /etc/resolv.conf
+[ -n "$servers" ] || refuse "/etc/resolv.conf names no name server that nginx could ask for '$host'"
+# Each change of a name is seen within 2 s.
+echo "resolver$servers valid=2s$family;" >&3
 exec 3>&-
+
+if [[ $host == *.svc:* ]]; then
+    [ -n "$domain" ] || refuse "FRONTEND_HOST: /etc/resolv.conf has no domain of a cluster for '$host'"
+    host=${host%:*}.${domain%.}:${host##*:}
+fi
+# One that stops refuses connections before its name is gone: left out until then. (A name with one
+# address, as that of a Service in Kubernetes, is never left out.)
+echo "server $host resolve max_fails=2 fail_timeout=10s;" > /tmp/frontend.conf
+
+case ${NGINX_LOG_DESTINATION:-files} in
+    files) folder=/var/log/arloji ;;
+    stdout) folder="" ;;
+    *) refuse "NGINX_LOG_DESTINATION is files or stdout, not '$NGINX_LOG_DESTINATION'" ;;
+esac
+echo "${folder:+access_log $folder/access.log json buffer=8k flush=1s;}" > /tmp/access-log.conf
+for level in warn crit; do
+    echo "${folder:+error_log $folder/error.log $level;}" > "/tmp/error-log-$level.conf"
+done
 
 exec nginx -e /dev/stderr -c /etc/nginx/arloji/nginx.conf -g "daemon off;"

@@ -108,7 +108,7 @@ def _build(name: str, go: str, target: Path) -> None:
     stamps = [f"-X {name}={form.format(**values)}" for name, form in program.variables.items()]
     command: list[str | Path] = [
         *(go, "build", "-C", MODULES / program.module),
-        *("-trimpath", "-ldflags", " ".join(["-s -w", *stamps])),
+        *("-trimpath", "-buildmode=exe", "-ldflags", " ".join(["-s -w", *stamps])),
     ]
     with tempfile.TemporaryDirectory(prefix="arloji-go-") as scratch:
         if program.pages:

@@ -83,7 +83,7 @@ def _addition(package: str, version_of: str) -> GoProgram:
 # In the order in which they are of use: a control plane first, then nodes.
 KUBERNETES_PROGRAMS: Mapping[str, GoProgram] = {
     "kubectl": _kubernetes("kubectl"),
-    "etcd": GoProgram("etcd", "go.etcd.io/etcd/v3", "go.etcd.io/etcd/v3"),
+    "etcd": GoProgram("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _kubernetes("kube-apiserver"),
     "kube-controller-manager": _kubernetes("kube-controller-manager"),
     "kube-scheduler": _kubernetes("kube-scheduler"),
