@@ -15,11 +15,12 @@ _KILL_SECONDS = 30
 
 
 def hierarchies(mounted: Path = _MOUNTED) -> list[Path]:
-    """One for each controller with cgroup v1; the only one with v2."""
+    """One for each controller with cgroup v1, beside perhaps one of v2 without any; else the only
+    one, of v2."""
     if (mounted / "cgroup.controllers").exists():
         return [mounted]
     # Names such as `cpu,cpuacct` are one hierarchy, and the others links to it.
-    found = [path for path in sorted(mounted.iterdir()) if (path / "release_agent").exists()]
+    found = [path for path in sorted(mounted.iterdir()) if (path / "cgroup.procs").exists()]
     return [path for path in found if not path.is_symlink()]
 
 

@@ -73,7 +73,7 @@ class Containerd:
         self.root.mkdir(parents=True, exist_ok=True)
         if self.daemon.is_running:
             return
-        command = [program, "--config", configuration]
+        command: list[str | Path] = [program, "--config", configuration]
         self._node.start(self.daemon, command)
         self.daemon.wait_until(self._answers)
         if self._forget_pods():

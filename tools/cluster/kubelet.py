@@ -8,8 +8,8 @@ from pathlib import Path
 from tools.cluster.containerd import Containerd
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.network import DNS_ADDRESS, node_address
-from tools.cluster.processes import Daemon
 from tools.cluster.pki import KeyPair
+from tools.cluster.processes import Daemon
 
 
 @dataclass(frozen=True)

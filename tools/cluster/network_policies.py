@@ -34,7 +34,7 @@ class NetworkPolicies:
             "KUBERNETES_SERVICE_HOST": str(address.hostname),
             "KUBERNETES_SERVICE_PORT": str(address.port),
         }
-        command = [
+        command: list[str | Path] = [
             program,
             f"--hostname-override={self._name}",
             f"--nfqueue-id={_QUEUE}",

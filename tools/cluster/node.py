@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 
 from tools.cluster.containerd import Containerd
-from tools.cluster.processes import Daemon
+from tools.cluster.control_plane import ControlPlane, program
 from tools.cluster.images import load_pause
 from tools.cluster.kube_proxy import KubeProxy
 from tools.cluster.kubelet import Credentials, Kubelet
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.network import node_address, pod_range
 from tools.cluster.network_policies import NetworkPolicies
-from tools.cluster.control_plane import ControlPlane, program
+from tools.cluster.processes import Daemon
 from tools.go_programs.build import cache_folder
 
 

@@ -152,8 +152,8 @@ class RealCluster:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """As from any terminal of this machine: through the socket."""
-        command = [program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        return run(command, stdin=stdin)
+        kubectl: list[str | Path] = [program("kubectl"), f"--kubeconfig={self.kubeconfig}"]
+        return run([*kubectl, *arguments], stdin=stdin)
 
     def load_images(self, overlay: Path) -> None:
         """Those that it names, under these names, on every node."""
@@ -163,7 +163,8 @@ class RealCluster:
 
     @staticmethod
     def render(overlay: Path) -> Sequence[Any]:
-        return list(yaml.safe_load_all(run([program("kubectl"), "kustomize", overlay])))
+        kustomize: list[str | Path] = [program("kubectl"), "kustomize", overlay]
+        return list(yaml.safe_load_all(run(kustomize)))
 
     def stop(self) -> None:
         """Nothing of it is left but the images; also after a crash."""
