@@ -1,7 +1,8 @@
 """The collector's queue after a power cut: a torn file would end each of its starts, since its own
 `recreate` knows some kinds of damage only. Files are those of bbolt
-(https://github.com/etcd-io/bbolt/blob/main/internal/common/meta.go). `python -m
-bootstrap.collector_queue <folder>` does it before each start where no bootstrap does (Kubernetes)."""
+(https://github.com/etcd-io/bbolt/blob/main/internal/common/meta.go).
+
+`python -m bootstrap.collector_queue <folder>` is for Kubernetes, where no bootstrap does it."""
 
 import fcntl
 import struct

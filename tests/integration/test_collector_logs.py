@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import server_lines
-from tests.servers import RedisServer, running
 from tests.collectors import Pipeline, running_pipeline
+from tests.servers import RedisServer, running
 from tests.telemetry_stores import eventually
 
 NOW = datetime.now(UTC)

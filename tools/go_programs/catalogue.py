@@ -89,7 +89,7 @@ KUBERNETES_PROGRAMS: Mapping[str, GoProgram] = {
     "kube-scheduler": _kubernetes("kube-scheduler"),
     "kubelet": _kubernetes("kubelet"),
     "kube-proxy": _kubernetes("kube-proxy"),
-    "kwok": _addition("sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
+    "kwok": GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
     "metrics-server": _addition(
         "sigs.k8s.io/metrics-server/cmd/metrics-server", "sigs.k8s.io/metrics-server"
     ),

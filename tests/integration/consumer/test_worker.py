@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from benchmarks.processes import free_port
+from database.rights import TABLE_RIGHTS, Right
 from database.schema import upgrade
 from database.seed import seed
 from servicekit.database.engine import create_database_engine, transaction
@@ -270,6 +271,38 @@ async def test_nothing_is_read_before_the_database_has_its_schema(
             await asyncio.to_thread(seed, own.engine)
             await own.until_confirmed(made)
             await until_status(client, "ok")
+
+
+def grants(*privileges: str) -> list[str]:
+    """These of the consumer's, table by table as the Job gives them."""
+    return [
+        f"GRANT {Right(privilege, f'shop.{table}', ', '.join(columns))} TO consumer"
+        for table, rights in TABLE_RIGHTS["consumer"].items()
+        for privilege, columns in rights.items()
+        if privilege in privileges
+    ]
+
+
+@on_one_database
+async def test_orders_wait_unharmed_for_rights_that_a_release_has_yet_to_grant(
+    on_mysql: Shop, own_mysql: MySqlServer
+) -> None:
+    """A Job grants them after the schema, and nothing makes a consumer of the same release wait for
+    it: neither before the first account is there, nor while a table may not be written yet."""
+    shop = replace(on_mysql, database_url=own_mysql.url("shop", "consumer", "secret"))
+    made = await shop.publish_new(20)
+    async with shop.service(claim_idle_seconds=0.5, max_deliveries=1) as client:
+        assert (await client.get("/readyz")).status_code == 503
+        own_mysql.execute("CREATE USER consumer IDENTIFIED BY 'secret'", *grants("SELECT"))
+        await until_status(client, "ok")
+        # It reads, is refused by the database, and gives back as if it had not read.
+        await eventually(shop.deliveries, lambda counts: set(counts.values()) == {0})
+        assert await shop.dead_letters() == {}
+        assert (await client.get("/healthz")).status_code == 200
+        own_mysql.execute(*grants("INSERT", "UPDATE"))
+        await shop.until_settled()
+    await shop.until_confirmed(made)
+    own_mysql.execute("DROP USER consumer")
 
 
 @on_one_database
