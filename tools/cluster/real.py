@@ -29,6 +29,8 @@ SHOP_NODE_PORT = 30080
 # More than that are of no use on one machine.
 _MOST_NODES = 3
 _DNS_IMAGE = "arloji/coredns:local"
+# The port of kubeadm's clusters, which is among those that network policies let pods reach.
+_API_PORT = 6443
 _API_SERVER = (
     f"--advertise-address={CONTROL_PLANE_ADDRESS}",
     # Pods find it behind the Service `kubernetes`.
@@ -91,7 +93,7 @@ class RealCluster:
     def _start_control_plane(self) -> ControlPlane:
         network = Path(f"/proc/{self._namespaces.pid}/ns/net")
         processes = ProcessGroup(self._servers, network=network, detached=True)
-        options = Options(CONTROL_PLANE_ADDRESS, {"kube-apiserver": _API_SERVER})
+        options = Options(CONTROL_PLANE_ADDRESS, _API_PORT, {"kube-apiserver": _API_SERVER})
         control_plane = ControlPlane(processes, options)
         control_plane.start()
         return control_plane
