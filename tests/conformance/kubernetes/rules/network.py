@@ -4,17 +4,27 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.conformance.kubernetes.calls import OUTSIDERS, Outsider, calls_of
+from tests.conformance.kubernetes.calls import (
+    ANYONE,
+    API_PORTS,
+    Call,
+    Outsider,
+    calls_of,
+    outsiders_of,
+)
 from tests.conformance.kubernetes.manifests import Manifests, Object, Pod, selects
+from tests.conformance.kubernetes.rules.confinement import NODES, SHOP
 
 Policy = dict[str, Any]
+Member = Pod | Outsider
+_OURS = {SHOP, NODES}
 # Of documentation (RFC 5737): stands for any address that is not a pod's.
 SOME_ADDRESS = ip_address("203.0.113.7")
 DNS = 53
 
 
 def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
-    for namespace in sorted({pod.namespace for pod in shop.pods}):
+    for namespace in sorted({pod.namespace for pod in shop.pods} & _OURS):
         everything = {
             direction
             for one in _policies(shop, namespace)
@@ -27,62 +37,70 @@ def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
 
 
 def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
-    wanted, names = calls_of(shop), {pod.name for pod in shop.pods}
-    ports = sorted({port for _, _, port in wanted} | {DNS, 443})
-    members: list[Pod | Outsider] = [*shop.pods, *OUTSIDERS]
-    for client in members:
-        for server in members:
-            if client.name == server.name or not {client.name, server.name} & names:
-                continue
+    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
+    wanted = calls_of(shop)
+    ports = sorted({port for _, _, port in wanted} | {DNS, *API_PORTS})
+    own = [pod for pod in shop.pods if pod.namespace in _OURS]
+    members: list[Member] = [*own, *outsiders_of(shop)]
+    for member in members:
+        if member.namespace not in _OURS:
+            continue
+        others = [one for one in members if one.name != member.name]
+        for other in others:
             for port in ports:
-                call = (client.name, server.name, port)
-                leaves, enters = _may(shop, client, server, port)
-                for allowed, what in ((leaves, "may send to"), (enters, "is let in by")):
-                    if allowed is not None and allowed != (call in wanted):
-                        verb = what if allowed else f"ought to be able: {what}"
-                        yield f"{client.name} {verb} {server.name}:{port}"
+                yield from _sent(shop, wanted, member, other, port)
+                yield from _taken(shop, wanted, other, member, port)
 
 
-def _may(
-    shop: Manifests, client: Pod | Outsider, server: Pod | Outsider, port: int
-) -> tuple[bool | None, bool | None]:
-    """Whether the client's own policies let it out, and the server's let it in; None for whom no
-    policy of ours is about."""
-    leaves = enters = None
-    if isinstance(client, Pod):
-        leaves = _allowed(shop, client, "egress", server, server, port)
-    if isinstance(server, Pod):
-        enters = _allowed(shop, server, "ingress", client, server, port)
-    return leaves, enters
+def _sent(
+    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
+) -> Iterator[str]:
+    right = bool({(client.name, server.name, port), (client.name, ANYONE, port)} & wanted)
+    if _allowed(shop, client, "egress", server, server, port) != right:
+        yield f"{client.name} {'cannot' if right else 'can'} send to {server.name}:{port}"
+
+
+def _taken(
+    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
+) -> Iterator[str]:
+    right = bool({(client.name, server.name, port), (ANYONE, server.name, port)} & wanted)
+    if _allowed(shop, server, "ingress", client, server, port) != right:
+        yield f"{client.name} {'is not' if right else 'is'} let in by {server.name}:{port}"
 
 
 def _allowed(
-    shop: Manifests,
-    pod: Pod,
-    direction: str,
-    peer: Pod | Outsider,
-    server: Pod | Outsider,
-    port: int,
+    shop: Manifests, member: Member, direction: str, peer: Member, server: Member, port: int
 ) -> bool:
-    policies = [
-        one
-        for one in _policies(shop, pod.namespace)
-        if selects(one["podSelector"], pod.labels)
-        and direction.capitalize() in one.get("policyTypes", ())
-    ]
-    return not policies or any(
-        _has_peer(shop, pod, rule.get("to" if direction == "egress" else "from", ()), peer)
-        and _has_port(rule.get("ports", ()), server, port)
-        for one in policies
-        for rule in one.get(direction, ())
+    rules = _rules_of(shop, member, direction)
+    peers = "to" if direction == "egress" else "from"
+    return rules is None or any(
+        _has_port(rule.get("ports", ()), server, port)
+        and _has_peer(shop, member, rule.get(peers, ()), peer)
+        for rule in rules
     )
 
 
-def _has_peer(shop: Manifests, pod: Pod, allowed: Sequence[Policy], peer: Pod | Outsider) -> bool:
-    return not allowed or any(_is_peer(shop, pod, one, peer) for one in allowed)
+def _rules_of(shop: Manifests, member: Member, direction: str) -> list[Policy] | None:
+    """None for whom no policy is about, and who may do anything therefore."""
+    key = (member.name, direction)
+    if key not in shop.remembered:
+        policies = [
+            one
+            for one in _policies(shop, str(member.namespace))
+            if selects(one["podSelector"], member.labels)
+            and direction.capitalize() in one.get("policyTypes", ())
+        ]
+        rules = [rule for one in policies for rule in one.get(direction, ())]
+        shop.remembered[key] = rules if policies else None
+    found: list[Policy] | None = shop.remembered[key]
+    return found
 
 
-def _is_peer(shop: Manifests, pod: Pod, allowed: Policy, peer: Pod | Outsider) -> bool:
+def _has_peer(shop: Manifests, member: Member, allowed: Sequence[Policy], peer: Member) -> bool:
+    return not allowed or any(_is_peer(shop, member, one, peer) for one in allowed)
+
+
+def _is_peer(shop: Manifests, member: Member, allowed: Policy, peer: Member) -> bool:
     if block := allowed.get("ipBlock"):
         # A pod may be selected by its address as well; no policy of ours relies on it.
         inside = SOME_ADDRESS in ip_network(block["cidr"])
@@ -93,16 +111,17 @@ def _is_peer(shop: Manifests, pod: Pod, allowed: Policy, peer: Pod | Outsider) -
         labels = _namespace_labels(shop, peer.namespace)
         if not selects(allowed["namespaceSelector"], labels):
             return False
-    elif peer.namespace != pod.namespace:
+    elif peer.namespace != member.namespace:
         return False
-    return "podSelector" not in allowed or selects(allowed["podSelector"], dict(peer.labels))
+    return "podSelector" not in allowed or selects(allowed["podSelector"], peer.labels)
 
 
-def _has_port(allowed: Sequence[Policy], server: Pod | Outsider, port: int) -> bool:
+def _has_port(allowed: Sequence[Policy], server: Member, port: int) -> bool:
     named = server.ports if isinstance(server, Pod) else {}
     return not allowed or any(
         "port" not in one
-        or named.get(one["port"], one["port"]) == port
+        or one["port"] == port
+        or named.get(one["port"]) == port
         or ("endPort" in one and one["port"] <= port <= one["endPort"])
         for one in allowed
     )
