@@ -1,11 +1,11 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets footprint \
-	compose-test test-release diagram screenshot clean
+	image-load image-push compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
 # other programs.
-$(foreach name,PYTHON OPTIONS TESTS JOBS URL STEPS SECONDS USAGE WORKERS, \
+$(foreach name,PYTHON OPTIONS TESTS JOBS URL STEPS SECONDS USAGE WORKERS REGISTRY VERSION CLUSTER, \
 	$(if $(filter command,$(origin $(name))),,$(eval override $(name) :=)))
 
 # Any Python from 3.11: make run PYTHON=python3.12
@@ -84,6 +84,16 @@ secrets: ## Make new secrets for the stack in Docker while it runs
 
 footprint: ## Say how much memory the stack in Docker uses
 	@$(OPERATE) operations.footprint $(OPTIONS)
+
+# make image-load CLUSTER=kind, where kubectl's context does not tell which kind of cluster it is
+image-load: ## Build the images of this folder into a Kubernetes cluster on this machine
+	@$(OPERATE) operations.cluster_images load $(if $(CLUSTER),--cluster "$(CLUSTER)") \
+		$(if $(VERSION),--version "$(VERSION)") $(OPTIONS)
+
+# make image-push REGISTRY=registry.example.com/shop VERSION=1.4.0
+image-push: ## Build the images of this folder, push them to REGISTRY, name them in k8s/
+	@$(OPERATE) operations.cluster_images push $(if $(REGISTRY),--registry "$(REGISTRY)") \
+		$(if $(VERSION),--version "$(VERSION)") $(OPTIONS)
 
 compose-test: ## Run the tests that bring the whole stack up in Docker
 	$(LIVE)@$(IN) test -m pytest tests/compose $(TESTS)

@@ -1,9 +1,12 @@
 """The collector's queue after a power cut: a torn file would end each of its starts, since its own
 `recreate` knows some kinds of damage only. Files are those of bbolt
-(https://github.com/etcd-io/bbolt/blob/main/internal/common/meta.go)."""
+(https://github.com/etcd-io/bbolt/blob/main/internal/common/meta.go).
+
+`python -m bootstrap.collector_queue <folder>` is for Kubernetes, where no bootstrap does it."""
 
 import fcntl
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +62,8 @@ def _fnv1a(data: bytes) -> int:
     for byte in data:
         value = (value ^ byte) * 0x100000001B3 % 2**64
     return value
+
+
+if __name__ == "__main__":
+    for torn in put_torn_files_aside(Path(sys.argv[1])):
+        print(f"put aside {torn}, which was torn: what waited in it is not delivered")

@@ -11,6 +11,8 @@ import yaml
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
 DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
 ALERTS = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
+# They ask for what only a cluster has.
+OF_KUBERNETES = ("kubernetes: ", "alert kubernetes: ")
 
 _KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "bool"}
 _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
@@ -43,13 +45,18 @@ def dashboard_targets(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def alert_rules() -> Iterator[dict[str, Any]]:
     for path in ALERTS:
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            yield from group["rules"]
+        yield from _rules_of(path)
+
+
+def _rules_of(path: Path) -> Iterator[dict[str, Any]]:
+    for group in yaml.safe_load(path.read_text())["groups"]:
+        yield from group["rules"]
 
 
 def metric_queries() -> Iterator[tuple[str, str]]:
     """Where it stands, and the query, of dashboards and alerts."""
     for title, target in dashboard_targets("vm"):
         yield title, target["expr"]
-    for rule in alert_rules():
-        yield f"alert {rule['alert']}", rule["expr"]
+    for path in ALERTS:
+        for rule in _rules_of(path):
+            yield f"alert {path.stem}: {rule['alert']}", rule["expr"]

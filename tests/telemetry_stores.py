@@ -1,10 +1,9 @@
-"""The collector and two of its stores as processes of one test, with the very flags and files of
-the compose stack; only folders and addresses differ. Built from Go, or the test is skipped."""
+"""Two of the telemetry stores as processes of one test, with the very flags of the compose stack;
+only folders and addresses differ. Built from Go, or the test is skipped."""
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,10 +13,9 @@ import yaml
 
 from benchmarks.processes import free_port
 from tests import waiting
-from tests.processes import ModuleProcess, Process, answers, receiver_process
+from tests.processes import Process, answers
 from tests.promql import OBSERVABILITY
-from tests.servers import running
-from tools.offline_images.go_servers import find_built
+from tools.go_programs.build import find_built
 
 PATIENCE_SECONDS = 60
 T = TypeVar("T")
@@ -130,82 +128,3 @@ class VictoriaLogs(Process, LogsStore):
         command.append(f"-storageDataPath={folder / 'logs'}")
         log = folder / "victoria-logs.log"
         Process.__init__(self, command, log, lambda: answers(f"{self.url}/health"))
-
-
-class Collector(Process):
-    """Reads the log files in `logs` as the compose stack's reads /var/log/infra."""
-
-    def __init__(self, folder: Path, *, metrics: str, logs: str, traces: str) -> None:
-        self.logs = folder / "infra"
-        for server in ("nginx", "mysql", "queue-redis", "cache-redis"):
-            (self.logs / server).mkdir(parents=True, exist_ok=True)
-        self.otlp_url = f"http://127.0.0.1:{(otlp := free_port())}"
-        health, own = free_port(), free_port()
-        self.metrics_url = f"http://127.0.0.1:{own}/metrics"
-        self.queue = folder / "queue"
-        config = _relocated(
-            (OBSERVABILITY / "collector" / "config.yaml").read_text(),
-            {
-                "/var/log/infra": str(self.logs),
-                "/var/lib/otelcol": str(self.queue),
-                "0.0.0.0:4318": f"127.0.0.1:{otlp}",
-                "0.0.0.0:4317": f"127.0.0.1:{free_port()}",
-                "0.0.0.0:13133": f"127.0.0.1:{health}",
-                "host: 0.0.0.0, port: 8888": f"host: 127.0.0.1, port: {own}",
-                "http://victoria-metrics:8428": metrics,
-                "http://victoria-logs:9428": logs,
-                "${env:TRACES_ENDPOINT:-http://victoria-traces:10428/insert/opentelemetry"
-                "/v1/traces}": f"{traces}/v1/traces",
-            },
-        )
-        path = folder / "collector.yaml"
-        path.write_text(config)
-        command = [str(go_server("otelcol-contrib")), "--config", str(path)]
-        super().__init__(
-            command, folder / "collector.log", lambda: answers(f"http://127.0.0.1:{health}/")
-        )
-
-    def append(self, file: str, text: str) -> None:
-        with (self.logs / file).open("a") as log:
-            log.write(text)
-
-    def has_delivered(self) -> bool:
-        """Whether every queue is empty, by the collector's own account."""
-        lines = ask(self.metrics_url).text.splitlines()
-        sizes = [line for line in lines if line.startswith("otelcol_exporter_queue_size{")]
-        return bool(sizes) and all(float(line.rpartition(" ")[2]) == 0 for line in sizes)
-
-
-def _relocated(config: str, places: Mapping[str, str]) -> str:
-    for there, here in places.items():
-        assert there in config, f"the collector's configuration does not name {there}"
-        config = config.replace(there, here)
-    return config
-
-
-class Pipeline:
-    """A collector between senders and stores: metrics and logs in theirs, traces in the project's
-    own receiver."""
-
-    def __init__(self, folder: Path, receiver: ModuleProcess) -> None:
-        self.metrics, self.logs = VictoriaMetrics(folder), VictoriaLogs(folder)
-        self.receiver = receiver
-        self.collector = Collector(
-            folder, metrics=self.metrics.url, logs=self.logs.url, traces=receiver.url
-        )
-
-    def line(self, query: str) -> dict[str, str]:
-        """The one log line that matches, once it has arrived."""
-        (found,) = eventually(lambda: self.logs.query(query))
-        return found
-
-
-@contextmanager
-def running_pipeline(folder: Path) -> Iterator[Pipeline]:
-    with receiver_process(folder) as receiver:
-        pipeline = Pipeline(folder, receiver)
-        servers = (pipeline.metrics, pipeline.logs, pipeline.collector)
-        with ExitStack() as stack:
-            for server in servers:
-                stack.enter_context(running(server))
-            yield pipeline

@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.commands import BuildFailed, run
+from tools.go_programs.build import cache_folder
 from tools.offline_images import base
-from tools.offline_images.docker import BuildFailed, run
-from tools.offline_images.go_servers import cache_folder
 
 PLUGINS = {"compose": "docker-compose", "buildx": "docker-buildx"}
 _START_SECONDS = 60

@@ -19,7 +19,7 @@ CHANGES = (
     ("stores/cache-redis.conf", r"maxmemory \d+mb", "maxmemory 41mb"),
     # It is asked by tests/compose/test_networks.py; here it has only to have been read again.
     ("observability/docker-proxy/nginx.conf", "error;", "crit;"),
-    ("observability/scrape/scrape.yaml", "job_name: node", "job_name: box"),
+    ("observability/scrape/compose.yaml", "job_name: node", "job_name: box"),
     ("observability/alerts/watching.yaml", "Watchdog", "Watchcat"),
     (
         "observability/alertmanager/alertmanager.yaml",

@@ -149,13 +149,16 @@ def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> 
 
 def test_sources_point_to_services_of_the_stack() -> None:
     services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
-    scraped = (OBSERVABILITY / "scrape" / "scrape.yaml").read_text()
+    scrape = OBSERVABILITY / "scrape"
+    scraped = "".join((scrape / name).read_text() for name in ("compose.yaml", "servers.yaml"))
     targets = [
         *re.findall(r"http://([a-z-]+):\d+", PROVISIONING.read_text()),
         *re.findall(r"[\"@/]([a-z-]+):\d+[\"/]", scraped),
     ]
     assert len(targets) > 10
     assert set(targets) <= {*services, "queue-redis", "cache-redis"}
+    alone = set(re.findall(r'targets: \["([a-z-]+):', (scrape / "kubernetes.yaml").read_text()))
+    assert alone == {"kube-state-metrics"}
 
 
 def test_every_alert_says_what_happened_and_what_to_do_and_is_read_by_vmalert() -> None:

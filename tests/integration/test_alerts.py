@@ -12,7 +12,7 @@ from benchmarks.processes import free_port
 from tests.processes import Process, answers
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
 from tests.telemetry_stores import go_server
-from tools.offline_images.go_servers import build_server
+from tools.go_programs.build import build_program
 
 TESTS = sorted((OBSERVABILITY / "alert-tests").glob("*.yaml"))
 
@@ -20,7 +20,7 @@ TESTS = sorted((OBSERVABILITY / "alert-tests").glob("*.yaml"))
 def rule_tester() -> Path:
     """No image has it, so nothing else builds it; beside a vmalert it is a matter of seconds."""
     go_server("vmalert")
-    return build_server("vmalert-tool")
+    return build_program("vmalert-tool")
 
 
 def names_by_outcome() -> dict[bool, set[str]]:

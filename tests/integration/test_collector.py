@@ -15,9 +15,10 @@ import pytest
 from contracts import telemetry
 from local.plan import SERVICES
 from tests import waiting
+from tests.collectors import Pipeline, running_pipeline
 from tests.e2e.conftest import Guest
 from tests.stack import RunningStack
-from tests.telemetry_stores import Pipeline, eventually, running_pipeline
+from tests.telemetry_stores import eventually
 from tools.dashboards import names
 
 CUSTOMER = {

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests import server_lines
+from tests.collectors import Pipeline, running_pipeline
 from tests.servers import RedisServer, running
-from tests.telemetry_stores import Pipeline, eventually, running_pipeline
+from tests.telemetry_stores import eventually
 
 NOW = datetime.now(UTC)
 SLOW = server_lines.mysql_slow(NOW)

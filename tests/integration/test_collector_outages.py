@@ -24,7 +24,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
 from bootstrap.collector_queue import put_torn_files_aside
-from tests.telemetry_stores import Pipeline, eventually, running_pipeline
+from tests.collectors import Pipeline, running_pipeline
+from tests.telemetry_stores import eventually
 
 RESOURCE = Resource(
     {"service.name": "sdk", "service.namespace": "arloji", "process.pid": 4711, "host.id": "x"}

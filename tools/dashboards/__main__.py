@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards.journeys import order, request
+from tools.dashboards.kubernetes import kubernetes
 from tools.dashboards.overview import overview
 
 FOLDER = Path(__file__).parents[2] / "observability" / "grafana" / "dashboards"
@@ -15,7 +16,12 @@ FOLDER = Path(__file__).parents[2] / "observability" / "grafana" / "dashboards"
 
 def render() -> Mapping[str, str]:
     """File name → JSON."""
-    dashboards = {"overview.json": overview(), "request.json": request(), "order.json": order()}
+    dashboards = {
+        "overview.json": overview(),
+        "request.json": request(),
+        "order.json": order(),
+        "kubernetes.json": kubernetes(),
+    }
     return {
         name: json.dumps(dashboard, indent=1, ensure_ascii=False) + "\n"
         for name, dashboard in dashboards.items()

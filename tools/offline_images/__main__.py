@@ -14,15 +14,17 @@ from pathlib import Path
 from operations.compose import ComposeFailed
 from operations.images import pinned_images, repository_and_tag
 from operations.pin_images import replace_images
+from tools.commands import BuildFailed, run
+from tools.go_programs.build import build_program
+from tools.go_programs.catalogue import COLLECTOR, IMAGE_PROGRAMS
 from tools.offline_images import docker
 from tools.offline_images.base import ensure_base
-from tools.offline_images.go_servers import COLLECTOR, GO_SERVERS, build_server
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES, Recipe
 
 CONTEXTS = Path(__file__).parent / "contexts"
 
 
-class WrongVersion(docker.BuildFailed):
+class WrongVersion(BuildFailed):
     """The packages at hand are of another version than the tag: the image must not bear it."""
 
 
@@ -53,15 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             build_servers()
         else:
             build_all(wanted)
-    except (docker.BuildFailed, ComposeFailed, OSError) as error:
+    except (BuildFailed, ComposeFailed, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def build_servers() -> None:
-    for name in (*GO_SERVERS, COLLECTOR):
-        print(f"{name}: {build_server(name)}", flush=True)
+    for name in (*IMAGE_PROGRAMS, COLLECTOR):
+        print(f"{name}: {build_program(name)}", flush=True)
 
 
 def build_all(wanted: Sequence[str]) -> None:
@@ -94,14 +96,14 @@ def ensure_image(image: str, recipe: Recipe, base: str) -> tuple[str, bool]:
         context = Path(folder) / "context"
         shutil.copytree(CONTEXTS / recipe.context, context)
         if recipe.server:
-            shutil.copy2(build_server(recipe.server), context / "server")
+            shutil.copy2(build_program(recipe.server), context / "server")
         unchecked = f"arloji-offline/unchecked:{key}"
         docker.build(context, unchecked, key, recipe.arguments)
     try:
         command, *rest = recipe.version
-        shown = docker.run(["docker", "run", "--rm", "--entrypoint", command, unchecked, *rest])
+        shown = run(["docker", "run", "--rm", "--entrypoint", command, unchecked, *rest])
         name = honest_name(image, shown)
-        docker.run(["docker", "tag", unchecked, name])
+        run(["docker", "tag", unchecked, name])
     finally:
         subprocess.run(["docker", "rmi", unchecked], capture_output=True, check=False)
     return name, True
@@ -112,7 +114,7 @@ def _key(image: str, recipe: Recipe, base: str) -> str:
     for path in sorted((CONTEXTS / recipe.context).iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     if recipe.server:
-        digest.update(str(build_server(recipe.server)).encode())
+        digest.update(str(build_program(recipe.server)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tools.offline_images.docker import BuildFailed, recipe_of, run
+from tools.commands import BuildFailed, run
+from tools.offline_images.docker import recipe_of
 
 IMAGE = "arloji-offline/base"
 SUITE = "unstable"

@@ -1,25 +1,12 @@
 """The few docker commands that building needs."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from tools.commands import run
+
 RECIPE_LABEL = "arloji.recipe"
-
-
-class BuildFailed(Exception):
-    """A command failed; the message holds the end of what it printed."""
-
-
-def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> str:
-    """Returns what it printed; raises `BuildFailed`."""
-    done = subprocess.run(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        shown = " ".join(str(part) for part in command)
-        raise BuildFailed(f"{shown}\n{done.stdout[-4000:]}")
-    return done.stdout
 
 
 def recipe_of(image: str) -> str | None:

@@ -1,5 +1,5 @@
-"""Servers built from Go modules, each pinned by a go.sum of its own: their dependencies must not
-raise each other's versions."""
+"""Static binaries of Go modules, each pinned by a go.sum of its own: their dependencies must not
+raise each other's versions. They are kept outside the checkout, by what they were built from."""
 
 import hashlib
 import os
@@ -7,62 +7,13 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from tools.offline_images.docker import BuildFailed, run
+from tools.commands import BuildFailed, run
+from tools.go_programs.catalogue import COLLECTOR, GO_PROGRAMS, GoProgram
 
 MODULES = Path(__file__).parents[1] / "servers"
 REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "go.txt"
-
-
-@dataclass(frozen=True)
-class GoServer:
-    """`module` is a folder in tools/servers; `version_of` the Go module whose version, as go.mod
-    pins it, is stamped into `version_variable`. `pages` is the folder of that module which only
-    its releases fill, with what a browser would be shown."""
-
-    module: str
-    package: str
-    version_of: str
-    version_variable: str
-    pages: str | None = None
-
-
-_VICTORIA = "github.com/VictoriaMetrics/VictoriaMetrics"
-_VICTORIA_LOGS = "github.com/VictoriaMetrics/VictoriaLogs"
-_NODE_EXPORTER = "github.com/prometheus/node_exporter"
-_ALERTMANAGER = "github.com/prometheus/alertmanager"
-_VICTORIA_VERSION = f"{_VICTORIA}/lib/buildinfo.Version"
-_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
-
-GO_SERVERS: Mapping[str, GoServer] = {
-    "victoria-metrics": GoServer(
-        "victoria-metrics", f"{_VICTORIA}/app/victoria-metrics", _VICTORIA, _VICTORIA_VERSION
-    ),
-    "vmalert": GoServer(
-        "victoria-metrics", f"{_VICTORIA}/app/vmalert", _VICTORIA, _VICTORIA_VERSION
-    ),
-    # For the tests of the alert rules; no image has it.
-    "vmalert-tool": GoServer(
-        "victoria-metrics", f"{_VICTORIA}/app/vmalert-tool", _VICTORIA, _VICTORIA_VERSION
-    ),
-    "victoria-logs": GoServer(
-        "victoria-logs", f"{_VICTORIA_LOGS}/app/victoria-logs", _VICTORIA_LOGS, _VICTORIA_VERSION
-    ),
-    "node_exporter": GoServer("node-exporter", _NODE_EXPORTER, _NODE_EXPORTER, _PROMETHEUS_VERSION),
-    "alertmanager": GoServer(
-        "alertmanager",
-        f"{_ALERTMANAGER}/cmd/alertmanager",
-        _ALERTMANAGER,
-        _PROMETHEUS_VERSION,
-        pages="ui/app/dist",
-    ),
-    "cadvisor": GoServer("cadvisor", ".", "github.com/google/cadvisor", "main.version"),
-}
-# The collector is generated: its components are listed in a manifest.
-COLLECTOR = "otelcol-contrib"
 
 
 def cache_folder() -> Path:
@@ -70,7 +21,7 @@ def cache_folder() -> Path:
     return Path(base) / "arloji"
 
 
-def build_server(name: str) -> Path:
+def build_program(name: str) -> Path:
     """The static binary, from the cache if it was built from the very same sources."""
     go = _find_go()
     binary = _cached(name, go)
@@ -83,7 +34,7 @@ def build_server(name: str) -> Path:
 
 
 def find_built(name: str) -> Path | None:
-    """What `build_server` would return at once, else None; builds nothing."""
+    """What `build_program` would return at once, else None; builds nothing."""
     try:
         binary = _cached(name, _find_go())
     except BuildFailed:
@@ -95,7 +46,7 @@ def _cached(name: str, go: str) -> Path:
     folders = (
         [MODULES / "collector", MODULES / "collector-builder"]
         if name == COLLECTOR
-        else [MODULES / GO_SERVERS[name].module]
+        else [MODULES / GO_PROGRAMS[name].module]
     )
     return cache_folder() / "go" / _key(folders, go) / name
 
@@ -123,7 +74,7 @@ def _find_go() -> str:
 
 def _key(folders: list[Path], go: str) -> str:
     digest = hashlib.sha256(run([go, "env", "GOVERSION", "GOARCH"], env=_environment()).encode())
-    for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -136,39 +87,49 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **flags, "GOTOOLCHAIN": f"go{version}"}
 
 
+def sources_of(module: str, go_module: str) -> Path:
+    """The read-only folder with the sources of a Go module, as the folder `module` of
+    tools/servers pins it."""
+    go, folder = _find_go(), MODULES / module
+    run([go, "mod", "download", "-C", folder, go_module], env=_environment())
+    return Path(_listed(go, module, go_module, "{{.Dir}}"))
+
+
+def _listed(go: str, module: str, go_module: str, form: str) -> str:
+    command: list[str | Path] = [go, "list", "-C", MODULES / module, "-m", "-f", form, go_module]
+    return run(command, env=_environment()).split()[-1]
+
+
 def _build(name: str, go: str, target: Path) -> None:
-    server = GO_SERVERS[name]
-    folder = MODULES / server.module
-    listing: list[str | Path] = [
-        *(go, "list", "-C", folder, "-m", "-f", "{{.Version}}", server.version_of)
+    program = GO_PROGRAMS[name]
+    version = _listed(go, program.module, program.version_of, "{{.Version}}")
+    major, minor, *_ = version.removeprefix("v").split(".")
+    values = {"version": version, "major": major, "minor": minor}
+    stamps = [f"-X {name}={form.format(**values)}" for name, form in program.variables.items()]
+    command: list[str | Path] = [
+        *(go, "build", "-C", MODULES / program.module),
+        *("-trimpath", "-buildmode=exe", "-ldflags", " ".join(["-s -w", *stamps])),
     ]
-    version = run(listing, env=_environment()).split()[-1]
-    flags = f"-s -w -X {server.version_variable}={version}"
-    command: list[str | Path] = [go, "build", "-C", folder, "-trimpath", "-ldflags", flags]
     with tempfile.TemporaryDirectory(prefix="arloji-go-") as scratch:
-        if server.pages:
-            command += ["-modfile", _with_pages(server, go, Path(scratch))]
-        run([*command, "-o", target, server.package], env=_environment())
+        if program.pages:
+            command += ["-modfile", _with_pages(program, go, Path(scratch))]
+        run([*command, "-o", target, program.package], env=_environment())
 
 
-def _with_pages(server: GoServer, go: str, scratch: Path) -> Path:
-    """A go.mod that takes the server from a copy in which the pages are one empty file: Go embeds
+def _with_pages(program: GoProgram, go: str, scratch: Path) -> Path:
+    """A go.mod that takes the program from a copy in which the pages are one empty file: Go embeds
     no folder that is missing."""
-    copy, folder = scratch / "sources", MODULES / server.module
-    run([go, "mod", "download", "-C", folder, server.version_of], env=_environment())
-    listing: list[str | Path] = [
-        *(go, "list", "-C", folder, "-m", "-f", "{{.Dir}}", server.version_of)
-    ]
-    sources = run(listing, env=_environment()).split()[-1]
+    copy, folder = scratch / "sources", MODULES / program.module
+    sources = sources_of(program.module, program.version_of)
     # Files of the module cache are read-only.
     shutil.copytree(sources, copy, copy_function=shutil.copyfile)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o755)
-    (copy / str(server.pages)).mkdir(parents=True)
-    (copy / str(server.pages) / "empty").touch()
+    (copy / str(program.pages)).mkdir(parents=True)
+    (copy / str(program.pages) / "empty").touch()
     for file in ("go.mod", "go.sum"):
         shutil.copyfile(folder / file, scratch / file)
-    replacement = f"-replace={server.version_of}={copy}"
+    replacement = f"-replace={program.version_of}={copy}"
     run([go, "mod", "edit", replacement, scratch / "go.mod"], env=_environment())
     return scratch / "go.mod"
 

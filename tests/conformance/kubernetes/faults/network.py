@@ -1,0 +1,78 @@
+"""A way that the contract does not have, or lacks one that it has."""
+
+from typing import Any
+
+from tests.conformance.kubernetes.planting import Change, Fault, add
+from tests.conformance.kubernetes.rules import network as rules
+
+
+def _policy(direction: str, name: str, **rule: Any) -> Change:
+    """One more for a pod: policies add up, and none can take away."""
+    spec = {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        "policyTypes": [direction],
+        direction.lower(): [rule],
+    }
+    return add("NetworkPolicy", "planted", spec=spec)
+
+
+def _pod(name: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}}
+
+
+def _without_policies(selecting: str) -> Change:
+    """All that are for one pod."""
+
+    def change(objects: list[Any]) -> None:
+        objects[:] = [
+            one
+            for one in objects
+            if one["kind"] != "NetworkPolicy" or selecting not in str(one["spec"]["podSelector"])
+        ]
+
+    return change
+
+
+def _without_default(objects: list[Any]) -> None:
+    objects[:] = [
+        one for one in objects if one["kind"] != "NetworkPolicy" or one["spec"]["podSelector"]
+    ]
+
+
+FAULTS = (
+    Fault(
+        rules.every_pod_is_denied_by_default,
+        [_without_default],
+        "namespace arloji does not deny what nobody allows",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Egress", "frontend", to=[_pod("mysql")])],
+        "frontend may send to mysql:3306",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Ingress", "mysql", **{"from": [_pod("frontend")]})],
+        "frontend is let in by mysql:3306",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Egress", "consumer", to=[{"ipBlock": {"cidr": "0.0.0.0/0"}}])],
+        "consumer may send to anyone:443",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Ingress", "queue-redis", **{"from": [{"namespaceSelector": {}}]})],
+        "stranger is let in by queue-redis:6379",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Ingress", "frontend", ports=[{"port": 8080}])],
+        "anyone is let in by frontend:8080",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_without_policies("publisher")],
+        "publisher ought to be able: may send to queue-redis:6379",
+    ),
+)

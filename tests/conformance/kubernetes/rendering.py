@@ -1,0 +1,78 @@
+"""`kubectl kustomize`, once per set and session."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.sets import Set
+from tools.go_programs.build import find_built
+
+ROOT = Path(__file__).parents[3]
+K8S = ROOT / "k8s"
+# Stays behind whatever is added.
+_LAST = "release"
+
+
+class RenderFailed(AssertionError):
+    """The message is what kubectl printed."""
+
+
+@cache
+def kubectl() -> str:
+    """The one that tools/ builds if it is there, else the machine's. Does not build it: that takes
+    minutes, and a rendering half a second."""
+    built = find_built("kubectl")
+    found = str(built) if built else shutil.which("kubectl")
+    if found is None:
+        pytest.skip("needs kubectl, on PATH or from the cache of tools/go_programs")
+    return found
+
+
+def render_folder(folder: Path) -> str:
+    """Also raises if it warns: a deprecated field is printed as a warning, not as an error."""
+    done = subprocess.run(
+        [kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode or done.stderr:
+        raise RenderFailed(done.stderr or f"kubectl ended with {done.returncode}")
+    return done.stdout
+
+
+@cache
+def render(one: Set) -> Manifests:
+    """An overlay of k8s/overlays, with its list of components changed."""
+    with tempfile.TemporaryDirectory(prefix="arloji-") as scratch:
+        folder = Path(scratch).resolve() / one.overlay
+        shutil.copytree(K8S / "overlays" / one.overlay, folder)
+        components = _change(folder / "kustomization.yaml", one)
+        return Manifests(parse(render_folder(folder)), frozenset(components))
+
+
+def _change(path: Path, one: Set) -> list[str]:
+    """Returns the components by name."""
+    # Folders may be named from outside by relative paths alone.
+    above = os.path.relpath(K8S.resolve(), path.parent)
+    text = re.sub(r"(?m)^(\s*- )\.\./\.\./", rf"\g<1>{above}/", path.read_text())
+    said = yaml.safe_load(text)
+    names = [Path(each).name for each in said["components"]]
+    assert set(one.removed) <= set(names), f"{one}: {names} has not all that is removed"
+    assert not set(one.added) & set(names), f"{one}: {names} has some that is added"
+    kept = [name for name in names if name not in {*one.removed, _LAST}]
+    components = [*kept, *one.added, _LAST]
+    said["components"] = [f"{above}/components/{name}" for name in components]
+    path.write_text(yaml.safe_dump(said))
+    return components
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [one for one in yaml.load_all(text, loader) if one]

@@ -1,0 +1,64 @@
+"""Every set renders without a word of warning, and the table of sets is complete."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conformance.kubernetes.rendering import K8S, ROOT, RenderFailed, render, render_folder
+from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, Set
+
+KUSTOMIZATIONS = sorted(
+    path
+    for folder in ("k8s", "ingress", "stores", "observability")
+    for path in (ROOT / folder).rglob("kustomization.yaml")
+)
+# https://github.com/kubernetes-sigs/kustomize: api/types/kustomization.go, deprecated fields.
+DEPRECATED = {
+    *("bases", "commonLabels", "imageTags", "patchesJson6902", "patchesStrategicMerge", "vars"),
+    *("helmChartInflationGenerator", "inventory"),
+}
+
+
+def components_in(folder: Path) -> set[str]:
+    said = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    return {Path(one).name for one in said.get("components", ())}
+
+
+@pytest.mark.parametrize("one", SETS, ids=str)
+def test_a_set_renders_without_a_warning(one: Set) -> None:
+    assert render(one).objects
+
+
+def test_a_folder_that_does_not_render_is_a_failure(tmp_path: Path) -> None:
+    kind = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    (tmp_path / "kustomization.yaml").write_text(f"{kind}resources: [missing.yaml]\n")
+    with pytest.raises(RenderFailed, match=r"missing\.yaml"):
+        render_folder(tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(f"{kind}commonLabels: {{a: b}}\n")
+    with pytest.raises(RenderFailed, match="commonLabels"):
+        render_folder(tmp_path)
+
+
+def test_overlays_and_components_are_those_of_the_table() -> None:
+    assert {path.name for path in (K8S / "overlays").iterdir()} == set(OVERLAYS)
+    used = {name for overlay in OVERLAYS for name in components_in(K8S / "overlays" / overlay)}
+    added = {name for one in DOCUMENTED for name in one.added}
+    known = used | ALONE.keys() | added | SHARED
+    assert {path.name for path in (K8S / "components").iterdir()} == known
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_deprecated_field_is_used(path: Path) -> None:
+    said = yaml.safe_load(path.read_text())
+    assert DEPRECATED & said.keys() == set()
+    assert all(not one["includeSelectors"] for one in said.get("labels", ()))
+
+
+def test_one_entry_names_the_service_image() -> None:
+    entries = [
+        (path.parent.name, entry["name"])
+        for path in KUSTOMIZATIONS
+        for entry in yaml.safe_load(path.read_text()).get("images", ())
+    ]
+    assert [folder for folder, name in entries if name == "arloji/service"] == ["release"]

@@ -1,0 +1,133 @@
+"""Nodes that only pretend: kwok says of their pods that they run, at once and without any image.
+What is scheduled, evicted, scaled and replaced is real; what a container would do is not."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import free_port
+from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, program
+from tools.cluster.process_group import ProcessGroup
+from tools.go_programs.build import sources_of
+
+ZONES = ("zone-a", "zone-b", "zone-c")
+FAKE = "kwok.x-k8s.io/node"
+# From kwok's own sources: what happens to nodes, pods and claims, and what is measured of them.
+_BEHAVIOUR = (
+    "stage/node/fast/node-initialize.yaml",
+    "stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "stage/pod/fast/pod-ready.yaml",
+    "stage/pod/fast/pod-complete.yaml",
+    "stage/pod/fast/pod-delete.yaml",
+    "stage/volume/fast/pv-bind.yaml",
+    "stage/volume/fast/pv-delete.yaml",
+    "stage/volume/fast/pvc-delete.yaml",
+    "stage/volume/fast/pvc-provision.yaml",
+    "metrics/resource/metrics-resource.yaml",
+)
+_STORAGE_CLASS = "stage/volume/fast/storage-class.yaml"
+_USAGE_DEFINITION = "crd/bases/kwok.x-k8s.io_clusterresourceusages.yaml"
+# Long enough that a budget or a rollout would be seen to break, short enough for tests.
+_DELAYED, _START_MILLISECONDS = {"pod-ready.yaml", "pod-complete.yaml"}, 800
+# As small as the machines that the overlays are sized for.
+_CAPACITY = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "50Gi", "pods": "110"}
+
+
+class FakeNodes:
+    """`nodes_per_zone` in each of `ZONES`, and claims that are bound whatever they ask for."""
+
+    def __init__(
+        self, control_plane: ControlPlane, processes: ProcessGroup, nodes_per_zone: int = 2
+    ) -> None:
+        self._control_plane, self._processes = control_plane, processes
+        self._port = free_port()
+        self.names = {
+            zone: [f"{zone}-{number}" for number in range(1, nodes_per_zone + 1)] for zone in ZONES
+        }
+
+    def start(self) -> None:
+        """Returns once every node is ready."""
+        sources = sources_of("kwok", "sigs.k8s.io/kwok") / "kustomize"
+        definition, storage = sources / _USAGE_DEFINITION, sources / _STORAGE_CLASS
+        self._control_plane.kubectl("apply", f"--filename={definition}", f"--filename={storage}")
+        self._control_plane.kubectl(
+            *("wait", "--for=condition=Established", "--timeout=60s", f"--filename={definition}")
+        )
+        nodes = [
+            _node(name, zone, self._port) for zone, names in self.names.items() for name in names
+        ]
+        self._control_plane.kubectl("apply", "--filename=-", content=_as_list(nodes))
+        self._start_kwok(sources)
+        self._control_plane.kubectl(
+            *("wait", "--for=condition=Ready", "--timeout=60s", "nodes", "--all")
+        )
+
+    def zone_of(self, node: str) -> str:
+        return next(zone for zone, names in self.names.items() if node in names)
+
+    def set_usage(self, **usage: str) -> None:
+        """What every container is measured to use from now on: `cpu="200m"`, `memory="64Mi"`."""
+        value = {resource: {"value": quantity} for resource, quantity in usage.items()}
+        content = {
+            **{"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterResourceUsage"},
+            **{"metadata": {"name": "everywhere"}, "spec": {"usages": [{"usage": value}]}},
+        }
+        self._control_plane.kubectl("apply", "--filename=-", content=json.dumps(content))
+
+    def _start_kwok(self, sources: Path) -> None:
+        configuration = self._processes.folder / "kwok.yaml"
+        documents = [json.dumps(_OPTIONS), *(_behaviour(sources / name) for name in _BEHAVIOUR)]
+        configuration.write_text("\n---\n".join(documents), encoding="utf-8")
+        kubeconfig = self._control_plane.kubeconfig_of("kwok", "kwok", (ADMINISTRATORS,))
+        serving = self._control_plane.authority.issue("kwok-server", "kwok", hosts=("127.0.0.1",))
+        command: list[str | Path] = [
+            *(program("kwok"), f"--kubeconfig={kubeconfig}", f"--config={configuration}"),
+            *("--manage-all-nodes=false", f"--manage-nodes-with-annotation-selector={FAKE}=fake"),
+            *("--node-ip=127.0.0.1", f"--node-port={self._port}"),
+            f"--server-address=127.0.0.1:{self._port}",
+            f"--tls-cert-file={serving.certificate}",
+            f"--tls-private-key-file={serving.key}",
+            "--enable-crds=ClusterResourceUsage",
+        ]
+        self._processes.start("kwok", command)
+
+
+_OPTIONS = {
+    **{"apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokConfiguration"},
+    # Zero, its default without its own launcher, is nobody who does the work.
+    "options": {
+        **{"podPlayStageParallelism": 4, "nodePlayStageParallelism": 4, "nodeLeaseParallelism": 4},
+        **{"nodeLeaseDurationSeconds": 40, "podsOnNodeSyncParallelism": 4},
+    },
+}
+
+
+def _behaviour(file: Path) -> str:
+    content = file.read_text(encoding="utf-8")
+    if file.name not in _DELAYED:
+        return content
+    before, found, after = content.partition("\n  next:\n")
+    assert found, f"{file} is not the stage that it was"
+    return f"{before}\n  delay: {{durationMilliseconds: {_START_MILLISECONDS}}}{found}{after}"
+
+
+def _node(name: str, zone: str, port: int) -> dict[str, Any]:
+    labels = {
+        "kubernetes.io/hostname": name,
+        **{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+        **{"topology.kubernetes.io/zone": zone, "topology.kubernetes.io/region": "region-1"},
+    }
+    annotations = {
+        FAKE: "fake",
+        "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource",
+    }
+    return {
+        **{"apiVersion": "v1", "kind": "Node"},
+        "metadata": {"name": name, "labels": labels, "annotations": annotations},
+        "status": {"allocatable": _CAPACITY, "capacity": _CAPACITY},
+    }
+
+
+def _as_list(items: Sequence[Any]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})

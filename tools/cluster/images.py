@@ -1,0 +1,99 @@
+"""Images of manifests, brought from Docker into a node's store under the names that they have."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.cluster.containerd import PAUSE_IMAGE, Containerd
+from tools.cluster.packages import busybox
+from tools.cluster.processes import ClusterFailed
+from tools.cluster.static_images import write_archive
+
+
+def images_in(manifests: Iterable[Any]) -> list[str]:
+    """Those of all pods that these objects make, init containers included."""
+    return sorted({image for manifest in manifests for image in _images(manifest)})
+
+
+def _images(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if name in ("containers", "initContainers"):
+                yield from (container["image"] for container in one or ())
+            else:
+                yield from _images(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _images(one)
+
+
+def full_name(image: str) -> str:
+    """As containerd calls it: Docker leaves its own registry out."""
+    first, slash, _ = image.partition("/")
+    if slash and re.search(r"[.:]|^localhost$", first):
+        return image
+    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+
+
+def load(store: Containerd, images: Sequence[str]) -> list[str]:
+    """Those that the store does not have as Docker has them now; returns what was loaded. Without
+    Docker the store must have them all."""
+    here = store.images()
+    wanted = {image: _docker_id(image) for image in images}
+    missing = [
+        image for image, identity in wanted.items() if not identity and full_name(image) not in here
+    ]
+    if missing:
+        raise ClusterFailed(
+            f"neither Docker nor the node has {', '.join(missing)}: `make images-offline` builds "
+            "what is pinned, `make image` the shop's own"
+        )
+    loaded = [
+        image
+        for image, identity in wanted.items()
+        if identity and here.get(full_name(image)) != identity
+    ]
+    if loaded:
+        _pipe(["docker", "save", *loaded], store.command("images", "import", "-"))
+        for image in loaded:
+            store.mark(full_name(image), wanted[image])
+    return loaded
+
+
+def load_program(
+    store: Containerd, image: str, program: Path, command: Sequence[str], user_id: int = 65532
+) -> None:
+    """An image of one static program."""
+    with tempfile.TemporaryDirectory(prefix="arloji-image-") as folder:
+        archive = Path(folder) / "image.tar"
+        identity = write_archive(archive, image, program, command, user_id)
+        if store.images().get(full_name(image)) != identity:
+            store.ctr("images", "import", str(archive))
+            store.mark(full_name(image), identity)
+
+
+def load_pause(store: Containerd) -> None:
+    load_program(store, PAUSE_IMAGE, busybox(), ["/busybox", "sleep", "2147483647"])
+
+
+def _docker_id(image: str) -> str:
+    """Empty if Docker does not have it, or is not there."""
+    shown = subprocess.run(
+        ["docker", "image", "inspect", image, "--format", "{{.Id}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return shown.stdout.strip() if shown.returncode == 0 else ""
+
+
+def _pipe(writer: Sequence[str], reader: Sequence[str | Path]) -> None:
+    with subprocess.Popen(writer, stdout=subprocess.PIPE) as first:
+        run_from = subprocess.run(
+            reader, stdin=first.stdout, capture_output=True, text=True, check=False
+        )
+    if first.returncode or run_from.returncode:
+        raise ClusterFailed(f"{' '.join(writer)} | ctr images import: {run_from.stderr[-2000:]}")
