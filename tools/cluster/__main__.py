@@ -19,6 +19,13 @@ from tools.go_programs.catalogue import KUBERNETES_PROGRAMS
 
 FOLDER = Path(tempfile.gettempdir()) / "arloji-fake-cluster"
 
+_HOW_TO = """\
+The control plane is ready; its logs are in {folder}. Its kubectl, also for an alias:
+  {kubectl} get nodes
+or one of yours:
+  export KUBECONFIG={folder}/admin.kubeconfig
+The end of it: python -m tools.cluster fake stop"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -59,13 +66,7 @@ def start_fake(nodes_per_zone: int) -> None:
     FOLDER.mkdir(mode=0o700)
     cluster = FakeCluster(FOLDER, detached=True, nodes_per_zone=nodes_per_zone)
     cluster.start()
-    kubectl, *options = cluster.control_plane.kubectl_command
-    print(
-        "The control plane is ready, with its logs in",
-        f"{FOLDER}. Its kubectl:\n  {kubectl} {' '.join(options)} get nodes",
-        f"or, with a kubectl of yours:\n  export KUBECONFIG={cluster.control_plane.kubeconfig}",
-        "It ends with:\n  python -m tools.cluster fake stop",
-    )
+    print(_HOW_TO.format(folder=FOLDER, kubectl=" ".join(cluster.control_plane.kubectl_command)))
 
 
 def stop_fake() -> None:

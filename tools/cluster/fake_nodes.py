@@ -54,9 +54,8 @@ class FakeNodes:
         self._control_plane.kubectl(
             *("wait", "--for=condition=Established", "--timeout=60s", f"--filename={definition}")
         )
-        nodes = [
-            _node(name, zone, self._port) for zone, names in self.names.items() for name in names
-        ]
+        names = [name for zone in self.names.values() for name in zone]
+        nodes = [self._node(number, name) for number, name in enumerate(names)]
         self._control_plane.kubectl("apply", "--filename=-", content=_as_list(nodes))
         self._start_kwok(sources)
         self._control_plane.kubectl(
@@ -65,6 +64,21 @@ class FakeNodes:
 
     def zone_of(self, node: str) -> str:
         return next(zone for zone, names in self.names.items() if node in names)
+
+    def _node(self, number: int, name: str) -> dict[str, Any]:
+        labels = {
+            **{"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": self.zone_of(name)},
+            **{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+        }
+        measured = {
+            "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource"
+        }
+        return {
+            **{"apiVersion": "v1", "kind": "Node"},
+            "metadata": {"name": name, "labels": labels, "annotations": annotations},
+            "spec": {"podCIDR": f"10.244.{number}.0/24", "podCIDRs": [f"10.244.{number}.0/24"]},
+            "status": {"allocatable": _CAPACITY, "capacity": _CAPACITY},
+        }
 
     def set_usage(self, **usage: str) -> None:
         """What every container is measured to use from now on: `cpu="200m"`, `memory="64Mi"`."""
@@ -110,23 +124,6 @@ def _behaviour(file: Path) -> str:
     before, found, after = content.partition("\n  next:\n")
     assert found, f"{file} is not the stage that it was"
     return f"{before}\n  delay: {{durationMilliseconds: {_START_MILLISECONDS}}}{found}{after}"
-
-
-def _node(name: str, zone: str, port: int) -> dict[str, Any]:
-    labels = {
-        "kubernetes.io/hostname": name,
-        **{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
-        **{"topology.kubernetes.io/zone": zone, "topology.kubernetes.io/region": "region-1"},
-    }
-    annotations = {
-        FAKE: "fake",
-        "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource",
-    }
-    return {
-        **{"apiVersion": "v1", "kind": "Node"},
-        "metadata": {"name": name, "labels": labels, "annotations": annotations},
-        "status": {"allocatable": _CAPACITY, "capacity": _CAPACITY},
-    }
 
 
 def _as_list(items: Sequence[Any]) -> str:

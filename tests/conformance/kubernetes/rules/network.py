@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from itertools import product
 from typing import Any
 
 from tests.conformance.kubernetes.calls import (
     ANYONE,
     API_PORTS,
-    Call,
     Outsider,
     calls_of,
     outsiders_of,
@@ -24,7 +24,7 @@ DNS = 53
 
 
 def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
-    for namespace in sorted({pod.namespace for pod in _shops_own(shop)}):
+    for namespace in sorted({pod.namespace for pod in shop.pods} & _OURS):
         everything = {
             direction
             for one in _policies(shop, namespace)
@@ -37,48 +37,55 @@ def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
 
 
 def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
+    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
     wanted = calls_of(shop)
     ports = sorted({port for _, _, port in wanted} | {DNS, *API_PORTS})
-    members: list[Member] = [*_shops_own(shop), *outsiders_of(shop)]
-    for client in members:
-        for server in members:
-            if client.name == server.name:
-                continue
-            for port in ports:
-                yield from _compare(shop, wanted, client, server, port)
-
-
-def _compare(
-    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
-) -> Iterator[str]:
-    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
-    call = (client.name, server.name, port)
-    sent = call in wanted or (client.name, ANYONE, port) in wanted
-    taken = call in wanted or (ANYONE, server.name, port) in wanted
-    what = f"{server.name}:{port}"
-    if client.namespace in _OURS and _allowed(shop, client, "egress", server, server, port) != sent:
-        yield f"{client.name} {'cannot' if sent else 'can'} send to {what}"
-    if server.namespace in _OURS and _allowed(shop, server, "ingress", client, server, port) != (
-        taken
-    ):
-        yield f"{client.name} {'is not' if taken else 'is'} let in by {what}"
+    own = [pod for pod in shop.pods if pod.namespace in _OURS]
+    members: list[Member] = [*own, *outsiders_of(shop)]
+    for member in members:
+        if member.namespace not in _OURS:
+            continue
+        others = [one for one in members if one.name != member.name]
+        sent = _allowed(shop, member, "egress", others, ports)
+        taken = _allowed(shop, member, "ingress", others, ports)
+        for other, port in product(others, ports):
+            call = (member.name, other.name, port)
+            right = bool({call, (member.name, ANYONE, port)} & wanted)
+            if ((other.name, port) in sent) != right:
+                yield f"{member.name} {'cannot' if right else 'can'} send to {other.name}:{port}"
+            call = (other.name, member.name, port)
+            right = bool({call, (ANYONE, member.name, port)} & wanted)
+            if ((other.name, port) in taken) != right:
+                yield f"{other.name} {'is not' if right else 'is'} let in by {member.name}:{port}"
 
 
 def _allowed(
-    shop: Manifests, member: Member, direction: str, peer: Member, server: Member, port: int
-) -> bool:
+    shop: Manifests, member: Member, direction: str, others: Sequence[Member], ports: Sequence[int]
+) -> set[tuple[str, int]]:
+    """With whom and on which port the member's own policies let it speak."""
+    rules = _rules_of(shop, member, direction)
+    if rules is None:
+        return {(other.name, port) for other in others for port in ports}
+    peers = "to" if direction == "egress" else "from"
+    return {
+        (other.name, port)
+        for rule in rules
+        for other in others
+        if _has_peer(shop, member, rule.get(peers, ()), other)
+        for port in ports
+        if _has_port(rule.get("ports", ()), other if direction == "egress" else member, port)
+    }
+
+
+def _rules_of(shop: Manifests, member: Member, direction: str) -> list[Policy] | None:
+    """None for whom no policy is about, and who may do anything therefore."""
     policies = [
         one
         for one in _policies(shop, str(member.namespace))
         if selects(one["podSelector"], member.labels)
         and direction.capitalize() in one.get("policyTypes", ())
     ]
-    return not policies or any(
-        _has_peer(shop, member, rule.get("to" if direction == "egress" else "from", ()), peer)
-        and _has_port(rule.get("ports", ()), server, port)
-        for one in policies
-        for rule in one.get(direction, ())
-    )
+    return [rule for one in policies for rule in one.get(direction, ())] if policies else None
 
 
 def _has_peer(shop: Manifests, member: Member, allowed: Sequence[Policy], peer: Member) -> bool:
@@ -105,7 +112,8 @@ def _has_port(allowed: Sequence[Policy], server: Member, port: int) -> bool:
     named = server.ports if isinstance(server, Pod) else {}
     return not allowed or any(
         "port" not in one
-        or named.get(one["port"], one["port"]) == port
+        or one["port"] == port
+        or named.get(one["port"]) == port
         or ("endPort" in one and one["port"] <= port <= one["endPort"])
         for one in allowed
     )
@@ -122,7 +130,3 @@ def _policies(shop: Manifests, namespace: str) -> list[Policy]:
         for one in shop.of("NetworkPolicy")
         if one["metadata"].get("namespace") == namespace
     ]
-
-
-def _shops_own(shop: Manifests) -> list[Pod]:
-    return [pod for pod in shop.pods if pod.namespace in _OURS]
