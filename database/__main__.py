@@ -31,16 +31,7 @@ _COMMANDS: Mapping[str, Callable[[Engine], str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m database", description=__doc__)
-    parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="|".join(_COMMANDS))
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=0,
-        metavar="SECONDS",
-        help="for so long at most wait for a database that does not answer, or not to this user",
-    )
-    options = parser.parse_args(arguments)
+    options = parse_options(arguments)
     try:
         settings = read_settings(DatabaseSettings)
     except InvalidSettings as error:
@@ -64,6 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         engine.dispose()
     return 0
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m database", description=__doc__)
+    parser.add_argument("commands", nargs="+", choices=_COMMANDS, metavar="|".join(_COMMANDS))
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="for so long at most wait for a database that does not answer, or not to this user",
+    )
+    return parser.parse_args(arguments)
 
 
 def wait_until_reached(engine: Engine, seconds: float) -> None:

@@ -4,81 +4,134 @@ A pair is narrower than two containers on one network of compose: it has a direc
 test compares both."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.services import SERVICES
-from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.manifests import NAME, Manifests
 
 Call = tuple[str, str, int]
+# Whoever is named here in a call's place is everybody: any pod and any address.
+ANYONE = "anyone"
 PORT = {one.name: one.port for one in SERVICES}
-OTLP = 4318
+OTLP, OTLP_GRPC = 4318, 4317
+# The API server has no pods that could be selected and another address in each cluster; its port is
+# that of managed clusters, kubeadm and kind and k3s, minikube, MicroK8s.
+API_PORTS = (443, 6443, 8443, 16443)
+KUBELET = 10250
+MYSQL, REDIS = 3306, 6379
 
 
 @dataclass(frozen=True)
 class Outsider:
-    """Whom the shop meets and does not run. `namespace` is None for an address outside."""
+    """Whom the shop meets and the manifests do not make. Without a namespace: an address outside of
+    the cluster, or a node's."""
 
     name: str
     namespace: str | None = None
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
 
 
-# A node's address stands for the API server and the kubelets, which have no pods to select.
 OUTSIDERS = (
-    Outsider("anyone"),
-    Outsider("dns", "kube-system", (("k8s-app", "kube-dns"),)),
-    Outsider("stranger", "default", (("app", "stranger"),)),
-    Outsider("ingress-controller", "nginx-ingress", (("app.kubernetes.io/name", "nginx-ingress"),)),
-    Outsider("keda", "keda", (("app.kubernetes.io/name", "keda-operator"),)),
+    Outsider(ANYONE),
+    Outsider("dns", "kube-system", {"k8s-app": "kube-dns"}),
+    Outsider("stranger", "default", {"app": "stranger"}),
+    # Not what a policy may take for the cluster's names because of its namespace alone.
+    Outsider("stranger-in-kube-system", "kube-system", {"app": "stranger"}),
+    Outsider("ingress-controller", "nginx-ingress", {NAME: "nginx-ingress"}),
+    Outsider("gateway", "arloji-gateway", {"gateway.networking.k8s.io/gateway-name": "shop"}),
+    Outsider("keda", "keda", {"app": "keda-operator"}),
 )
+# Made by Percona's operator, beside the shop's own pods; policies of ours are about it.
+HAPROXY = Outsider("haproxy", "arloji", {NAME: "haproxy", "app.kubernetes.io/instance": "mysql"})
 
 # The order path, as in the contract's picture.
 SHOP: tuple[Call, ...] = (
     ("frontend", "api-gw", PORT["api-gw"]),
     ("api-gw", "service-http", PORT["service-http"]),
     ("api-gw", "publisher", PORT["publisher"]),
-    ("service-http", "mysql", 3306),
-    ("service-http", "queue-redis", 6379),
-    ("service-http", "cache-redis", 6379),
-    ("publisher", "queue-redis", 6379),
-    ("consumer", "queue-redis", 6379),
-    ("consumer", "cache-redis", 6379),
-    ("consumer", "mysql", 3306),
-    ("migrate", "mysql", 3306),
+    ("service-http", "mysql", MYSQL),
+    ("service-http", "queue-redis", REDIS),
+    ("service-http", "cache-redis", REDIS),
+    ("publisher", "queue-redis", REDIS),
+    ("consumer", "queue-redis", REDIS),
+    ("consumer", "cache-redis", REDIS),
+    ("consumer", "mysql", MYSQL),
+    ("migrate", "mysql", MYSQL),
 )
 EDGE: tuple[Call, ...] = (
-    ("anyone", "ingress", 8080),
-    ("stranger", "ingress", 8080),
+    (ANYONE, "ingress", 8080),
     ("ingress", "frontend", PORT["frontend"]),
-    ("nginx-exporter", "ingress", 8081),
 )
 TELEMETRY: tuple[Call, ...] = (
     *((one.name, "otel-collector", OTLP) for one in SERVICES),
+    ("otel-agent", "otel-collector", OTLP),
     ("otel-collector", "victoria-metrics", 8428),
     ("otel-collector", "victoria-logs", 9428),
     ("otel-collector", "victoria-traces", 10428),
-    ("redis-exporter", "queue-redis", 6379),
-    ("redis-exporter", "cache-redis", 6379),
-    ("mysqld-exporter", "mysql", 3306),
+    ("redis-exporter", "queue-redis", REDIS),
+    ("redis-exporter", "cache-redis", REDIS),
+    ("mysqld-exporter", "mysql", MYSQL),
     ("vmalert", "victoria-metrics", 8428),
     ("vmalert", "alertmanager", 9093),
     ("grafana", "victoria-metrics", 8428),
     ("grafana", "victoria-logs", 9428),
     ("grafana", "victoria-traces", 10428),
 )
+# What VictoriaMetrics fetches; nginx's exporter is a sidecar of the edge.
+SCRAPED: tuple[Call, ...] = tuple(
+    ("victoria-metrics", name, port)
+    for name, port in {
+        "otel-collector": 8888,
+        "otel-agent": 8888,
+        "node-exporter": 9100,
+        "kube-state-metrics": 8080,
+        "redis-exporter": 9121,
+        "mysqld-exporter": 9104,
+        "ingress": 9113,
+        "victoria-logs": 9428,
+        "victoria-traces": 10428,
+        # Asked for rules as well, which Grafana shows.
+        "vmalert": 8880,
+        "alertmanager": 9093,
+        ANYONE: KUBELET,
+    }.items()
+)
+API: tuple[Call, ...] = tuple(
+    (name, ANYONE, port)
+    for name in ("bootstrap-secrets", "victoria-metrics", "kube-state-metrics")
+    for port in API_PORTS
+)
+
+
+def outsiders_of(shop: Manifests) -> list[Outsider]:
+    return [*OUTSIDERS, HAPROXY] if "mysql-percona" in shop.components else [*OUTSIDERS]
 
 
 def calls_of(shop: Manifests) -> set[Call]:
     """Those between members that this set has."""
     names = {pod.name for pod in shop.pods}
-    members = names | {one.name for one in OUTSIDERS}
-    found = {*SHOP, *EDGE, *TELEMETRY, *_of_components(shop)}
+    members = names | {one.name for one in outsiders_of(shop)}
+    found = {*SHOP, *EDGE, *TELEMETRY, *SCRAPED, *API, *_of_components(shop)}
     found |= {(name, "dns", 53) for name in names}
-    return {call for call in found if {call[0], call[1]} <= members and names & {*call[:2]}}
+    return {call for call in found if {call[0], call[1]} <= members}
 
 
 def _of_components(shop: Manifests) -> Iterable[Call]:
-    if shop.of("Ingress", "HTTPRoute"):
+    has = shop.components
+    if "ingress" in has:
         yield "ingress-controller", "frontend", PORT["frontend"]
-    if shop.of("ScaledObject"):
-        yield "keda", "queue-redis", 6379
+    if "nic-config" in has:
+        yield "ingress-controller", "otel-collector", OTLP_GRPC
+    if "gateway-api" in has:
+        yield "gateway", "frontend", PORT["frontend"]
+    if "ngf-policies" in has:
+        yield "gateway", "otel-collector", OTLP_GRPC
+    if "keda" in has:
+        yield "keda", "queue-redis", REDIS
+    if "mysql-percona" in has:
+        yield from ((client, "haproxy", MYSQL) for client, server, _ in SHOP if server == "mysql")
+        yield "mysqld-exporter", "haproxy", MYSQL
+    if "load-test" in has:
+        yield from (("load", "ingress", 8080), ("load-worker", "ingress", 8080))
+        yield from (("load-worker", "load", 5557), ("load", "load", 5557))
+        yield from ((name, ANYONE, port) for name in ("load", "load-worker") for port in (80, 443))

@@ -139,7 +139,10 @@ class Pod:
 
 @dataclass
 class Manifests:
+    """`components` are those of the set, by name: some are there to break a rule."""
+
     objects: list[Object]
+    components: frozenset[str] = frozenset()
     _by_kind: dict[str, list[Object]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -28,7 +28,7 @@ def plant(shop: Manifests, changes: Sequence[Change]) -> Manifests:
     objects = copy.deepcopy(shop.objects)
     for change in changes:
         change(objects)
-    return Manifests(objects)
+    return Manifests(objects, shop.components)
 
 
 def put(name: str, pointer: str, value: Any) -> Change:

@@ -1,10 +1,10 @@
 """`kubectl kustomize`, once per set and session."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ import pytest
 import yaml
 
 from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.sets import Set
 from tools.go_programs.build import find_built
 
 ROOT = Path(__file__).parents[3]
 K8S = ROOT / "k8s"
+# Stays behind whatever is added.
+_LAST = "release"
 
 
 class RenderFailed(AssertionError):
@@ -26,11 +29,11 @@ class RenderFailed(AssertionError):
 @cache
 def kubectl() -> str:
     """The one that tools/ builds if it is there, else the machine's. Does not build it: that takes
-    minutes, and whoever renders should wait for half a second."""
+    minutes, and a rendering half a second."""
     built = find_built("kubectl")
     found = str(built) if built else shutil.which("kubectl")
     if found is None:
-        pytest.skip("needs kubectl: on PATH, or built by `python -m tools.cluster build`")
+        pytest.skip("needs kubectl, on PATH or from the cache of tools/go_programs")
     return found
 
 
@@ -45,29 +48,29 @@ def render_folder(folder: Path) -> str:
 
 
 @cache
-def render(overlay: str, *components: str) -> Manifests:
-    """An overlay of k8s/overlays with components of k8s/components put on it."""
-    if not components:
-        return Manifests(parse(render_folder(K8S / "overlays" / overlay)))
+def render(one: Set) -> Manifests:
+    """An overlay of k8s/overlays, with its list of components changed."""
     with tempfile.TemporaryDirectory(prefix="arloji-") as scratch:
-        folder = Path(scratch).resolve()
-        (folder / "kustomization.yaml").write_text(_on_top(folder, overlay, components))
-        return Manifests(parse(render_folder(folder)))
+        folder = Path(scratch).resolve() / one.overlay
+        shutil.copytree(K8S / "overlays" / one.overlay, folder)
+        components = _change(folder / "kustomization.yaml", one)
+        return Manifests(parse(render_folder(folder)), frozenset(components))
 
 
-def _on_top(folder: Path, overlay: str, components: Sequence[str]) -> str:
+def _change(path: Path, one: Set) -> list[str]:
+    """Returns the components by name."""
     # Folders may be named from outside by relative paths alone.
-    def relative(*parts: str) -> str:
-        return os.path.relpath(K8S.joinpath(*parts).resolve(), folder)
-
-    return yaml.safe_dump(
-        {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [relative("overlays", overlay)],
-            "components": [relative("components", name) for name in components],
-        }
-    )
+    above = os.path.relpath(K8S.resolve(), path.parent)
+    text = re.sub(r"(?m)^(\s*- )\.\./\.\./", rf"\g<1>{above}/", path.read_text())
+    said = yaml.safe_load(text)
+    names = [Path(each).name for each in said["components"]]
+    assert set(one.removed) <= set(names), f"{one}: {names} has not all that is removed"
+    assert not set(one.added) & set(names), f"{one}: {names} has some that is added"
+    kept = [name for name in names if name not in {*one.removed, _LAST}]
+    components = [*kept, *one.added, _LAST]
+    said["components"] = [f"{above}/components/{name}" for name in components]
+    path.write_text(yaml.safe_dump(said))
+    return components
 
 
 def parse(text: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Which overlays and components go together: the one table, which docs/kubernetes.md repeats."""
+"""Which overlays and components go together, in one table: docs/kubernetes.md repeats it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,55 @@ OVERLAYS = ("small", "ha", "production")
 
 @dataclass(frozen=True)
 class Set:
+    """An overlay whose list of components was changed, as its readers are told to change it."""
+
     overlay: str
-    components: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "+".join([self.overlay, *self.components])
+        return "".join(
+            [self.overlay, *(f"-{one}" for one in self.removed), *(f"+{one}" for one in self.added)]
+        )
 
 
-# Component → the overlays that one may add it to; those that an overlay has already are not here.
-FOR: Mapping[str, tuple[str, ...]] = {}
-# Sets of several components that the documentation names.
-DOCUMENTED: tuple[Set, ...] = ()
+# Component → the overlays to which it may be added, alone. Left out are those that every overlay
+# with the edge or the scaler has.
+ALONE: Mapping[str, tuple[str, ...]] = {
+    "audit-shared": ("small", "ha", "production"),
+    "cluster-autoscaler-aws": ("ha",),
+    "cluster-autoscaler-clusterapi": ("ha",),
+    "external-secrets": ("small", "ha"),
+    "karpenter": ("ha",),
+    "keda": ("small", "ha"),
+    "load-test": ("small", "ha", "production"),
+    "mysql-percona": ("small", "ha"),
+    "nic-config": ("ha",),
+    "overprovisioning": ("ha",),
+    "pdb-strict": ("small", "ha"),
+    "tls": ("ha",),
+    "vpa-recommend": ("small", "ha", "production"),
+    "zones": ("small",),
+}
+# Those that only go with another, and the exchanges that the documentation names.
+DOCUMENTED = (
+    Set("small", added=("ingress", "site"), removed=("nginx-edge",)),
+    Set("small", added=("gateway-api", "site"), removed=("nginx-edge",)),
+    Set("ha", added=("gateway-api",), removed=("ingress",)),
+    Set("ha", added=("gateway-api", "ngf-policies"), removed=("ingress",)),
+    Set("ha", added=("gateway-api", "ngf-policies", "load-test"), removed=("ingress",)),
+    Set("ha", added=("mysql-percona", "backup-s3")),
+    Set("ha", added=("karpenter", "overprovisioning")),
+    Set("production", removed=("cluster-autoscaler-aws",)),
+    Set(
+        "production", added=("cluster-autoscaler-clusterapi",), removed=("cluster-autoscaler-aws",)
+    ),
+    Set("production", added=("karpenter",), removed=("cluster-autoscaler-aws",)),
+)
+# Never named by an overlay: what other components have in common.
+SHARED = {"cluster-autoscaler"}
 SETS = (
     *(Set(overlay) for overlay in OVERLAYS),
-    *(Set(overlay, (component,)) for component, overlays in FOR.items() for overlay in overlays),
+    *(Set(overlay, (component,)) for component, overlays in ALONE.items() for overlay in overlays),
     *DOCUMENTED,
 )

@@ -16,14 +16,16 @@ from tests.conformance.kubernetes.faults import (
 from tests.conformance.kubernetes.planting import Fault, plant
 from tests.conformance.kubernetes.registry import RULES
 from tests.conformance.kubernetes.rendering import render
+from tests.conformance.kubernetes.sets import Set
 
+SMALL = Set("small")
 _MODULES = (objects, references, confinement, lifecycle, availability, network, parity)
 FAULTS: tuple[Fault, ...] = tuple(one for module in _MODULES for one in module.FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
-    found = [*fault.rule(plant(render("small"), fault.changes))]
+    found = [*fault.rule(plant(render(SMALL), fault.changes))]
     assert [one for one in found if re.search(fault.says, one)], found
 
 

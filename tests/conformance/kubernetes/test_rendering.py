@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.conformance.kubernetes.rendering import K8S, ROOT, RenderFailed, render, render_folder
-from tests.conformance.kubernetes.sets import FOR, OVERLAYS, SETS, Set
+from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, Set
 
 KUSTOMIZATIONS = sorted(
     path
@@ -27,7 +27,7 @@ def components_in(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("one", SETS, ids=str)
 def test_a_set_renders_without_a_warning(one: Set) -> None:
-    assert render(one.overlay, *one.components).objects
+    assert render(one).objects
 
 
 def test_a_folder_that_does_not_render_is_a_failure(tmp_path: Path) -> None:
@@ -43,7 +43,9 @@ def test_a_folder_that_does_not_render_is_a_failure(tmp_path: Path) -> None:
 def test_overlays_and_components_are_those_of_the_table() -> None:
     assert {path.name for path in (K8S / "overlays").iterdir()} == set(OVERLAYS)
     used = {name for overlay in OVERLAYS for name in components_in(K8S / "overlays" / overlay)}
-    assert {path.name for path in (K8S / "components").iterdir()} == used | FOR.keys()
+    added = {name for one in DOCUMENTED for name in one.added}
+    known = used | ALONE.keys() | added | SHARED
+    assert {path.name for path in (K8S / "components").iterdir()} == known
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.relative_to(ROOT)))

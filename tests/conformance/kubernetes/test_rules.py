@@ -10,4 +10,4 @@ from tests.conformance.kubernetes.sets import SETS, Set
 @pytest.mark.parametrize("one", SETS, ids=str)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_set_keeps_the_rule(rule: Rule, one: Set) -> None:
-    assert [*rule(render(one.overlay, *one.components))] == []
+    assert [*rule(render(one))] == []

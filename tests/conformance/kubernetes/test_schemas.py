@@ -11,6 +11,7 @@ from tests.conformance.kubernetes.rendering import render
 from tests.conformance.kubernetes.schemas import VERSIONS, SchemaMissing, faults_of
 from tests.conformance.kubernetes.sets import SETS, Set
 
+SMALL = Set("small")
 _checked: dict[tuple[str, str], list[str]] = {}
 
 
@@ -25,7 +26,7 @@ def checked(described: Object, version: str) -> list[str]:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("one", SETS, ids=str)
 def test_a_set_is_what_this_version_takes(one: Set, version: str) -> None:
-    objects = render(one.overlay, *one.components).objects
+    objects = render(one).objects
     assert [fault for each in objects for fault in checked(each, version)] == []
 
 
@@ -39,7 +40,7 @@ def test_a_set_is_what_this_version_takes(one: Set, version: str) -> None:
     ],
 )
 def test_a_field_that_no_schema_has_is_found(change: Change, says: str, version: str) -> None:
-    objects = plant(render("small"), [change]).objects
+    objects = plant(render(SMALL), [change]).objects
     found = [fault for each in objects for fault in checked(each, version)]
     assert len(found) == 1
     assert says in found[0]

@@ -25,7 +25,7 @@ def probes_have_different_meanings(shop: Manifests) -> Iterator[str]:
                 yield f"{pod.reference} has no {kind}"
         if None not in found and pod.name in ON_THE_REQUEST_PATH:
             startup, readiness, liveness = found
-            if _patience(startup) <= _patience(liveness):
+            if pod.name in SERVICE_NAMES and _patience(startup) <= _patience(liveness):
                 yield f"{pod.reference} is given no more time to start than to answer"
             if _patience(readiness) >= _patience(liveness):
                 yield f"{pod.reference} is restarted before it is left out"

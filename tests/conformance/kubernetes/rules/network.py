@@ -4,17 +4,27 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.conformance.kubernetes.calls import OUTSIDERS, Outsider, calls_of
+from tests.conformance.kubernetes.calls import (
+    ANYONE,
+    API_PORTS,
+    Call,
+    Outsider,
+    calls_of,
+    outsiders_of,
+)
 from tests.conformance.kubernetes.manifests import Manifests, Object, Pod, selects
+from tests.conformance.kubernetes.rules.confinement import NODES, SHOP
 
 Policy = dict[str, Any]
+Member = Pod | Outsider
+_OURS = {SHOP, NODES}
 # Of documentation (RFC 5737): stands for any address that is not a pod's.
 SOME_ADDRESS = ip_address("203.0.113.7")
 DNS = 53
 
 
 def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
-    for namespace in sorted({pod.namespace for pod in shop.pods}):
+    for namespace in sorted({pod.namespace for pod in _shops_own(shop)}):
         everything = {
             direction
             for one in _policies(shop, namespace)
@@ -27,62 +37,55 @@ def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
 
 
 def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
-    wanted, names = calls_of(shop), {pod.name for pod in shop.pods}
-    ports = sorted({port for _, _, port in wanted} | {DNS, 443})
-    members: list[Pod | Outsider] = [*shop.pods, *OUTSIDERS]
+    wanted = calls_of(shop)
+    ports = sorted({port for _, _, port in wanted} | {DNS, *API_PORTS})
+    members: list[Member] = [*_shops_own(shop), *outsiders_of(shop)]
     for client in members:
         for server in members:
-            if client.name == server.name or not {client.name, server.name} & names:
+            if client.name == server.name:
                 continue
             for port in ports:
-                call = (client.name, server.name, port)
-                leaves, enters = _may(shop, client, server, port)
-                for allowed, what in ((leaves, "may send to"), (enters, "is let in by")):
-                    if allowed is not None and allowed != (call in wanted):
-                        verb = what if allowed else f"ought to be able: {what}"
-                        yield f"{client.name} {verb} {server.name}:{port}"
+                yield from _compare(shop, wanted, client, server, port)
 
 
-def _may(
-    shop: Manifests, client: Pod | Outsider, server: Pod | Outsider, port: int
-) -> tuple[bool | None, bool | None]:
-    """Whether the client's own policies let it out, and the server's let it in; None for whom no
-    policy of ours is about."""
-    leaves = enters = None
-    if isinstance(client, Pod):
-        leaves = _allowed(shop, client, "egress", server, server, port)
-    if isinstance(server, Pod):
-        enters = _allowed(shop, server, "ingress", client, server, port)
-    return leaves, enters
+def _compare(
+    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
+) -> Iterator[str]:
+    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
+    call = (client.name, server.name, port)
+    sent = call in wanted or (client.name, ANYONE, port) in wanted
+    taken = call in wanted or (ANYONE, server.name, port) in wanted
+    what = f"{server.name}:{port}"
+    if client.namespace in _OURS and _allowed(shop, client, "egress", server, server, port) != sent:
+        yield f"{client.name} {'cannot' if sent else 'can'} send to {what}"
+    if server.namespace in _OURS and _allowed(shop, server, "ingress", client, server, port) != (
+        taken
+    ):
+        yield f"{client.name} {'is not' if taken else 'is'} let in by {what}"
 
 
 def _allowed(
-    shop: Manifests,
-    pod: Pod,
-    direction: str,
-    peer: Pod | Outsider,
-    server: Pod | Outsider,
-    port: int,
+    shop: Manifests, member: Member, direction: str, peer: Member, server: Member, port: int
 ) -> bool:
     policies = [
         one
-        for one in _policies(shop, pod.namespace)
-        if selects(one["podSelector"], pod.labels)
+        for one in _policies(shop, str(member.namespace))
+        if selects(one["podSelector"], member.labels)
         and direction.capitalize() in one.get("policyTypes", ())
     ]
     return not policies or any(
-        _has_peer(shop, pod, rule.get("to" if direction == "egress" else "from", ()), peer)
+        _has_peer(shop, member, rule.get("to" if direction == "egress" else "from", ()), peer)
         and _has_port(rule.get("ports", ()), server, port)
         for one in policies
         for rule in one.get(direction, ())
     )
 
 
-def _has_peer(shop: Manifests, pod: Pod, allowed: Sequence[Policy], peer: Pod | Outsider) -> bool:
-    return not allowed or any(_is_peer(shop, pod, one, peer) for one in allowed)
+def _has_peer(shop: Manifests, member: Member, allowed: Sequence[Policy], peer: Member) -> bool:
+    return not allowed or any(_is_peer(shop, member, one, peer) for one in allowed)
 
 
-def _is_peer(shop: Manifests, pod: Pod, allowed: Policy, peer: Pod | Outsider) -> bool:
+def _is_peer(shop: Manifests, member: Member, allowed: Policy, peer: Member) -> bool:
     if block := allowed.get("ipBlock"):
         # A pod may be selected by its address as well; no policy of ours relies on it.
         inside = SOME_ADDRESS in ip_network(block["cidr"])
@@ -93,12 +96,12 @@ def _is_peer(shop: Manifests, pod: Pod, allowed: Policy, peer: Pod | Outsider) -
         labels = _namespace_labels(shop, peer.namespace)
         if not selects(allowed["namespaceSelector"], labels):
             return False
-    elif peer.namespace != pod.namespace:
+    elif peer.namespace != member.namespace:
         return False
-    return "podSelector" not in allowed or selects(allowed["podSelector"], dict(peer.labels))
+    return "podSelector" not in allowed or selects(allowed["podSelector"], peer.labels)
 
 
-def _has_port(allowed: Sequence[Policy], server: Pod | Outsider, port: int) -> bool:
+def _has_port(allowed: Sequence[Policy], server: Member, port: int) -> bool:
     named = server.ports if isinstance(server, Pod) else {}
     return not allowed or any(
         "port" not in one
@@ -119,3 +122,7 @@ def _policies(shop: Manifests, namespace: str) -> list[Policy]:
         for one in shop.of("NetworkPolicy")
         if one["metadata"].get("namespace") == namespace
     ]
+
+
+def _shops_own(shop: Manifests) -> list[Pod]:
+    return [pod for pod in shop.pods if pod.namespace in _OURS]

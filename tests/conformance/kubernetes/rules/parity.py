@@ -49,15 +49,14 @@ def every_container_is_of_compose_or_explained(shop: Manifests) -> Iterator[str]
 
 def images_are_those_of_compose(shop: Manifests) -> Iterator[str]:
     for pod, container, name in _pairs(shop):
-        image = CONTAINERS[name]["image"]
-        wanted, _, tag = image.rpartition(":")
-        found, _, found_tag = container.described["image"].rpartition(":")
-        if found != wanted or ("$" not in tag and found_tag != tag):
-            yield f"{pod.reference}/{container.name} runs {found}:{found_tag}, compose {image}"
+        image = _plain(CONTAINERS[name]["image"])
+        found = container.described["image"]
+        if found != image:
+            yield f"{pod.reference}/{container.name} runs {found}, compose {image}"
 
 
 def images_are_pinned_by_a_full_tag(shop: Manifests) -> Iterator[str]:
-    built = {CONTAINERS[name]["image"].rpartition(":")[0] for name in ("frontend", "grafana")}
+    built = {_repository(one) for one in CONTAINERS.values() if "build" in one}
     for pod in shop.pods:
         for container in pod.containers:
             image = container.described["image"]
@@ -75,7 +74,7 @@ def commands_are_those_of_compose(shop: Manifests) -> Iterator[str]:
         described = CONTAINERS[name]
         entrypoint = [_plain(word) for word in described.get("entrypoint", ())]
         command = [_plain(word) for word in described.get("command", ())]
-        image = described["image"].rpartition(":")[0]
+        image = _repository(described)
         found = (
             list(container.described.get("command", ())),
             list(container.described.get("args", ())),
@@ -161,6 +160,10 @@ def _pairs(shop: Manifests) -> Iterator[Pair]:
         for container in pod.containers:
             if (name := _name_in_compose(container)) in CONTAINERS:
                 yield pod, container, name
+
+
+def _repository(described: Mapping[str, Any]) -> str:
+    return _plain(described["image"]).rpartition(":")[0]
 
 
 def _name_in_compose(container: Container) -> str:

@@ -6,13 +6,16 @@ from typing import Any
 
 from bootstrap.credentials import READERS
 from tests.conformance.kubernetes.manifests import (
+    NAME,
     Manifests,
     Object,
     Pod,
     reference,
+    selects,
     within,
 )
 
+_INSTANCE, _PART_OF = "app.kubernetes.io/instance", "app.kubernetes.io/part-of"
 # Not made by the manifests: every cluster has them.
 BUILT_IN_CLASSES = {"system-cluster-critical", "system-node-critical"}
 BUILT_IN_ROLES = {"view"}
@@ -21,6 +24,15 @@ GIVEN_SECRETS: Mapping[str, set[str]] = {}
 # A certificate's secret, by the controller that fills it.
 TLS_KEYS = {"tls.crt", "tls.key", "ca.crt"}
 MASTER = {"master.json"}
+# Labels of pods that no manifest here makes: CronJobs to come, and what operators run.
+MADE_BY_OTHERS: tuple[dict[str, str], ...] = (
+    {NAME: "housekeeping"},
+    {"acme.cert-manager.io/http01-solver": "true"},
+    *(
+        {NAME: name, _INSTANCE: "mysql", _PART_OF: "percona-server"}
+        for name in ("haproxy", "mysql", "xtrabackup")
+    ),
+)
 _ADDRESS = re.compile(r"(?:https?://|redis://|@|^|[\s=\"'\[,])([a-z][a-z0-9.-]*):(\d{2,5})\b")
 _SELF = {"localhost", "0.0.0.0"}
 
@@ -57,7 +69,9 @@ def probes_ask_ports_of_their_container(shop: Manifests) -> Iterator[str]:
 
 def selectors_match_something(shop: Manifests) -> Iterator[str]:
     for one in shop.of("NetworkPolicy"):
-        if (selector := one["spec"]["podSelector"]) and not _pods(shop, one, selector):
+        selector = one["spec"]["podSelector"]
+        of_others = any(selects(selector, labels) for labels in MADE_BY_OTHERS)
+        if selector and not _pods(shop, one, selector) and not of_others:
             yield f"{reference(one)} is for no pod"
     for one in shop.of("PodDisruptionBudget"):
         if not _pods(shop, one, one["spec"]["selector"]):
@@ -227,8 +241,9 @@ def _keys(shop: Manifests, namespace: str, kind: str, name: str) -> set[str] | N
 def secrets_made(shop: Manifests) -> dict[str, set[str]]:
     """Name → keys of each Secret that the shop's Job, an operator or a person makes."""
     made = dict(GIVEN_SECRETS)
-    if shop.find("Job", "bootstrap-secrets"):
-        made |= {f"secrets-{one.name}": set(one.files) for one in READERS}
+    readers = {f"secrets-{one.name}": set(one.files) for one in READERS}
+    if any(pod.name == "bootstrap-secrets" for pod in shop.pods):
+        made |= readers
         made["secrets-master"] = MASTER
     for one in shop.of("Certificate"):
         made[one["spec"]["secretName"]] = TLS_KEYS
@@ -237,6 +252,8 @@ def secrets_made(shop: Manifests) -> dict[str, set[str]]:
         made[target] = {
             *within(one, "spec", "target", "template", "data", default={}),
             *(each["secretKey"] for each in one["spec"].get("data", ())),
+            # Whole JSON objects, which hold what the Job would make.
+            *(readers.get(target, ()) if "dataFrom" in one["spec"] else ()),
         }
     return made
 
