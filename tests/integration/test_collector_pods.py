@@ -139,7 +139,8 @@ def test_a_line_of_any_other_pod_has_its_level(
 def test_rotation_by_the_kubelet_loses_no_line_and_repeats_none(
     pipeline: Pipeline, pods: Pods
 ) -> None:
-    log, written = pods.log("ingress"), []
+    log = pods.log("ingress")
+    written: list[str] = []
     query = '"url.path":~"^/rotated/"'
     for turn in range(3):
         for _ in range(10):

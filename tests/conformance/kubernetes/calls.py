@@ -112,7 +112,8 @@ def calls_of(shop: Manifests) -> set[Call]:
     names = {pod.name for pod in shop.pods}
     members = names | {one.name for one in outsiders_of(shop)}
     found = {*SHOP, *EDGE, *TELEMETRY, *SCRAPED, *API, *_of_components(shop)}
-    found |= {(name, "dns", 53) for name in names}
+    # Everybody asks for names, and so may whoever is among them.
+    found |= {(name, "dns", 53) for name in {*names, HAPROXY.name}}
     return {call for call in found if {call[0], call[1]} <= members}
 
 

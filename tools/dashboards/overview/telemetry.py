@@ -3,6 +3,9 @@
 from tools.dashboards.overview.queries import rate
 from tools.dashboards.panels import LOGS, Panel, Query, Row
 
+# Not what an agent of Kubernetes takes before it.
+GATEWAY = '{job="otel-collector"}'
+
 TELEMETRY = Row(
     "Telemetry and logs",
     [
@@ -11,9 +14,11 @@ TELEMETRY = Row(
             "Spans, points and lines per second. A line that falls to zero: its senders cannot "
             "reach the collector.",
             [
-                Query(rate("otelcol_receiver_accepted_spans_total"), "spans"),
-                Query(rate("otelcol_receiver_accepted_metric_points_total"), "metric points"),
-                Query(rate("otelcol_receiver_accepted_log_records_total"), "log lines"),
+                Query(rate(f"otelcol_receiver_accepted_spans_total{GATEWAY}"), "spans"),
+                Query(
+                    rate(f"otelcol_receiver_accepted_metric_points_total{GATEWAY}"), "metric points"
+                ),
+                Query(rate(f"otelcol_receiver_accepted_log_records_total{GATEWAY}"), "log lines"),
             ],
             unit="cps",
         ),
@@ -23,7 +28,7 @@ TELEMETRY = Row(
             "the newest is dropped.",
             [
                 Query(
-                    "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity",
+                    f"otelcol_exporter_queue_size{GATEWAY} / otelcol_exporter_queue_capacity",
                     "{{data_type}}",
                 )
             ],

@@ -58,7 +58,10 @@ FAULTS = (
     ),
     Fault(
         rules.a_claim_for_one_pod_is_never_wanted_by_two,
-        [put("Deployment/api-gw", f"{POD}/volumes/-", _CLAIM)],
+        [
+            put("Deployment/api-gw", f"{POD}/volumes/-", _CLAIM),
+            add("PersistentVolumeClaim", "x", spec={"accessModes": ["ReadWriteOnce"]}),
+        ],
         "Deployment/api-gw: the next pod waits",
     ),
     Fault(

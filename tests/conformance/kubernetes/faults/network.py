@@ -48,7 +48,7 @@ FAULTS = (
     Fault(
         rules.policies_allow_the_calls_and_no_others,
         [_policy("Egress", "frontend", to=[_pod("mysql")])],
-        "frontend may send to mysql:3306",
+        "frontend can send to mysql:3306",
     ),
     Fault(
         rules.policies_allow_the_calls_and_no_others,
@@ -58,7 +58,7 @@ FAULTS = (
     Fault(
         rules.policies_allow_the_calls_and_no_others,
         [_policy("Egress", "consumer", to=[{"ipBlock": {"cidr": "0.0.0.0/0"}}])],
-        "consumer may send to anyone:443",
+        "consumer can send to anyone:443",
     ),
     Fault(
         rules.policies_allow_the_calls_and_no_others,
@@ -72,7 +72,7 @@ FAULTS = (
     ),
     Fault(
         rules.policies_allow_the_calls_and_no_others,
-        [_without_policies("publisher")],
-        "publisher ought to be able: may send to queue-redis:6379",
+        [_without_policies("otel-collector")],
+        "otel-collector cannot send to victoria-logs:9428",
     ),
 )

@@ -11,6 +11,8 @@ ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 STATELESS = {"ingress", *SERVICE_NAMES}
 # By the component pdb-strict.
 _MOVED_BY_HAND = {"mysql", "queue-redis"}
+# Pods that do nothing and may go at any time.
+_RESERVE = "headroom"
 ONE_PER_NODE = "DaemonSet"
 
 
@@ -92,7 +94,7 @@ def budgets_never_block_a_drain(shop: Manifests) -> Iterator[str]:
 def every_server_has_one_budget(shop: Manifests) -> Iterator[str]:
     """Two for one pod make its eviction an error."""
     for pod in shop.servers:
-        if pod.kind == ONE_PER_NODE:
+        if pod.kind == ONE_PER_NODE or pod.name == _RESERVE:
             continue
         budgets = [
             reference(one)
@@ -106,7 +108,7 @@ def every_server_has_one_budget(shop: Manifests) -> Iterator[str]:
 
 def pods_spread_over_zones_and_hosts(shop: Manifests) -> Iterator[str]:
     for pod in shop.servers:
-        if pod.kind == ONE_PER_NODE:
+        if pod.kind == ONE_PER_NODE or pod.name == _RESERVE:
             continue
         constraints = {one["topologyKey"]: one for one in _constraints(pod)}
         # A constraint says nothing about the only one.
@@ -152,10 +154,10 @@ def strict_spread_is_for_many_zones(shop: Manifests) -> Iterator[str]:
 
 
 def traffic_stays_in_its_zone(shop: Manifests) -> Iterator[str]:
-    """By the name that the oldest supported version knows. A balancer asks the edge."""
+    """All but the edge, which a balancer asks."""
     for name in SERVICE_NAMES:
         service = shop.find("Service", name)
-        if service and service["spec"].get("trafficDistribution") != "PreferClose":
+        if service and service["spec"].get("trafficDistribution") != "PreferSameZone":
             yield f"Service/{name} sends to any zone"
 
 

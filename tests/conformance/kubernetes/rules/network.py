@@ -24,7 +24,7 @@ DNS = 53
 
 
 def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
-    for namespace in sorted({pod.namespace for pod in _shops_own(shop)}):
+    for namespace in sorted({pod.namespace for pod in shop.pods} & _OURS):
         everything = {
             direction
             for one in _policies(shop, namespace)
@@ -37,48 +37,63 @@ def every_pod_is_denied_by_default(shop: Manifests) -> Iterator[str]:
 
 
 def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
+    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
     wanted = calls_of(shop)
     ports = sorted({port for _, _, port in wanted} | {DNS, *API_PORTS})
-    members: list[Member] = [*_shops_own(shop), *outsiders_of(shop)]
-    for client in members:
-        for server in members:
-            if client.name == server.name:
-                continue
+    own = [pod for pod in shop.pods if pod.namespace in _OURS]
+    members: list[Member] = [*own, *outsiders_of(shop)]
+    for member in members:
+        if member.namespace not in _OURS:
+            continue
+        others = [one for one in members if one.name != member.name]
+        for other in others:
             for port in ports:
-                yield from _compare(shop, wanted, client, server, port)
+                yield from _sent(shop, wanted, member, other, port)
+                yield from _taken(shop, wanted, other, member, port)
 
 
-def _compare(
+def _sent(
     shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
 ) -> Iterator[str]:
-    """Each end by itself: only what both allow is possible, and neither may rely on the other."""
-    call = (client.name, server.name, port)
-    sent = call in wanted or (client.name, ANYONE, port) in wanted
-    taken = call in wanted or (ANYONE, server.name, port) in wanted
-    what = f"{server.name}:{port}"
-    if client.namespace in _OURS and _allowed(shop, client, "egress", server, server, port) != sent:
-        yield f"{client.name} {'cannot' if sent else 'can'} send to {what}"
-    if server.namespace in _OURS and _allowed(shop, server, "ingress", client, server, port) != (
-        taken
-    ):
-        yield f"{client.name} {'is not' if taken else 'is'} let in by {what}"
+    right = bool({(client.name, server.name, port), (client.name, ANYONE, port)} & wanted)
+    if _allowed(shop, client, "egress", server, server, port) != right:
+        yield f"{client.name} {'cannot' if right else 'can'} send to {server.name}:{port}"
+
+
+def _taken(
+    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
+) -> Iterator[str]:
+    right = bool({(client.name, server.name, port), (ANYONE, server.name, port)} & wanted)
+    if _allowed(shop, server, "ingress", client, server, port) != right:
+        yield f"{client.name} {'is not' if right else 'is'} let in by {server.name}:{port}"
 
 
 def _allowed(
     shop: Manifests, member: Member, direction: str, peer: Member, server: Member, port: int
 ) -> bool:
-    policies = [
-        one
-        for one in _policies(shop, str(member.namespace))
-        if selects(one["podSelector"], member.labels)
-        and direction.capitalize() in one.get("policyTypes", ())
-    ]
-    return not policies or any(
-        _has_peer(shop, member, rule.get("to" if direction == "egress" else "from", ()), peer)
-        and _has_port(rule.get("ports", ()), server, port)
-        for one in policies
-        for rule in one.get(direction, ())
+    rules = _rules_of(shop, member, direction)
+    peers = "to" if direction == "egress" else "from"
+    return rules is None or any(
+        _has_port(rule.get("ports", ()), server, port)
+        and _has_peer(shop, member, rule.get(peers, ()), peer)
+        for rule in rules
     )
+
+
+def _rules_of(shop: Manifests, member: Member, direction: str) -> list[Policy] | None:
+    """None for whom no policy is about, and who may do anything therefore."""
+    key = (member.name, direction)
+    if key not in shop.remembered:
+        policies = [
+            one
+            for one in _policies(shop, str(member.namespace))
+            if selects(one["podSelector"], member.labels)
+            and direction.capitalize() in one.get("policyTypes", ())
+        ]
+        rules = [rule for one in policies for rule in one.get(direction, ())]
+        shop.remembered[key] = rules if policies else None
+    found: list[Policy] | None = shop.remembered[key]
+    return found
 
 
 def _has_peer(shop: Manifests, member: Member, allowed: Sequence[Policy], peer: Member) -> bool:
@@ -105,7 +120,8 @@ def _has_port(allowed: Sequence[Policy], server: Member, port: int) -> bool:
     named = server.ports if isinstance(server, Pod) else {}
     return not allowed or any(
         "port" not in one
-        or named.get(one["port"], one["port"]) == port
+        or one["port"] == port
+        or named.get(one["port"]) == port
         or ("endPort" in one and one["port"] <= port <= one["endPort"])
         for one in allowed
     )
@@ -122,7 +138,3 @@ def _policies(shop: Manifests, namespace: str) -> list[Policy]:
         for one in shop.of("NetworkPolicy")
         if one["metadata"].get("namespace") == namespace
     ]
-
-
-def _shops_own(shop: Manifests) -> list[Pod]:
-    return [pod for pod in shop.pods if pod.namespace in _OURS]

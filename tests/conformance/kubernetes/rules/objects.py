@@ -19,8 +19,13 @@ _CLUSTER_WIDE = {
     *("ClusterSecretStore", "NodePool", "EC2NodeClass", "IngressClass", "APIService"),
     "CustomResourceDefinition",
 }
-# A component that scales the cluster's nodes lives beside the cluster's own parts.
-_ELSEWHERE = {"cluster-autoscaler": "kube-system"}
+# What a component adds to a namespace of somebody else, or makes for itself.
+_NAMESPACES_OF = {
+    "cluster-autoscaler-aws": "kube-system",
+    "cluster-autoscaler-clusterapi": "kube-system",
+    "gateway-api": "arloji-gateway",
+    "nic-config": "nginx-ingress",
+}
 _KEEPS_ITS_NAME = {
     "load": "its readers are Jobs, which cannot be rolled",
     "nginx-config": "the ingress controller reads it under this name",
@@ -29,14 +34,15 @@ _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s:@$]+@")
 
 
 def objects_are_in_a_namespace_of_the_shop(shop: Manifests) -> Iterator[str]:
+    by_components = {_NAMESPACES_OF[one] for one in shop.components & _NAMESPACES_OF.keys()}
+    allowed = {SHOP, NODES, *by_components}
     for one in shop.objects:
         namespace = one["metadata"].get("namespace")
         if one["kind"] in _CLUSTER_WIDE:
             if namespace:
                 yield f"{reference(one)} says a namespace and has none"
             continue
-        other = _ELSEWHERE.get(one["metadata"].get("labels", {}).get("app.kubernetes.io/name"))
-        if namespace not in {SHOP, NODES, other} or namespace is None:
+        if namespace not in allowed:
             yield f"{reference(one)} is in the namespace {namespace}"
 
 

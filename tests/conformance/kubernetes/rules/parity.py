@@ -34,9 +34,8 @@ Pair = tuple[Pod, Container, str]
 
 def every_container_of_compose_runs(shop: Manifests) -> Iterator[str]:
     here = {name for _, _, name in _pairs(shop)}
-    for name in CONTAINERS.keys() - here - differences.NOT_HERE.keys():
-        if name not in differences.by_components(shop):
-            yield f"{name} is in compose and not here"
+    for name in sorted(CONTAINERS.keys() - here - differences.left_out(shop)):
+        yield f"{name} is in compose and not here"
 
 
 def every_container_is_of_compose_or_explained(shop: Manifests) -> Iterator[str]:
@@ -82,10 +81,11 @@ def commands_are_those_of_compose(shop: Manifests) -> Iterator[str]:
         same = found == (entrypoint, command)
         if image in _ONE_LINE:
             same = [*found[0], *found[1]] == entrypoint + command
-        if not same and name not in differences.COMMANDS:
+        here = container.name
+        if not same and here not in differences.COMMANDS:
             yield f"{pod.reference}/{container.name} is started as {found}, compose: {command}"
-        elif name in differences.COMMANDS:
-            yield from _different_command(pod, name, entrypoint + command, [*found[0], *found[1]])
+        elif here in differences.COMMANDS:
+            yield from _different_command(pod, here, entrypoint + command, [*found[0], *found[1]])
 
 
 def _different_command(pod: Pod, name: str, ours: list[str], found: list[str]) -> Iterator[str]:
@@ -102,7 +102,7 @@ def users_are_those_of_compose(shop: Manifests) -> Iterator[str]:
         wanted = str(CONTAINERS[name].get("user", _USERS_OF_IMAGES.get(name))).partition(":")[0]
         of_pod = within(pod.spec, "securityContext", "runAsUser")
         found = within(container.described, "securityContext", "runAsUser", default=of_pod)
-        if str(found) != differences.USERS.get(name, wanted):
+        if str(found) != differences.USERS.get(container.name, wanted):
             yield f"{pod.reference}/{container.name} runs as {found}, in compose as {wanted}"
 
 
@@ -121,7 +121,7 @@ def variables_are_those_of_compose(shop: Manifests) -> Iterator[str]:
             for key, value in CONTAINERS[name].get("environment", {}).items()
         }
         found = shop.environment(pod, container)
-        explained = differences.VARIABLES.get(name, {}) | differences.VARIABLES["*"]
+        explained = differences.explained_variables(shop, container.name)
         for key in sorted(wanted.keys() | found.keys()):
             if found.get(key) != wanted.get(key) and key not in explained:
                 yield (
