@@ -144,6 +144,11 @@ class Containerd:
         listed = (line.split() for line in self.ctr("images", "ls").splitlines()[1:])
         return {name: _mark_in(labels) for name, *_, labels in listed}
 
+    def tasks(self) -> Mapping[str, int]:
+        """Container id → the process that runs in it."""
+        listed = (line.split() for line in self.ctr("tasks", "ls").splitlines()[1:])
+        return {name: int(pid) for name, pid, *_ in listed}
+
     def mark(self, image: str, identity: str) -> None:
         self.ctr("images", "label", image, f"{_LABEL}={identity}")
 

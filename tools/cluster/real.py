@@ -23,6 +23,11 @@ from tools.cluster.processes import ClusterFailed, Daemon, run, wait_until
 from tools.cluster.volumes import make_volumes
 
 ROOT = Path(__file__).parents[2]
+# What has to be built for it.
+PROGRAMS = (
+    *("kubectl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
+    *("kubelet", "kube-proxy", "coredns", "kube-network-policies"),
+)
 _ADDONS = Path(__file__).parent / "addons"
 # Where overlays let the shop's edge be reached on every node, and its port on this machine.
 SHOP_NODE_PORT = 30080
@@ -154,8 +159,11 @@ class RealCluster:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """As from any terminal of this machine: through the socket."""
-        kubectl: list[str | Path] = [program("kubectl"), f"--kubeconfig={self.kubeconfig}"]
-        return run([*kubectl, *arguments], stdin=stdin)
+        return run([*self.kubectl_command, *arguments], stdin=stdin)
+
+    @property
+    def kubectl_command(self) -> list[str]:
+        return [str(program("kubectl")), f"--kubeconfig={self.kubeconfig}"]
 
     def load_images(self, overlay: Path) -> None:
         """Those that it names, under these names, on every node."""
