@@ -79,7 +79,20 @@ class KubernetesShop:
 
     def apply(self) -> list[str]:
         """What kubectl says of each object."""
-        return self.kubectl("apply", "-k", str(self.overlay)).splitlines()
+        return self.cluster.kubectl("apply", "-k", str(self.overlay)).splitlines()
+
+    def versions(self) -> dict[tuple[str, str, str], object]:
+        """Of each object of the overlay, what changes with its content but not with its state."""
+        listed = self.cluster.kubectl("get", "-k", str(self.overlay), "--output=json")
+        found = [(one["kind"], one["metadata"]) for one in json.loads(listed)["items"]]
+        return {
+            (kind, about.get("namespace", ""), about["name"]): (
+                about.get("generation", about["resourceVersion"]),
+                about.get("labels"),
+                about.get("annotations"),
+            )
+            for kind, about in found
+        }
 
     def objects(self, kinds: str, *selection: str) -> list[dict[str, Any]]:
         listed = json.loads(self.kubectl("get", kinds, "--output=json", *selection))
@@ -174,21 +187,18 @@ class KubernetesShop:
 
     @contextmanager
     def scaled(self, app: str, replicas: int) -> Iterator[None]:
-        """A Deployment, without its autoscaler meanwhile; as it was afterwards."""
+        """A Deployment; as it was afterwards. At nothing, an autoscaler leaves it alone."""
         (before,) = self.objects("deployments", f"--selector={_NAME}={app}")
-        self.kubectl("delete", "hpa", app)
         self.scale(app, replicas)
         try:
             yield
         finally:
             self.scale(app, before["spec"]["replicas"])
-            self.apply()
-            self.wait_until_settled()
 
     def scale(self, app: str, replicas: int) -> None:
         self.kubectl("scale", f"deployment/{app}", f"--replicas={replicas}")
         eventually(
-            lambda: [one.ready for one in self.pods(app) if not one.leaving],
+            lambda: [one.ready and not one.leaving for one in self.pods(app)],
             lambda found: found == [True] * replicas,
             seconds=90,
             pause_seconds=0.3,

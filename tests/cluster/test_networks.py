@@ -16,7 +16,7 @@ from tests.compose.test_networks import REACHABLE
 from tests.conformance.kubernetes.calls import ANYONE, API, EDGE, SCRAPED, SHOP, TELEMETRY
 from tools.cluster.network import CONTROL_PLANE_ADDRESS
 
-API_SERVER = "API server"
+API_SERVER, STRANGER = "API server", "stranger"
 _API_PORT = 6443
 CALLS = {*SHOP, *EDGE, *TELEMETRY, *SCRAPED, *API}
 # Whom policies name and who does not run just now, and whom none names.
@@ -25,9 +25,8 @@ STAND_INS = {
     "migrate": NAMESPACE,
     "grafana": NAMESPACE,
     "unknown": NAMESPACE,
-    "stranger": "default",
+    STRANGER: "default",
 }
-# Nobody listens there for others, and it leads nowhere.
 _AT_ONCE = 8
 
 
@@ -148,6 +147,7 @@ def wrong(
 
 
 def may(caller: str, called: str, port: int) -> bool:
-    if called == API_SERVER:
-        return (caller, ANYONE, port) in CALLS or caller == "stranger"
-    return (caller, called, port) in CALLS or (ANYONE, called, port) in CALLS
+    """What is anybody's needs a caller who may leave as well: of these the stranger alone."""
+    if caller == STRANGER:
+        return called == API_SERVER or (ANYONE, called, port) in CALLS
+    return (caller, ANYONE if called == API_SERVER else called, port) in CALLS

@@ -43,8 +43,8 @@ class ControlGroup:
 
     def processes(self, below: str = ".") -> set[int]:
         """Of it, or of a part of it, and of all beneath."""
-        files = (file for root in self._roots for file in (root / below).rglob("cgroup.procs"))
-        return {pid for file in files for pid in _pids(file)}
+        folders = (folder for root in self._roots for folder in _deepest_first(root / below))
+        return {pid for folder in folders for pid in _pids(folder / "cgroup.procs")}
 
     def kill(self, below: str = ".") -> None:
         """Returns once they are gone."""
@@ -62,7 +62,8 @@ class ControlGroup:
         self.kill()
         for root in self._roots:
             for folder in _deepest_first(root):
-                folder.rmdir()
+                with suppress(FileNotFoundError):
+                    folder.rmdir()
 
 
 def _copy_cpuset(folder: Path) -> None:
@@ -81,6 +82,6 @@ def _pids(file: Path) -> list[int]:
 
 
 def _deepest_first(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        for folder, _, _ in os.walk(root, topdown=False):
-            yield Path(folder)
+    """Others may remove some of them meanwhile."""
+    for folder, _, _ in os.walk(root, topdown=False):
+        yield Path(folder)

@@ -52,6 +52,8 @@ class RealCluster:
         self.kubeconfig = self.folder / "kubeconfig"
         self._namespaces = Namespaces(f"arloji-{name}-control", self.folder / "control")
         self._servers = self.folder / "control" / "servers"
+        # Of those that this object has started.
+        self._group: ProcessGroup | None = None
         self._forward = Daemon("forward", self.folder / "control")
         self.nodes = [Node(name, self.folder, number) for number in range(1, nodes + 1)]
 
@@ -97,9 +99,9 @@ class RealCluster:
 
     def _start_control_plane(self) -> ControlPlane:
         network = Path(f"/proc/{self._namespaces.pid}/ns/net")
-        processes = ProcessGroup(self._servers, network=network, detached=True)
+        self._group = ProcessGroup(self._servers, network=network, detached=True)
         options = Options(CONTROL_PLANE_ADDRESS, _API_PORT, {"kube-apiserver": _API_SERVER})
-        control_plane = ControlPlane(processes, options)
+        control_plane = ControlPlane(self._group, options)
         control_plane.start()
         return control_plane
 
@@ -180,6 +182,9 @@ class RealCluster:
         """Nothing of it is left but the images; also after a crash."""
         for number in range(1, _MOST_NODES + 1):
             Node(self.name, self.folder, number).stop()
+        if self._group is not None:
+            self._group.stop()
+            self._group = None
         stop_recorded(self._servers)
         self._namespaces.destroy()
         shutil.rmtree(self.folder, ignore_errors=True)
