@@ -48,6 +48,9 @@ class Authority:
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(signs, critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
             .sign(self._key, hashes.SHA256())
         )
         self.files = _write(folder, name, built, self._key)
@@ -66,7 +69,9 @@ class Authority:
             usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
             names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        builder = builder.add_extension(signer, critical=False)
         return _write(self._folder, name, builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(
