@@ -1,15 +1,19 @@
 """Every set renders without a word of warning, and the table of sets is complete."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from operations import cluster_images
+from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.rendering import (
     K8S,
     ROOT,
     RenderFailed,
     components_of,
+    parse,
     render,
     render_folder,
 )
@@ -57,6 +61,34 @@ def test_no_deprecated_field_is_used(path: Path) -> None:
     said = yaml.safe_load(path.read_text())
     assert DEPRECATED & said.keys() == set()
     assert all(not one["includeSelectors"] for one in said.get("labels", ()))
+
+
+@pytest.mark.parametrize("registry", ["", "registry.example.com:5000/shop"])
+def test_a_release_is_named_in_one_place(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("k8s", "ingress", "stores", "observability"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    release = cluster_images.RELEASE.relative_to(ROOT)
+    monkeypatch.setattr(cluster_images, "RELEASE", tmp_path / release)
+    at = f"{registry}/" if registry else ""
+    cluster_images.write_release({name: at + name for name in cluster_images.IMAGES}, "1.4.0-rc.1")
+    shop = Manifests(parse(render_folder(tmp_path / "k8s/overlays/small")))
+    ours = {
+        container.described["image"]
+        for pod in shop.pods
+        for container in pod.containers
+        if "arloji/" in container.described["image"]
+    }
+    assert ours == {f"{at}arloji/service:1.4.0-rc.1", f"{at}arloji/grafana:1.4.0-rc.1"}
+    jobs = {one["metadata"]["name"] for one in shop.of("Job")}
+    assert jobs == {"migrate-1.4.0-rc.1", "bootstrap-secrets-1.4.0-rc.1"}
+    versions = {
+        pod.labels["app.kubernetes.io/version"]
+        for pod in shop.pods
+        if "arloji/service" in pod.main.described["image"]
+    }
+    assert versions == {"1.4.0-rc.1"}
 
 
 def test_one_entry_names_the_service_image() -> None:
