@@ -25,12 +25,12 @@ PLACES: Mapping[str, Mapping[str, int]] = {
         if re.fullmatch(r"services\.\w+", str(container.get("command", [""])[-1]))
     },
     "k8s/base/services": {
-        one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["ports"][0][
-            "containerPort"
-        ]
+        path.stem: port["containerPort"]
         for path in (ROOT / "k8s/base/services").glob("*.yaml")
         for one in yaml.safe_load_all(path.read_text())
         if one["kind"] == "Deployment"
+        for container in one["spec"]["template"]["spec"]["containers"]
+        for port in container["ports"]
     },
     "README.md": {
         name: int(port)
