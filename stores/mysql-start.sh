@@ -18,6 +18,10 @@ refuse() {
     exit 1
 }
 
+host=${MYSQL_ADMINISTRATOR_HOST:-}
+# It becomes a part of SQL, and the server resolves no names: an address, a network or a pattern.
+[[ $host =~ ^[0-9A-Fa-f.:/%_]*$ ]] || refuse "MYSQL_ADMINISTRATOR_HOST is not an address or a pattern: $host"
+
 # In Kubernetes /tmp outlives a container that ends, as long as its pod.
 rm -f -- "$settings" "$administrator"
 # A copy, since the server passes over a file that others may write (umask 000, WSL) and goes on with
@@ -38,10 +42,6 @@ sections=$(sed -n 's/^[[:space:]]*\(\[.*\]\)[[:space:]]*$/\1/p' "$settings")
 said=$(mysqld --defaults-file="$settings" --validate-config --log-error=stderr \
     --log-error-verbosity=2 2>&1) || refuse "stores/mysql.cnf: $said"
 [[ $said != *"[MY-0000"* ]] || refuse "stores/mysql.cnf: $said"
-
-host=${MYSQL_ADMINISTRATOR_HOST:-}
-# It becomes a part of SQL, and the server resolves no names: an address, a network or a pattern.
-[[ $host =~ ^[0-9A-Fa-f.:/%_]*$ ]] || refuse "MYSQL_ADMINISTRATOR_HOST is not an address or a pattern: $host"
 
 password=$(cat /run/secrets/root_password) || refuse "root's secret cannot be read"
 [ -n "$password" ] || refuse "root's secret is empty"

@@ -63,6 +63,22 @@ def test_mysql_refuses_settings_that_would_not_be_in_force(
     assert why in said
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("MYSQL_LOG_DESTINATION", "stderr"), ("MYSQL_ADMINISTRATOR_HOST", "%' IDENTIFIED BY ''; --")],
+)
+def test_mysql_refuses_a_variable_that_it_does_not_understand(
+    checker: ComposeProject, variable: str, value: str
+) -> None:
+    """Neither is set here; manifests of Kubernetes set them."""
+    options = ["--user", "0:0", "--entrypoint", "bash", "--env", f"{variable}={value}"]
+    place = ["--volume", f"{ROOT / 'stores'}:/etc/arloji"]
+    script = [checker.image_of("mysql"), "/etc/arloji/mysql-start.sh"]
+    code, said = attempt([*options, *place, *script])
+    assert code not in (0, None)
+    assert f"mysql does not start: {variable} is " in said
+
+
 @pytest.mark.parametrize("profile", ["telemetry", "minimal", "load", "telemetry,load"])
 def test_compose_accepts_every_profile_as_it_is(checker: ComposeProject, profile: str) -> None:
     """Without the override of the tests."""

@@ -41,8 +41,8 @@ COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {
     ),
     # What only one of the two has to read or to scrape is in a file of its own.
     "otel-collector": (
-        ["--config", "/etc/collector/config.yaml", "--config", "/etc/collector/compose.yaml"],
-        ["--config=/etc/collector/config.yaml", "--config=/etc/collector/kubernetes.yaml"],
+        ["/etc/collector/compose.yaml"],
+        ["/etc/collector/kubernetes.yaml"],
     ),
     "victoria-metrics": (
         ["-promscrape.config=/etc/scrape/compose.yaml"],
