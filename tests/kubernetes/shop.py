@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.kubernetes.watching import PodWatch
 from tests.processes import ROOT
 from tests.waiting import eventually
@@ -27,6 +29,11 @@ class Shop:
         self.control_plane, self.nodes = control_plane, nodes
         self.overlay: str | None = None
         self._folder, self._tree = folder, folder / "tree"
+
+    @property
+    def name(self) -> str:
+        assert self.overlay, "none is applied"
+        return self.overlay
 
     def use(self, overlay: str) -> None:
         """It runs, as the repository has it, on nodes that may all be used."""
@@ -93,7 +100,7 @@ class Shop:
 
     def unsettled(self) -> list[str]:
         """Which are not, and why."""
-        kinds = "deployments,statefulsets,daemonsets,jobs"
+        kinds = "deployments,statefulsets,daemonsets,jobs,horizontalpodautoscalers"
         found = [why for workload in self.objects(kinds) if (why := _unsettled(workload))]
         if found:
             found += sorted(self._complaints())
@@ -119,21 +126,27 @@ class Shop:
     def uncordon(self) -> None:
         self.control_plane.kubectl("uncordon", f"--selector={ZONE}")
 
+    def remove(self) -> None:
+        """As docs/kubernetes.md says it: everything but the namespaces and the claims."""
+        self.control_plane.kubectl(
+            *("delete", "-k", self.folder_of(self.name), "--wait=false"),
+            "--selector=app.kubernetes.io/component!=namespace",
+        )
+        eventually(lambda: self.objects("pods"), lambda pods: not pods, seconds=60)
+
     def remove_everything(self) -> None:
         """Data included, as nobody would who has any."""
-        if self.overlay is None:
-            return
-        rendered = self.control_plane.kubectl("kustomize", self.folder_of(self.overlay))
-        self.control_plane.kubectl(
-            *("delete", "--filename=-", "--ignore-not-found", "--wait=false"),
-            "--selector=app.kubernetes.io/component!=namespace",
-            content=rendered,
-        )
-        self.control_plane.kubectl(
-            *("delete", "persistentvolumeclaims", "--all", f"--namespace={NAMESPACE}")
-        )
-        self.control_plane.kubectl("delete", "--filename=-", "--ignore-not-found", content=rendered)
+        if self.overlay is not None:
+            self.remove()
+            self.control_plane.kubectl(
+                *("delete", "persistentvolumeclaims", "--all", f"--namespace={NAMESPACE}")
+            )
         self.overlay = None
+
+
+def rendered(shop: Shop, overlay: str) -> list[dict[str, Any]]:
+    text = shop.control_plane.kubectl("kustomize", shop.folder_of(overlay))
+    return [each for each in yaml.safe_load_all(text) if each]
 
 
 def core_overlays() -> list[str]:
@@ -162,6 +175,10 @@ def _unsettled(workload: dict[str, Any]) -> str | None:
     if kind == "Job":
         conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
         return None if conditions.get("Complete") == "True" else f"{name}: {json.dumps(status)}"
+    if kind == "HorizontalPodAutoscaler":
+        least, wanted = workload["spec"]["minReplicas"], status.get("desiredReplicas", 0)
+        settled = wanted == status.get("currentReplicas") and wanted >= least
+        return None if settled else f"{name}: {json.dumps(status)[:300]}"
     if status.get("observedGeneration") != workload["metadata"]["generation"]:
         return f"{name}: not looked at yet"
     if kind == "DaemonSet":

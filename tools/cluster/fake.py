@@ -27,7 +27,7 @@ class FakeCluster:
         try:
             self.control_plane.start()
             self.nodes.start()
-            self.nodes.set_usage(cpu="10m", memory="32Mi")
+            self.nodes.set_usage()
             start_metrics_server(self.control_plane, self._processes)
         except BaseException:
             self.stop()

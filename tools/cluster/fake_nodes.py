@@ -33,6 +33,9 @@ _DELAYED, _START_MILLISECONDS = {"pod-ready.yaml", "pod-complete.yaml"}, 800
 # As small as the machines that the overlays are sized for.
 _CAPACITY = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "50Gi", "pods": "110"}
 
+_IDLE = {"cpu": "10m", "memory": "32Mi"}
+_NAME_LABEL = "app.kubernetes.io/name"
+
 
 class FakeNodes:
     """`nodes_per_zone` in each of `ZONES`, and claims that are bound whatever they ask for."""
@@ -70,9 +73,8 @@ class FakeNodes:
             **{"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": self.zone_of(name)},
             **{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
         }
-        measured = {
-            "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource"
-        }
+        path = f"/metrics/nodes/{name}/metrics/resource"
+        annotations = {FAKE: "fake", "metrics.k8s.io/resource-metrics-path": path}
         return {
             **{"apiVersion": "v1", "kind": "Node"},
             "metadata": {"name": name, "labels": labels, "annotations": annotations},
@@ -80,12 +82,16 @@ class FakeNodes:
             "status": {"allocatable": _CAPACITY, "capacity": _CAPACITY},
         }
 
-    def set_usage(self, **usage: str) -> None:
-        """What every container is measured to use from now on: `cpu="200m"`, `memory="64Mi"`."""
-        value = {resource: {"value": quantity} for resource, quantity in usage.items()}
+    def set_usage(self, cpu: str = _IDLE["cpu"], name: str = "") -> None:
+        """What each container of the pods with this name (by `app.kubernetes.io/name`) is measured
+        to use from now on; all others are idle."""
+        label = f'"{_NAME_LABEL}"'
+        chosen = f'{label} in pod.metadata.labels && pod.metadata.labels[{label}] == "{name}"'
+        expression = f'{chosen} ? Quantity("{cpu}") : Quantity("{_IDLE["cpu"]}")'
+        usage = {"cpu": {"expression": expression}, "memory": {"value": _IDLE["memory"]}}
         content = {
             **{"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterResourceUsage"},
-            **{"metadata": {"name": "everywhere"}, "spec": {"usages": [{"usage": value}]}},
+            **{"metadata": {"name": "everywhere"}, "spec": {"usages": [{"usage": usage}]}},
         }
         self._control_plane.kubectl("apply", "--filename=-", content=json.dumps(content))
 

@@ -159,3 +159,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+// The next ones, compiled with Go 1.27, write OpenAPI documents that no client can read: the API
+// server answers 503 to those who ask for what metrics-server offers.
+replace k8s.io/kube-openapi => k8s.io/kube-openapi v0.0.0-20260317180543-43fb72c5454a

@@ -1,0 +1,104 @@
+"""A new image, a changed file or a new release replaces pods one by one, and loses nothing."""
+
+from tests.kubernetes.shop import NAMESPACE, Shop
+from tests.waiting import eventually
+
+_SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
+
+
+def test_a_rollout_never_falls_below_its_replicas(shop: Shop) -> None:
+    shop.use("small")
+    replicas = {
+        deployment["metadata"]["name"]: deployment["spec"]["replicas"]
+        for deployment in shop.objects("deployments")
+    }
+    shop.release("second")
+    with shop.watch() as watch:
+        shop.apply("small")
+        shop.wait_until_settled()
+        lowest = {name: watch.lowest(name) for name in _SERVICES}
+    assert min(lowest.values()) >= 2
+    assert lowest == {name: replicas[name] for name in _SERVICES}
+    for name in _SERVICES:
+        assert _images(shop, name) == {"arloji/service:second"}
+
+
+def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(shop: Shop) -> None:
+    """Nothing that cannot be changed is changed: a Job has the name of its release."""
+    shop.use("small")
+    claims = _claims(shop)
+    assert claims
+    assert {claim["phase"] for claim in claims.values()} == {"Bound"}
+    stores = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in _store_pods(shop)}
+    shop.release("third")
+    shop.apply("small")
+    shop.wait_until_settled()
+    jobs = {job["metadata"]["name"] for job in shop.objects("jobs")}
+    assert {"migrate-local", "migrate-third"} <= jobs
+    assert _claims(shop) == claims
+    # Another image of the services is no reason to restart a store.
+    assert {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in _store_pods(shop)} == stores
+
+
+def test_a_changed_file_replaces_the_pods_that_read_it_and_no_others(shop: Shop) -> None:
+    shop.use("small")
+    before = {pod["metadata"]["uid"]: _name(pod) for pod in shop.pods()}
+    shop.change("observability/alerts/orders.yaml", "groups:", "# Changed.\ngroups:")
+    shop.apply("small")
+    shop.wait_until_settled()
+    # A settled workload may have a pod of the old template for a moment longer.
+    eventually(lambda: len(shop.pods()), lambda count: count == len(before))
+    replaced = set(before.values()) - {
+        _name(pod) for pod in shop.pods() if pod["metadata"]["uid"] in before
+    }
+    assert replaced == {"vmalert"}
+
+
+def test_removing_everything_keeps_the_claims_and_the_next_apply_finds_them(shop: Shop) -> None:
+    shop.use("small")
+    claims = _claims(shop)
+    shop.remove()
+    assert _claims(shop) == claims
+    left = {found["kind"] for found in shop.objects("deployments,statefulsets,jobs,services")}
+    assert left == set()
+    shop.apply("small")
+    shop.wait_until_settled()
+    assert _claims(shop) == claims
+
+
+def test_a_namespace_with_data_is_not_deleted_by_mistake(shop: Shop) -> None:
+    shop.use("small")
+    done = shop.control_plane.try_kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    assert done.returncode != 0
+    assert "denied" in done.stderr, done.stderr
+    whole = shop.control_plane.try_kubectl("delete", "-k", shop.folder_of("small"), "--wait=false")
+    shop.overlay = None
+    claims = _claims(shop)
+    shop.use("small")
+    assert _claims(shop) == claims, f"{whole.stdout[-500:]}{whole.stderr[-500:]}"
+
+
+def _claims(shop: Shop) -> dict[str, dict[str, str]]:
+    return {
+        claim["metadata"]["name"]: {
+            "uid": claim["metadata"]["uid"],
+            "volume": claim["spec"].get("volumeName"),
+            "phase": claim["status"]["phase"],
+        }
+        for claim in shop.objects("persistentvolumeclaims")
+    }
+
+
+def _name(pod: dict[str, dict[str, dict[str, str]]]) -> str:
+    return pod["metadata"]["labels"]["app.kubernetes.io/name"]
+
+
+def _store_pods(shop: Shop) -> list[dict[str, dict[str, str]]]:
+    return [
+        pod for pod in shop.pods() if pod["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
+    ]
+
+
+def _images(shop: Shop, name: str) -> set[str]:
+    pods = shop.pods(f"--selector=app.kubernetes.io/name={name}")
+    return {container["image"] for pod in pods for container in pod["spec"]["containers"]}
