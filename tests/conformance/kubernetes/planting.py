@@ -19,16 +19,20 @@ class Fault:
     rule: Rule
     changes: Sequence[Change]
     says: str
+    # Which the set then pretends to have.
+    components: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.rule.__name__}: {self.says}"
 
 
-def plant(shop: Manifests, changes: Sequence[Change]) -> Manifests:
+def plant(
+    shop: Manifests, changes: Sequence[Change], components: frozenset[str] = frozenset()
+) -> Manifests:
     objects = copy.deepcopy(shop.objects)
     for change in changes:
         change(objects)
-    return Manifests(objects, shop.components)
+    return Manifests(objects, shop.components | components)
 
 
 def put(name: str, pointer: str, value: Any) -> Change:

@@ -5,8 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conformance.kubernetes.rendering import K8S, ROOT, RenderFailed, render, render_folder
-from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, Set
+from tests.conformance.kubernetes.rendering import (
+    K8S,
+    ROOT,
+    RenderFailed,
+    components_of,
+    render,
+    render_folder,
+)
+from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, TASKS, Set
 
 KUSTOMIZATIONS = sorted(
     path
@@ -18,11 +25,6 @@ DEPRECATED = {
     *("bases", "commonLabels", "imageTags", "patchesJson6902", "patchesStrategicMerge", "vars"),
     *("helmChartInflationGenerator", "inventory"),
 }
-
-
-def components_in(folder: Path) -> set[str]:
-    said = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    return {Path(one).name for one in said.get("components", ())}
 
 
 @pytest.mark.parametrize("one", SETS, ids=str)
@@ -42,10 +44,12 @@ def test_a_folder_that_does_not_render_is_a_failure(tmp_path: Path) -> None:
 
 def test_overlays_and_components_are_those_of_the_table() -> None:
     assert {path.name for path in (K8S / "overlays").iterdir()} == set(OVERLAYS)
-    used = {name for overlay in OVERLAYS for name in components_in(K8S / "overlays" / overlay)}
+    used = {name for overlay in OVERLAYS for name in components_of(K8S / "overlays" / overlay)}
     added = {name for one in DOCUMENTED for name in one.added}
     known = used | ALONE.keys() | added | SHARED
     assert {path.name for path in (K8S / "components").iterdir()} == known
+    tasks = {path.name for path in (K8S / "tasks").iterdir() if path.is_dir()}
+    assert tasks == {one.task for one in TASKS}
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.relative_to(ROOT)))
