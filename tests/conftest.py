@@ -60,7 +60,7 @@ class ByStack(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file.startswith("tests/compose/") and Path(file).stem not in STACKS_OF_THEIR_OWN:
             return "tests/compose"
-        together = ("tests/kubernetes", "tests/cluster", "tests/conformance/kubernetes")
+        together = ("tests/cluster", "tests/kubernetes", "tests/conformance/kubernetes")
         return next((one for one in together if file.startswith(f"{one}/")), file)
 
 

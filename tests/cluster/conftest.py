@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.shop import KubernetesShop, build_images
+from tests.cluster.shop import KubernetesShop
 from tests.compose.conftest import Patient
 from tests.e2e.conftest import Guest
-from tools.cluster.real import PROGRAMS, RealCluster
+from tools.cluster.images import build_own
+from tools.cluster.real import PROGRAMS, ROOT, RealCluster
 from tools.go_programs.build import find_built
 
 # Brought up once: those that only look come first, those that break it last.
@@ -63,7 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesShop]:
     shop = KubernetesShop(cluster, tmp_path_factory.mktemp("shop"))
     shop.copy()
     shop.release(RELEASE)
-    build_images(RELEASE)
+    build_own(ROOT, RELEASE)
     try:
         cluster.start(shop.overlay)
         shop.apply()

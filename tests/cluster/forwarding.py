@@ -1,23 +1,26 @@
-"""A port of a pod on this machine, by `kubectl port-forward`, for as long as the pod lives."""
+"""A port of a pod on this machine. From the node itself, as a kubelet's probes come, so that no
+network policy holds it up."""
 
-import re
-from collections.abc import Sequence
+import socket
+import sys
 from pathlib import Path
 
-from tests.processes import Process
+from tests.processes import ROOT, Process
 
 
 class PortForward(Process):
-    """`url` is good at once."""
+    """`url` is good at once, and for as long as the pod lives."""
 
-    def __init__(self, kubectl: Sequence[str], pod: str, port: int, folder: Path) -> None:
-        log = folder / f"{pod}-{port}.log"
-        log.unlink(missing_ok=True)
-        command = [*kubectl, "port-forward", f"pod/{pod}", f":{port}"]
-        super().__init__(command, log, lambda: bool(self._announced()))
-        self.start()
-        self.url = f"http://127.0.0.1:{self._announced()}"
-
-    def _announced(self) -> str:
-        found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", self.output())
-        return found[1] if found else ""
+    def __init__(self, node: int, address: str, port: int, folder: Path) -> None:
+        """`node` is the process that holds its namespaces."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            way = f"{listener.fileno()}={address}:{port}"
+            command = [sys.executable, "-m", "tools.cluster.forward", way]
+            super().__init__(
+                ["nsenter", f"--net=/proc/{node}/ns/net", *command],
+                folder / f"{address}-{port}.log",
+                cwd=ROOT,
+                pass_fds=[listener.fileno()],
+            )
+            self.start()

@@ -34,6 +34,7 @@ class Pod:
     namespace: str
     app: str
     uid: str
+    node: str
     address: str
     phase: str
     ready: bool
@@ -151,12 +152,13 @@ class KubernetesShop:
         return self.url("victoria-traces", 10428)
 
     def url(self, app: str, port: int) -> str:
-        """Of a port that only the node may reach, by way of `kubectl port-forward`."""
+        """Of a port that nobody outside may reach."""
         (pod, *_) = self.running(app)
         place = f"{pod.uid}:{port}"
         if place not in self._forwards:
-            command = [*self.cluster.kubectl_command, f"--namespace={pod.namespace}"]
-            self._forwards[place] = PortForward(command, pod.name, port, self.root.parent)
+            (node,) = [one for one in self.cluster.nodes if one.name == pod.node]
+            held_by = node.namespaces.pid
+            self._forwards[place] = PortForward(held_by, pod.address, port, self.root.parent)
         return self._forwards[place].url
 
     def close(self) -> None:
@@ -213,22 +215,6 @@ class KubernetesShop:
         return ""
 
 
-def build_images(tag: str, root: Path = ROOT) -> None:
-    """The shop's own, and the receiver that stands where traces are stored."""
-    _docker_build(
-        root, "--target=service", f"--tag=arloji/service:{tag}", f"--build-arg=VERSION={tag}"
-    )
-    file = f"--file={root / 'tests/cluster/receiver.Dockerfile'}"
-    base = f"--build-arg=SERVICE=arloji/service:{tag}"
-    _docker_build(root / "local", "--tag=arloji/receiver:local", file, base)
-
-
-def _docker_build(context: Path, *arguments: str) -> None:
-    command = ["docker", "build", "--quiet", *arguments, str(context)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-
-
 def _pod(described: Mapping[str, Any]) -> Pod:
     metadata, status = described["metadata"], described["status"]
     states = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
@@ -240,6 +226,7 @@ def _pod(described: Mapping[str, Any]) -> Pod:
         namespace=metadata["namespace"],
         app=metadata["labels"].get(_NAME, ""),
         uid=metadata["uid"],
+        node=described["spec"].get("nodeName", ""),
         address=status.get("podIP", ""),
         phase=status["phase"],
         ready=conditions.get("Ready") == "True",

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pytest
 
 from tests.cluster.conftest import RELEASE
-from tests.cluster.shop import SERVICES, KubernetesShop, build_images
+from tests.cluster.shop import SERVICES, KubernetesShop
 from tests.compose.customers import Customers, assert_each_is_one_order
 from tests.compose.test_scaling import EXPORT_SECONDS, SECONDS, SHARE, share_of
 from tests.telemetry_stores import MetricsStore
 from tests.waiting import eventually
+from tools.cluster.images import build_own
+from tools.cluster.real import ROOT
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 REQUESTS = 10_000 if LONG else 2_000
@@ -32,7 +34,7 @@ def rollout(shop: KubernetesShop) -> Iterator[Rollout]:
     """All five services replaced and a third gateway started, one after the other, under load."""
     before = {one.uid for one in shop.running()}
     store = MetricsStore(shop.url("victoria-metrics", 8428))
-    build_images(NEXT_RELEASE)
+    build_own(ROOT, NEXT_RELEASE)
     shop.release(NEXT_RELEASE)
     shop.cluster.load_images(shop.overlay)
     with Customers(shop.shop_url, ordering=4, browsing=8, pause_seconds=0.05) as customers:

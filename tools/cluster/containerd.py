@@ -84,6 +84,8 @@ class Containerd:
             self.daemon.stop()
             self._node.start(self.daemon, command)
             self.daemon.wait_until(self._answers)
+        # Where a kubelet's cAdvisor asks what a container is called.
+        self._node.run("ln", "-sf", str(self.socket), "/run/containerd/containerd.sock")
 
     def stop(self) -> None:
         """When the processes of all pods are gone."""

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from tools.cluster.control_plane import program
+from tools.cluster.images import build_own, docker_answers
 from tools.cluster.processes import ClusterFailed
-from tools.cluster.real import ROOT, RealCluster
+from tools.cluster.real import PROGRAMS, ROOT, RealCluster
 
 _OVERLAY = ROOT / "tests/cluster/overlay"
 
@@ -30,6 +31,10 @@ def run_node(options: argparse.Namespace) -> int:
         print("Nothing of the cluster runs; images are kept for the next start.")
         return 0
     if options.action == "start":
+        for name in PROGRAMS:
+            print(f"{name}: {program(name)}", flush=True)
+        if docker_answers():
+            build_own(ROOT, "local")
         cluster.start(options.overlay)
     if not cluster.is_running:
         print("The cluster does not run: make cluster")

@@ -33,7 +33,6 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"arloji-{name}")])
-        self._key_identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         signs = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=True,
@@ -49,7 +48,9 @@ class Authority:
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(signs, critical=True)
-            .add_extension(self._key_identifier, critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
             .sign(self._key, hashes.SHA256())
         )
         self.files = _write(folder, name, built, self._key)
@@ -68,20 +69,17 @@ class Authority:
             usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
             names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        builder = builder.add_extension(signer, critical=False)
         return _write(self._folder, name, builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
-        # Without it Python trusts no certificate (RFC 5280, section 4.2.1.1).
-        signed_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-            self._key_identifier
-        )
         return (
             x509.CertificateBuilder()
-            .add_extension(signed_by, critical=False)
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)

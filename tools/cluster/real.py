@@ -161,11 +161,8 @@ class RealCluster:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """As from any terminal of this machine: through the socket."""
-        return run([*self.kubectl_command, *arguments], stdin=stdin)
-
-    @property
-    def kubectl_command(self) -> list[str]:
-        return [str(program("kubectl")), f"--kubeconfig={self.kubeconfig}"]
+        kubectl: list[str | Path] = [program("kubectl"), f"--kubeconfig={self.kubeconfig}"]
+        return run([*kubectl, *arguments], stdin=stdin)
 
     def load_images(self, overlay: Path) -> None:
         """Those that it names, under these names, on every node."""
