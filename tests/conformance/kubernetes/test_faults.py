@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.conformance.kubernetes.faults import (
+    addresses,
     agreements,
     availability,
     configuration,
@@ -14,6 +15,7 @@ from tests.conformance.kubernetes.faults import (
     objects,
     parity,
     references,
+    sources,
 )
 from tests.conformance.kubernetes.planting import Fault, plant
 from tests.conformance.kubernetes.registry import RULES
@@ -24,6 +26,8 @@ SMALL = Set("small")
 _MODULES = (
     objects,
     references,
+    addresses,
+    sources,
     configuration,
     confinement,
     lifecycle,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tests.conformance.kubernetes.manifests import Container, Manifests, Pod, reference, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Container, Pod, reference, within
 
 SHOP, NODES = "arloji", "arloji-nodes"
 # Beside the cluster's own parts.
