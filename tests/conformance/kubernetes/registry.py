@@ -5,6 +5,7 @@ from types import FunctionType, ModuleType
 
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.rules import (
+    access,
     addresses,
     agreements,
     availability,
@@ -26,6 +27,7 @@ _MODULES = (
     sources,
     configuration,
     confinement,
+    access,
     lifecycle,
     availability,
     network,

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.conformance.kubernetes.faults import (
+    access,
     addresses,
     agreements,
     availability,
@@ -30,6 +31,7 @@ _MODULES = (
     sources,
     configuration,
     confinement,
+    access,
     lifecycle,
     availability,
     network,

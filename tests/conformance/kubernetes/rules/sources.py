@@ -1,14 +1,12 @@
 """ConfigMaps and Secrets are there, with the keys that their readers name."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from bootstrap.credentials import READERS
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.pods import Object, Pod, within
 
-# Made by hand, as docs/kubernetes.md says, since only their owner knows what is in them.
-GIVEN_SECRETS: Mapping[str, set[str]] = {}
 # A certificate's secret, by the controller that fills it.
 TLS_KEYS = {"tls.crt", "tls.key", "ca.crt"}
 MASTER = {"master.json"}
@@ -71,7 +69,7 @@ def _keys(shop: Manifests, namespace: str, kind: str, name: str) -> set[str] | N
 
 def _secrets_made(shop: Manifests) -> dict[str, set[str]]:
     """Name → keys of each Secret that the shop's Job, an operator or a person makes."""
-    made = dict(GIVEN_SECRETS)
+    made: dict[str, set[str]] = {}
     readers = {f"secrets-{one.name}": set(one.files) for one in READERS}
     if any(pod.name == "bootstrap-secrets" for pod in shop.pods):
         made |= readers
