@@ -144,8 +144,6 @@ class Manifests:
     objects: list[Object]
     components: frozenset[str] = frozenset()
     _by_kind: dict[str, list[Object]] = field(init=False, repr=False)
-    remembered: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
-    """What rules find out once for all their questions."""
 
     def __post_init__(self) -> None:
         self._by_kind = {}

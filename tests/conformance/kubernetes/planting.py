@@ -33,7 +33,7 @@ def plant(shop: Manifests, changes: Sequence[Change]) -> Manifests:
 
 def put(name: str, pointer: str, value: Any) -> Change:
     """Set the value at a JSON pointer (RFC 6901) of the object `Kind/name`, which may be new; `-`
-    appends to a list."""
+    appends to a list that is there."""
 
     def change(objects: list[Object]) -> None:
         holder, last = _holder(_find(objects, name), pointer, create=True)
@@ -91,7 +91,8 @@ def _find(objects: list[Object], name: str) -> Object:
 def _holder(value: Any, pointer: str, *, create: bool) -> tuple[Any, Any]:
     *path, last = [_step(part) for part in pointer.split("/")[1:]]
     for step in path:
-        value = value.setdefault(step, {}) if create and isinstance(value, dict) else value[step]
+        new = create and last != "-" and isinstance(value, dict)
+        value = value.setdefault(step, {}) if new else value[step]
     return value, last
 
 

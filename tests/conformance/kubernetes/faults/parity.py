@@ -43,7 +43,7 @@ FAULTS = (
     ),
     Fault(
         rules.commands_are_those_of_compose,
-        [put("StatefulSet/queue-redis", f"{MAIN}/args/-", "--appendonly no")],
+        [put("StatefulSet/queue-redis", f"{MAIN}/command/-", "--appendonly no")],
         r"StatefulSet/queue-redis is started without \[\] and with .*--appendonly no",
     ),
     Fault(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from itertools import product
 from typing import Any
 
 from tests.conformance.kubernetes.calls import (
     ANYONE,
     API_PORTS,
-    Call,
     Outsider,
     calls_of,
     outsiders_of,
@@ -46,54 +46,46 @@ def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
         if member.namespace not in _OURS:
             continue
         others = [one for one in members if one.name != member.name]
-        for other in others:
-            for port in ports:
-                yield from _sent(shop, wanted, member, other, port)
-                yield from _taken(shop, wanted, other, member, port)
-
-
-def _sent(
-    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
-) -> Iterator[str]:
-    right = bool({(client.name, server.name, port), (client.name, ANYONE, port)} & wanted)
-    if _allowed(shop, client, "egress", server, server, port) != right:
-        yield f"{client.name} {'cannot' if right else 'can'} send to {server.name}:{port}"
-
-
-def _taken(
-    shop: Manifests, wanted: set[Call], client: Member, server: Member, port: int
-) -> Iterator[str]:
-    right = bool({(client.name, server.name, port), (ANYONE, server.name, port)} & wanted)
-    if _allowed(shop, server, "ingress", client, server, port) != right:
-        yield f"{client.name} {'is not' if right else 'is'} let in by {server.name}:{port}"
+        sent = _allowed(shop, member, "egress", others, ports)
+        taken = _allowed(shop, member, "ingress", others, ports)
+        for other, port in product(others, ports):
+            call = (member.name, other.name, port)
+            right = bool({call, (member.name, ANYONE, port)} & wanted)
+            if ((other.name, port) in sent) != right:
+                yield f"{member.name} {'cannot' if right else 'can'} send to {other.name}:{port}"
+            call = (other.name, member.name, port)
+            right = bool({call, (ANYONE, member.name, port)} & wanted)
+            if ((other.name, port) in taken) != right:
+                yield f"{other.name} {'is not' if right else 'is'} let in by {member.name}:{port}"
 
 
 def _allowed(
-    shop: Manifests, member: Member, direction: str, peer: Member, server: Member, port: int
-) -> bool:
+    shop: Manifests, member: Member, direction: str, others: Sequence[Member], ports: Sequence[int]
+) -> set[tuple[str, int]]:
+    """With whom and on which port the member's own policies let it speak."""
     rules = _rules_of(shop, member, direction)
+    if rules is None:
+        return {(other.name, port) for other in others for port in ports}
     peers = "to" if direction == "egress" else "from"
-    return rules is None or any(
-        _has_port(rule.get("ports", ()), server, port)
-        and _has_peer(shop, member, rule.get(peers, ()), peer)
+    return {
+        (other.name, port)
         for rule in rules
-    )
+        for other in others
+        if _has_peer(shop, member, rule.get(peers, ()), other)
+        for port in ports
+        if _has_port(rule.get("ports", ()), other if direction == "egress" else member, port)
+    }
 
 
 def _rules_of(shop: Manifests, member: Member, direction: str) -> list[Policy] | None:
     """None for whom no policy is about, and who may do anything therefore."""
-    key = (member.name, direction)
-    if key not in shop.remembered:
-        policies = [
-            one
-            for one in _policies(shop, str(member.namespace))
-            if selects(one["podSelector"], member.labels)
-            and direction.capitalize() in one.get("policyTypes", ())
-        ]
-        rules = [rule for one in policies for rule in one.get(direction, ())]
-        shop.remembered[key] = rules if policies else None
-    found: list[Policy] | None = shop.remembered[key]
-    return found
+    policies = [
+        one
+        for one in _policies(shop, str(member.namespace))
+        if selects(one["podSelector"], member.labels)
+        and direction.capitalize() in one.get("policyTypes", ())
+    ]
+    return [rule for one in policies for rule in one.get(direction, ())] if policies else None
 
 
 def _has_peer(shop: Manifests, member: Member, allowed: Sequence[Policy], peer: Member) -> bool:
