@@ -40,7 +40,7 @@ check: ## Complain about format, lint, types and whatever the repository says tw
 	$(LIVE)@$(IN) test -m ruff format --no-cache --check .
 	$(LIVE)@$(IN) test -m ruff check --no-cache .
 	$(LIVE)@$(IN) test -m mypy
-	$(LIVE)@$(IN) test -m pytest --quiet tests/conformance
+	$(LIVE)@$(IN) test -m pytest --quiet tests/conformance $(TESTS)
 
 override LOCK := .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(OPTIONS)

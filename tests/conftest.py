@@ -52,14 +52,16 @@ def pytest_configure() -> None:
 
 class ByStack(LoadFileScheduling):
     """Shared among processes, the tests of a file stay together, and so do all that share one
-    stack in containers or one control plane. (Marks for it, `--dist loadgroup`, have no effect from pytest 9.2 on:
-    pytest-xdist 3.8 writes the group into an attribute that is not read any more.)"""
+    stack in containers, one control plane, or what is rendered once. (Marks for it,
+    `--dist loadgroup`, have no effect from pytest 9.2 on: pytest-xdist 3.8 writes the group into
+    an attribute that is not read any more.)"""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         if file.startswith("tests/compose/") and Path(file).stem not in STACKS_OF_THEIR_OWN:
             return "tests/compose"
-        return "tests/kubernetes" if file.startswith("tests/kubernetes/") else file
+        together = ("tests/kubernetes", "tests/conformance/kubernetes")
+        return next((one for one in together if file.startswith(f"{one}/")), file)
 
 
 @pytest.hookimpl(optionalhook=True)

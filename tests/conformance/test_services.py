@@ -24,6 +24,14 @@ PLACES: Mapping[str, Mapping[str, int]] = {
         for name, container in CONTAINERS.items()
         if re.fullmatch(r"services\.\w+", str(container.get("command", [""])[-1]))
     },
+    "k8s/base/services": {
+        path.stem: port["containerPort"]
+        for path in (ROOT / "k8s/base/services").glob("*.yaml")
+        for one in yaml.safe_load_all(path.read_text())
+        if one["kind"] == "Deployment"
+        for container in one["spec"]["template"]["spec"]["containers"]
+        for port in container["ports"]
+    },
     "README.md": {
         name: int(port)
         for name, port in re.findall(r"^\| `([\w-]+)` \| (\d+) \| [A-Z]", README, re.M)

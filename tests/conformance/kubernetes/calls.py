@@ -57,6 +57,8 @@ SHOP: tuple[Call, ...] = (
     ("consumer", "cache-redis", REDIS),
     ("consumer", "mysql", MYSQL),
     ("migrate", "mysql", MYSQL),
+    ("housekeeping", "mysql", MYSQL),
+    ("housekeeping", "queue-redis", REDIS),
 )
 EDGE: tuple[Call, ...] = (
     (ANYONE, "ingress", 8080),

@@ -58,6 +58,8 @@ COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {
             "^/(dev|proc|run|sys|var/lib/(docker|containerd|kubelet)/.+)($|/)",
         ],
     ),
+    # What an operator asks of it (k8s/tasks).
+    "housekeeping": (["--help"], ["reconcile"]),
     # Its master's address and the load are settings of the component's ConfigMap.
     "load": (["--host=http://ingress:8080"], []),
 }

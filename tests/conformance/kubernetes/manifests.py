@@ -220,6 +220,14 @@ class Manifests:
             return int(found[0] or 0)
         return int(pod.owner["spec"].get("replicas", 1))
 
+    def most_replicas(self, pod: Pod) -> int:
+        found = [
+            within(one, "spec", "maxReplicas", default=within(one, "spec", "maxReplicaCount"))
+            for one in self.scalers_of(pod)
+        ]
+        # KEDA's own, where nobody says.
+        return int(found[0] or 100) if found else int(pod.owner["spec"].get("replicas", 1))
+
     def walk(self) -> Iterator[tuple[Object, tuple[str | int, ...], Any]]:
         """Every value of every object with where it is."""
         for one in self.objects:

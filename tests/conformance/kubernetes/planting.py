@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.conformance.kubernetes.manifests import Manifests, Object, reference
@@ -19,16 +20,20 @@ class Fault:
     rule: Rule
     changes: Sequence[Change]
     says: str
+    # Which the set then pretends to have.
+    components: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.rule.__name__}: {self.says}"
 
 
-def plant(shop: Manifests, changes: Sequence[Change]) -> Manifests:
+def plant(
+    shop: Manifests, changes: Sequence[Change], components: frozenset[str] = frozenset()
+) -> Manifests:
     objects = copy.deepcopy(shop.objects)
     for change in changes:
         change(objects)
-    return Manifests(objects, shop.components)
+    return Manifests(objects, shop.components | components)
 
 
 def put(name: str, pointer: str, value: Any) -> Change:
@@ -78,11 +83,12 @@ def repeat(name: str, renamed: str) -> Change:
 
 
 def _find(objects: list[Object], name: str) -> Object:
-    """By kind and name; of ConfigMaps, whose names end in a hash, by its beginning."""
+    """By kind and name; of ConfigMaps, whose names end in a hash, by its beginning, and of what
+    ends in the release with a `*` for it."""
     (found,) = [
         one
         for one in objects
-        if reference(one) == name
+        if fnmatchcase(reference(one), name)
         or (one["kind"] == "ConfigMap" and reference(one).rpartition("-")[0] == name)
     ]
     return found

@@ -5,7 +5,9 @@ from types import FunctionType, ModuleType
 
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.rules import (
+    agreements,
     availability,
+    configuration,
     confinement,
     lifecycle,
     network,
@@ -15,7 +17,17 @@ from tests.conformance.kubernetes.rules import (
 )
 
 Rule = Callable[[Manifests], Iterator[str]]
-_MODULES = (objects, references, confinement, lifecycle, availability, network, parity)
+_MODULES = (
+    objects,
+    references,
+    configuration,
+    confinement,
+    lifecycle,
+    availability,
+    network,
+    parity,
+    agreements,
+)
 
 
 def _rules_of(module: ModuleType) -> list[Rule]:

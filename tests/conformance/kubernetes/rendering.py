@@ -18,8 +18,8 @@ from tools.go_programs.build import find_built
 
 ROOT = Path(__file__).parents[3]
 K8S = ROOT / "k8s"
-# Stays behind whatever is added.
-_LAST = "release"
+# Stay behind whatever is added, as they say.
+_LAST = ("zones", "release")
 
 
 class RenderFailed(AssertionError):
@@ -49,28 +49,45 @@ def render_folder(folder: Path) -> str:
 
 @cache
 def render(one: Set) -> Manifests:
-    """An overlay of k8s/overlays, with its list of components changed."""
-    with tempfile.TemporaryDirectory(prefix="arloji-") as scratch:
-        folder = Path(scratch).resolve() / one.overlay
-        shutil.copytree(K8S / "overlays" / one.overlay, folder)
-        components = _change(folder / "kustomization.yaml", one)
-        return Manifests(parse(render_folder(folder)), frozenset(components))
+    """An overlay of k8s/overlays as it is, or with its list of components changed."""
+    folder = K8S / "overlays" / one.overlay
+    if one.added or one.removed:
+        components, objects = _render_changed(folder, one)
+    else:
+        components, objects = components_of(folder), parse(render_folder(folder))
+    if one.task:
+        objects += parse(render_folder(K8S / "tasks" / one.task))
+    return Manifests(objects, frozenset(components))
 
 
-def _change(path: Path, one: Set) -> list[str]:
-    """Returns the components by name."""
-    # Folders may be named from outside by relative paths alone.
-    above = os.path.relpath(K8S.resolve(), path.parent)
-    text = re.sub(r"(?m)^(\s*- )\.\./\.\./", rf"\g<1>{above}/", path.read_text())
-    said = yaml.safe_load(text)
-    names = [Path(each).name for each in said["components"]]
+def components_of(folder: Path) -> list[str]:
+    said = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    return [Path(each).name for each in said.get("components", ())]
+
+
+def _render_changed(overlay: Path, one: Set) -> tuple[list[str], list[dict[str, Any]]]:
+    names = components_of(overlay)
     assert set(one.removed) <= set(names), f"{one}: {names} has not all that is removed"
     assert not set(one.added) & set(names), f"{one}: {names} has some that is added"
-    kept = [name for name in names if name not in {*one.removed, _LAST}]
-    components = [*kept, *one.added, _LAST]
-    said["components"] = [f"{above}/components/{name}" for name in components]
-    path.write_text(yaml.safe_dump(said))
-    return components
+    chosen = [name for name in [*names, *one.added] if name not in one.removed]
+    components = sorted(chosen, key=lambda name: name in _LAST and 1 + _LAST.index(name))
+    said = yaml.safe_load((overlay / "kustomization.yaml").read_text())
+    said["components"] = [f"../../components/{name}" for name in components]
+    return components, render_text(yaml.safe_dump(said), overlay)
+
+
+def render_text(kustomization: str, beside: Path | None = None) -> list[dict[str, Any]]:
+    """What a file of k8s/overlays/<any> would give; with copies of the files of another folder."""
+    with tempfile.TemporaryDirectory(prefix="arloji-") as scratch:
+        folder = Path(scratch).resolve() / "mine"
+        if beside:
+            shutil.copytree(beside, folder)
+        folder.mkdir(exist_ok=True)
+        # Folders may be named from outside by relative paths alone.
+        above = os.path.relpath(K8S.resolve(), folder)
+        text = re.sub(r"(?m)^(\s*- )\.\./\.\./", rf"\g<1>{above}/", kustomization)
+        (folder / "kustomization.yaml").write_text(text)
+        return parse(render_folder(folder))
 
 
 def parse(text: str) -> list[dict[str, Any]]:

@@ -34,6 +34,11 @@ def faults_of(described: Object, version: str) -> Iterator[str]:
         yield f"{reference(described)} at {where}: {fault.message[:300]}"
 
 
+def is_custom(described: Object) -> bool:
+    kind, api_version = described["kind"].lower(), described["apiVersion"].replace("/", "-")
+    return (CUSTOM / f"{kind}-{api_version}.json").is_file()
+
+
 @cache
 def _validator(api_version: str, kind: str, version: str) -> Draft202012Validator:
     group = api_version.partition("/")[0] if "/" in api_version else ""

@@ -13,11 +13,12 @@ class Set:
     overlay: str
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    # A folder of k8s/tasks, which an operator starts in it.
+    task: str = ""
 
     def __str__(self) -> str:
-        return "".join(
-            [self.overlay, *(f"-{one}" for one in self.removed), *(f"+{one}" for one in self.added)]
-        )
+        changes = [*(f"-{one}" for one in self.removed), *(f"+{one}" for one in self.added)]
+        return "".join([self.overlay, *changes, self.task and f" and {self.task}"])
 
 
 # Component → the overlays to which it may be added, alone. Left out are those that every overlay
@@ -45,6 +46,12 @@ DOCUMENTED = (
     Set("ha", added=("gateway-api",), removed=("ingress",)),
     Set("ha", added=("gateway-api", "ngf-policies"), removed=("ingress",)),
     Set("ha", added=("gateway-api", "ngf-policies", "load-test"), removed=("ingress",)),
+    Set("small", added=("gateway-api", "ngf-policies", "site"), removed=("nginx-edge",)),
+    Set(
+        "production",
+        added=("gateway-api", "ngf-policies"),
+        removed=("ingress", "nic-config", "tls"),
+    ),
     Set("ha", added=("mysql-percona", "backup-s3")),
     Set("ha", added=("karpenter", "overprovisioning")),
     Set("production", removed=("cluster-autoscaler-aws",)),
@@ -55,8 +62,14 @@ DOCUMENTED = (
 )
 # Never named by an overlay: what other components have in common.
 SHARED = {"cluster-autoscaler"}
+TASKS = (
+    Set("small", task="rotate-secrets"),
+    Set("small", task="finish-rotation"),
+    Set("small", added=("audit-shared",), task="reconcile"),
+)
 SETS = (
     *(Set(overlay) for overlay in OVERLAYS),
     *(Set(overlay, (component,)) for component, overlays in ALONE.items() for overlay in overlays),
     *DOCUMENTED,
+    *TASKS,
 )

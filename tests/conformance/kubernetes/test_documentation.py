@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conformance.kubernetes.rendering import K8S, ROOT, parse, render_folder
+from tests.conformance.kubernetes.rendering import (
+    K8S,
+    ROOT,
+    components_of,
+    render,
+    render_text,
+)
+from tests.conformance.kubernetes.sets import OVERLAYS, SETS, Set
 
+# Of which an overlay has one.
+ONE_OF = {"cluster-autoscaler-aws", "cluster-autoscaler-clusterapi", "karpenter"}
 PAGE = ROOT / "docs" / "kubernetes.md"
-OVERLAYS = ("small", "ha", "production")
 _FACTORS = {"m": 0.001, "Mi": 1 / 1024, "Gi": 1.0, "": 1.0}
 
 Object = dict[str, Any]
@@ -91,7 +99,7 @@ def table() -> str:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for overlay in OVERLAYS:
-        all_of_it, node = sums(parse(render_folder(K8S / "overlays" / overlay)))
+        all_of_it, node = sums(render(Set(overlay)).objects)
         lines.append(
             f"| `{overlay}` | {all_of_it.pods} | {all_of_it.of['cpu']:.1f} |"
             f" {all_of_it.of['memory']:.1f} | {all_of_it.claims} | {all_of_it.of['storage']:.0f} |"
@@ -124,10 +132,26 @@ def test_each_component_is_in_the_table() -> None:
 
 
 def test_what_is_said_to_be_in_an_overlay_is_in_it() -> None:
-    one_of = {"cluster-autoscaler-aws", "cluster-autoscaler-clusterapi", "karpenter"}
     for number, overlay in enumerate(OVERLAYS):
         said = set().union(*(names for names, marks in rows() if marks[number].startswith("●")))
-        listed = (K8S / "overlays" / overlay / "kustomization.yaml").read_text(encoding="utf-8")
-        used = set(re.findall(r"^  - \.\./\.\./components/(\S+)", listed, re.M))
-        assert said - one_of == used - one_of
-        assert len(used & one_of) == bool(said & one_of)
+        used = set(components_of(K8S / "overlays" / overlay))
+        assert said - ONE_OF == used - ONE_OF
+        assert len(used & ONE_OF) == bool(said & ONE_OF)
+
+
+def test_what_is_said_to_fit_an_overlay_is_rendered_with_it() -> None:
+    for number, overlay in enumerate(OVERLAYS):
+        used = set(components_of(K8S / "overlays" / overlay))
+        said = set().union(*(names for names, marks in rows() if marks[number]))
+        tried = set().union(*(one.added for one in SETS if one.overlay == overlay))
+        assert tried - used == said - used, overlay
+
+
+def test_the_overlay_that_readers_are_shown_renders() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(# k8s/overlays/mine/.*?)```", text, re.S)
+    objects = render_text(shown)
+    hosts = {
+        rule["host"] for one in objects if one["kind"] == "Ingress" for rule in one["spec"]["rules"]
+    }
+    assert hosts == {"shop.example.com"}

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from tests.conformance.kubernetes.faults import (
+    agreements,
     availability,
+    configuration,
     confinement,
     lifecycle,
     network,
@@ -19,13 +21,23 @@ from tests.conformance.kubernetes.rendering import render
 from tests.conformance.kubernetes.sets import Set
 
 SMALL = Set("small")
-_MODULES = (objects, references, confinement, lifecycle, availability, network, parity)
+_MODULES = (
+    objects,
+    references,
+    configuration,
+    confinement,
+    lifecycle,
+    availability,
+    network,
+    parity,
+    agreements,
+)
 FAULTS: tuple[Fault, ...] = tuple(one for module in _MODULES for one in module.FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_planted_fault_is_found(fault: Fault) -> None:
-    found = [*fault.rule(plant(render(SMALL), fault.changes))]
+    found = [*fault.rule(plant(render(SMALL), fault.changes, fault.components))]
     assert [one for one in found if re.search(fault.says, one)], found
 
 

@@ -1,12 +1,23 @@
 """Every set renders without a word of warning, and the table of sets is complete."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.conformance.kubernetes.rendering import K8S, ROOT, RenderFailed, render, render_folder
-from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, Set
+from operations import cluster_images
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.rendering import (
+    K8S,
+    ROOT,
+    RenderFailed,
+    components_of,
+    parse,
+    render,
+    render_folder,
+)
+from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, TASKS, Set
 
 KUSTOMIZATIONS = sorted(
     path
@@ -18,11 +29,6 @@ DEPRECATED = {
     *("bases", "commonLabels", "imageTags", "patchesJson6902", "patchesStrategicMerge", "vars"),
     *("helmChartInflationGenerator", "inventory"),
 }
-
-
-def components_in(folder: Path) -> set[str]:
-    said = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    return {Path(one).name for one in said.get("components", ())}
 
 
 @pytest.mark.parametrize("one", SETS, ids=str)
@@ -42,10 +48,12 @@ def test_a_folder_that_does_not_render_is_a_failure(tmp_path: Path) -> None:
 
 def test_overlays_and_components_are_those_of_the_table() -> None:
     assert {path.name for path in (K8S / "overlays").iterdir()} == set(OVERLAYS)
-    used = {name for overlay in OVERLAYS for name in components_in(K8S / "overlays" / overlay)}
+    used = {name for overlay in OVERLAYS for name in components_of(K8S / "overlays" / overlay)}
     added = {name for one in DOCUMENTED for name in one.added}
     known = used | ALONE.keys() | added | SHARED
     assert {path.name for path in (K8S / "components").iterdir()} == known
+    tasks = {path.name for path in (K8S / "tasks").iterdir() if path.is_dir()}
+    assert tasks == {one.task for one in TASKS}
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -53,6 +61,34 @@ def test_no_deprecated_field_is_used(path: Path) -> None:
     said = yaml.safe_load(path.read_text())
     assert DEPRECATED & said.keys() == set()
     assert all(not one["includeSelectors"] for one in said.get("labels", ()))
+
+
+@pytest.mark.parametrize("registry", ["", "registry.example.com:5000/shop"])
+def test_a_release_is_named_in_one_place(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("k8s", "ingress", "stores", "observability"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    release = cluster_images.RELEASE.relative_to(ROOT)
+    monkeypatch.setattr(cluster_images, "RELEASE", tmp_path / release)
+    at = f"{registry}/" if registry else ""
+    cluster_images.write_release({name: at + name for name in cluster_images.IMAGES}, "1.4.0-rc.1")
+    shop = Manifests(parse(render_folder(tmp_path / "k8s/overlays/small")))
+    ours = {
+        container.described["image"]
+        for pod in shop.pods
+        for container in pod.containers
+        if "arloji/" in container.described["image"]
+    }
+    assert ours == {f"{at}arloji/service:1.4.0-rc.1", f"{at}arloji/grafana:1.4.0-rc.1"}
+    jobs = {one["metadata"]["name"] for one in shop.of("Job")}
+    assert jobs == {"migrate-1.4.0-rc.1", "bootstrap-secrets-1.4.0-rc.1"}
+    versions = {
+        pod.labels["app.kubernetes.io/version"]
+        for pod in shop.pods
+        if "arloji/service" in pod.main.described["image"]
+    }
+    assert versions == {"1.4.0-rc.1"}
 
 
 def test_one_entry_names_the_service_image() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.kubernetes.manifests import Object
 from tests.conformance.kubernetes.planting import MAIN, Change, plant, put
 from tests.conformance.kubernetes.rendering import render
-from tests.conformance.kubernetes.schemas import VERSIONS, SchemaMissing, faults_of
+from tests.conformance.kubernetes.schemas import VERSIONS, SchemaMissing, faults_of, is_custom
 from tests.conformance.kubernetes.sets import SETS, Set
 
 SMALL = Set("small")
@@ -44,6 +44,16 @@ def test_a_field_that_no_schema_has_is_found(change: Change, says: str, version:
     found = [fault for each in objects for fault in checked(each, version)]
     assert len(found) == 1
     assert says in found[0]
+
+
+def test_schemas_of_custom_resources_take_no_field_that_they_do_not_name() -> None:
+    objects = {each["kind"]: each for one in SETS for each in render(one).objects}
+    custom = [one for one in objects.values() if is_custom(one)]
+    assert {one["kind"] for one in custom} >= {"ScaledObject", "HTTPRoute", "Certificate"}
+    for one in custom:
+        assert checked(one, VERSIONS[0]) == []
+        wrong = {**one, "spec": {**one["spec"], "nonsense": 1}}
+        assert checked(wrong, VERSIONS[0]) != [], one["kind"]
 
 
 def test_an_object_without_a_schema_is_not_passed_over() -> None:

@@ -129,6 +129,12 @@ FAULTS = (
         r"only \['frontend'\] must be in each zone",
     ),
     Fault(
+        rules.each_zone_has_a_replica,
+        [],
+        "Deployment/frontend has too few replicas for three zones",
+        frozenset({"zones"}),
+    ),
+    Fault(
         rules.traffic_stays_in_its_zone,
         [drop("Service/publisher", "/spec/trafficDistribution")],
         "Service/publisher sends to any zone",

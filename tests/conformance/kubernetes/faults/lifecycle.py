@@ -76,8 +76,8 @@ FAULTS = (
     ),
     Fault(
         rules.jobs_end_and_are_named_by_the_release,
-        [put("Job/migrate-local", f"{MAIN}/image", "arloji/service:2")],
-        "Job/migrate-local is not named by the release 2",
+        [put("Job/migrate-*", f"{MAIN}/image", "arloji/service:2")],
+        "Job/migrate-.* is not named by the release 2",
     ),
     Fault(
         rules.cron_jobs_do_not_overlap,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.conformance.kubernetes.planting import Change, Fault, add
+from tests.conformance.kubernetes.planting import MAIN, Change, Fault, add, put
 from tests.conformance.kubernetes.rules import network as rules
 
 
@@ -40,6 +40,11 @@ def _without_default(objects: list[Any]) -> None:
 
 
 FAULTS = (
+    Fault(
+        rules.calls_lead_to_ports_that_are_declared,
+        [put("StatefulSet/mysql", f"{MAIN}/ports/0/containerPort", 3307)],
+        r"mysql is called on 3306 and declares \[3307\]",
+    ),
     Fault(
         rules.every_pod_is_denied_by_default,
         [_without_default],

@@ -153,6 +153,12 @@ def strict_spread_is_for_many_zones(shop: Manifests) -> Iterator[str]:
         yield f"only {sorted(name for name, found in strict.items() if found)} must be in each zone"
 
 
+def each_zone_has_a_replica(shop: Manifests) -> Iterator[str]:
+    for pod in shop.servers:
+        if "zones" in shop.components and pod.name in STATELESS and shop.fewest_replicas(pod) < 3:
+            yield f"{pod.reference} has too few replicas for three zones"
+
+
 def traffic_stays_in_its_zone(shop: Manifests) -> Iterator[str]:
     """All but the edge, which a balancer asks."""
     for name in SERVICE_NAMES:

@@ -23,6 +23,7 @@ MAY_CHANGE_ANY = {"cluster-autoscaler-clusterapi"}
 # Written by the process and too large, or too precious, for memory.
 ON_DISK: Mapping[tuple[str, str], str] = {
     ("publisher", "audit"): "audit lines live as long as their pod",
+    ("housekeeping", "work"): "hundreds of MB while it compares; a Job, which ends",
 }
 # Folders of the node that a reader of it writes to.
 WRITES_ON_NODE = {("otel-agent", "/var/lib/otelcol"): "how far each log was read; what waits"}
@@ -170,8 +171,9 @@ def scratch_is_in_memory_and_bounded(shop: Manifests) -> Iterator[str]:
                 continue
             if not scratch.get("sizeLimit"):
                 yield f"{pod.reference}: {name} has no size limit"
-            in_memory = scratch.get("medium") == "Memory"
-            if not in_memory and ((pod.name, name) not in ON_DISK or name not in safe):
+            if scratch.get("medium") == "Memory":
+                continue
+            if (pod.name, name) not in ON_DISK or (pod.serves and name not in safe):
                 yield f"{pod.reference}: {name} is on the node's disk"
 
 

@@ -14,6 +14,8 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 NOT_ASKED = {"cluster-autoscaler", "headroom"}
 # Without them a replaced pod would be a failed request.
 ON_THE_REQUEST_PATH = {"ingress", *SERVICE_NAMES}
+# Jobs that an operator starts anew each time (k8s/tasks).
+_ON_DEMAND = {"rotate-secrets", "finish-rotation"}
 # What telemetry takes to be sent at the end, and some air.
 FLUSH_SECONDS = 5
 _SIZES: Mapping[str, int] = {"m": 60, "s": 1}
@@ -25,7 +27,7 @@ def probes_have_different_meanings(shop: Manifests) -> Iterator[str]:
         for kind, probe in zip(PROBES, found, strict=True):
             if probe is None and pod.name not in NOT_ASKED:
                 yield f"{pod.reference} has no {kind}"
-        if None not in found and pod.name in ON_THE_REQUEST_PATH:
+        if None not in found:
             startup, readiness, liveness = found
             if pod.name in SERVICE_NAMES and _patience(startup) <= _patience(liveness):
                 yield f"{pod.reference} is given no more time to start than to answer"
@@ -128,7 +130,8 @@ def jobs_end_and_are_named_by_the_release(shop: Manifests) -> Iterator[str]:
             yield f"{pod.reference} never ends"
         tag = pod.main.described["image"].rpartition(":")[2]
         name = pod.owner["metadata"]["name"]
-        if pod.name == "migrate" and name != f"migrate-{tag}":
+        once = {"migrate", "bootstrap-secrets"}
+        if pod.name in once and name not in {f"{pod.name}-{tag}", *_ON_DEMAND}:
             yield f"{pod.reference} is not named by the release {tag}"
         if (
             "activeDeadlineSeconds" not in pod.owner["spec"]

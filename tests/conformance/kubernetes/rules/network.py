@@ -59,6 +59,13 @@ def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
                 yield f"{other.name} {'is not' if right else 'is'} let in by {member.name}:{port}"
 
 
+def calls_lead_to_ports_that_are_declared(shop: Manifests) -> Iterator[str]:
+    declared = {pod.name: set(pod.ports.values()) for pod in shop.pods}
+    for _, server, port in sorted(calls_of(shop)):
+        if port not in declared.get(server, {port}):
+            yield f"{server} is called on {port} and declares {sorted(declared[server])}"
+
+
 def _allowed(
     shop: Manifests, member: Member, direction: str, others: Sequence[Member], ports: Sequence[int]
 ) -> set[tuple[str, int]]:
