@@ -1,7 +1,7 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets footprint \
-	image-load image-push compose-test test-release diagram screenshot clean
+	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
 # other programs.
@@ -94,6 +94,12 @@ image-load: ## Build the images of this folder into a Kubernetes cluster on this
 image-push: ## Build the images of this folder, push them to REGISTRY, name them in k8s/
 	@$(OPERATE) operations.cluster_images push $(if $(REGISTRY),--registry "$(REGISTRY)") \
 		$(if $(VERSION),--version "$(VERSION)") $(OPTIONS)
+
+cluster: ## Start a real Kubernetes node here, with the images; it says what to type next (needs root)
+	$(LIVE)@$(IN) test -m tools.cluster node start $(OPTIONS)
+
+cluster-stop: ## Stop that node; nothing of it is left but its images
+	$(LIVE)@$(IN) test -m tools.cluster node stop
 
 compose-test: ## Run the tests that bring the whole stack up in Docker
 	$(LIVE)@$(IN) test -m pytest tests/compose $(TESTS)

@@ -52,7 +52,7 @@ def pytest_configure() -> None:
 
 class ByStack(LoadFileScheduling):
     """Shared among processes, the tests of a file stay together, and so do all that share one
-    stack in containers, one control plane, or what is rendered once. (Marks for it,
+    stack in containers, one cluster, or what is rendered once. (Marks for it,
     `--dist loadgroup`, have no effect from pytest 9.2 on: pytest-xdist 3.8 writes the group into
     an attribute that is not read any more.)"""
 
@@ -60,7 +60,7 @@ class ByStack(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file.startswith("tests/compose/") and Path(file).stem not in STACKS_OF_THEIR_OWN:
             return "tests/compose"
-        together = ("tests/kubernetes", "tests/conformance/kubernetes")
+        together = ("tests/cluster", "tests/kubernetes", "tests/conformance/kubernetes")
         return next((one for one in together if file.startswith(f"{one}/")), file)
 
 

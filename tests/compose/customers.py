@@ -13,8 +13,8 @@ from typing import Self
 
 import httpx
 
-from tests.compose.project import ComposeProject
 from tests.e2e.conftest import CUSTOMER, assert_stock_is_the_sum_of_its_ledger, eventually
+from tests.stack import AnyStack
 
 _RETRY_SECONDS = 0.1
 # Each orders one watch each time, one after the other, so that none runs out.
@@ -144,7 +144,7 @@ def _body(product: int) -> dict[str, object]:
     return {"items": [{"product_id": product, "quantity": 1}], "customer": CUSTOMER}
 
 
-def assert_each_is_one_order(project: ComposeProject, order_ids: Sequence[str]) -> None:
+def assert_each_is_one_order(project: AnyStack, order_ids: Sequence[str]) -> None:
     """Every accepted order has its row, once, and took the stock of its one watch once."""
     wanted = set(order_ids)
     assert len(wanted) == len(order_ids)

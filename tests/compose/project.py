@@ -31,7 +31,7 @@ _NOT_COPIED = shutil.ignore_patterns(
 
 # Reads the shop's database from within the consumer, which may read all of it but the words of the
 # search.
-_READ_ROWS = """
+READ_ROWS = """
 import json, sys, pymysql
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -271,7 +271,7 @@ class ComposeProject:
         reader = next(one for one in self.containers("consumer") if one.state == "running")
         question = json.dumps([query.replace("%", "%%").replace("?", "%s"), parameters])
         rows: list[dict[str, Any]] = json.loads(
-            self.exec(reader, "python", "-c", _READ_ROWS, stdin=question)
+            self.exec(reader, "python", "-c", READ_ROWS, stdin=question)
         )
         return rows
 

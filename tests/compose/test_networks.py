@@ -25,7 +25,7 @@ print(json.dumps(found))
 """
 
 # Tries all at once; what a firewall drops takes the whole time.
-_REACHABLE = """
+REACHABLE = """
 import asyncio, json, sys
 async def reaches(address, port):
     try:
@@ -99,7 +99,7 @@ def test_every_pair_meets_only_on_a_network_that_both_are_on(
         others = [door for door, (owner, _) in doors.items() if owner != container.name]
         options = ["--network", f"container:{container.id}"]
         return {
-            tuple(door) for door in project.probe(_REACHABLE, json.dumps(others), options=options)
+            tuple(door) for door in project.probe(REACHABLE, json.dumps(others), options=options)
         }
 
     wrong = []

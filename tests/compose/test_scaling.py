@@ -47,7 +47,7 @@ def busy(project: ComposeProject) -> Iterator[Busy]:
         (third,) = [one for one in project.containers("api-gw") if one.id not in before]
         found.third_gateway, ready = third.id[:12], time.monotonic()
         eventually(
-            lambda: _share(store, found.third_gateway),
+            lambda: share_of(store, found.third_gateway),
             lambda share: share >= SHARE,
             seconds=90,
         )
@@ -57,7 +57,7 @@ def busy(project: ComposeProject) -> Iterator[Busy]:
     project.compose(*SCALE, "--scale", "api-gw=2", "--scale", "consumer=2", "api-gw", "consumer")
 
 
-def _share(store: MetricsStore, instance: str) -> float:
+def share_of(store: MetricsStore, instance: str) -> float:
     """Of the requests that all gateways had lately, as their own metrics tell."""
     counted = 'increase(http_server_request_duration_seconds_count{service_name="api-gw"}[15s])'
     requests = {

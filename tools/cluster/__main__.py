@@ -1,7 +1,9 @@
 """`python -m tools.cluster build`: build the programs of Kubernetes, which takes minutes once.
 
 `python -m tools.cluster fake start|stop`: a control plane with pretended nodes in three zones, to
-see what a cluster makes of manifests. No container runs in it."""
+see what a cluster makes of manifests. No container runs in it.
+
+`python -m tools.cluster node start|stop|status`: real nodes, where the shop runs."""
 
 import argparse
 import shutil
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from tools.cluster.control_plane import program
 from tools.cluster.fake import PROGRAMS, FakeCluster
+from tools.cluster.node_command import add_to, run_node
 from tools.cluster.process_group import stop_recorded
 from tools.cluster.processes import ClusterFailed
 from tools.commands import BuildFailed
@@ -39,10 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fake = commands.add_parser("fake", help="a control plane with pretended nodes")
     fake.add_argument("action", choices=["start", "stop"])
     fake.add_argument("--nodes-per-zone", type=int, default=2, metavar="N")
+    add_to(commands)
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
             build_programs(options.programs or [*KUBERNETES_PROGRAMS])
+        elif options.command == "node":
+            return run_node(options)
         elif options.action == "start":
             start_fake(options.nodes_per_zone)
         else:

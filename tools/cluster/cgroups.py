@@ -15,11 +15,12 @@ _KILL_SECONDS = 30
 
 
 def hierarchies(mounted: Path = _MOUNTED) -> list[Path]:
-    """One for each controller with cgroup v1; the only one with v2."""
+    """One for each controller with cgroup v1, beside perhaps one of v2 without any; else the only
+    one, of v2."""
     if (mounted / "cgroup.controllers").exists():
         return [mounted]
     # Names such as `cpu,cpuacct` are one hierarchy, and the others links to it.
-    found = [path for path in sorted(mounted.iterdir()) if (path / "release_agent").exists()]
+    found = [path for path in sorted(mounted.iterdir()) if (path / "cgroup.procs").exists()]
     return [path for path in found if not path.is_symlink()]
 
 
@@ -40,24 +41,29 @@ class ControlGroup:
                 folder.mkdir(exist_ok=True)
                 _copy_cpuset(folder)
 
-    def processes(self) -> set[int]:
-        """Of it and of all beneath."""
-        files = (file for root in self._roots for file in root.rglob("cgroup.procs"))
-        return {pid for file in files for pid in _pids(file)}
+    def processes(self, below: str = ".") -> set[int]:
+        """Of it, or of a part of it, and of all beneath."""
+        folders = (folder for root in self._roots for folder in _deepest_first(root / below))
+        return {pid for folder in folders for pid in _pids(folder / "cgroup.procs")}
 
-    def remove(self) -> None:
-        """Kill whatever is a member, then remove it with all beneath."""
+    def kill(self, below: str = ".") -> None:
+        """Returns once they are gone."""
         deadline = time.monotonic() + _KILL_SECONDS
-        while pids := self.processes():
+        while pids := self.processes(below):
             if time.monotonic() > deadline:
                 raise ClusterFailed(f"these survive a kill: {sorted(pids)}")
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
+
+    def remove(self) -> None:
+        """Kill whatever is a member, then remove it with all beneath."""
+        self.kill()
         for root in self._roots:
             for folder in _deepest_first(root):
-                folder.rmdir()
+                with suppress(FileNotFoundError):
+                    folder.rmdir()
 
 
 def _copy_cpuset(folder: Path) -> None:
@@ -76,6 +82,6 @@ def _pids(file: Path) -> list[int]:
 
 
 def _deepest_first(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        for folder, _, _ in os.walk(root, topdown=False):
-            yield Path(folder)
+    """Others may remove some of them meanwhile."""
+    for folder, _, _ in os.walk(root, topdown=False):
+        yield Path(folder)

@@ -4,15 +4,18 @@ its own. Written for version 1.6, which comes with Debian's docker.io."""
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.packages import cni_plugins
-from tools.cluster.processes import ClusterFailed, Daemon, run
+from tools.cluster.processes import ClusterFailed, Daemon, run, wait_until
 
 PAUSE_IMAGE = "arloji/pause:1"
 # Where images for Kubernetes are.
 _IMAGES_OF = "k8s.io"
+
+_FORGET_SECONDS = 20
 
 _CONFIGURATION = """\
 version = 2
@@ -71,8 +74,43 @@ class Containerd:
             )
         )
         self.root.mkdir(parents=True, exist_ok=True)
-        self._node.start(self.daemon, [program, "--config", configuration])
+        if self.daemon.is_running:
+            return
+        command: list[str | Path] = [program, "--config", configuration]
+        self._node.start(self.daemon, command)
         self.daemon.wait_until(self._answers)
+        if self._forget_pods():
+            # It took them for its own when it started.
+            self.daemon.stop()
+            self._node.start(self.daemon, command)
+            self.daemon.wait_until(self._answers)
+        # Where a kubelet's cAdvisor asks what a container is called.
+        self._node.run("ln", "-sf", str(self.socket), "/run/containerd/containerd.sock")
+
+    def stop(self) -> None:
+        """When the processes of all pods are gone."""
+        if self.daemon.is_running:
+            # Else the next start does it.
+            with suppress(ClusterFailed):
+                self._forget_pods()
+            self.daemon.stop()
+
+    def _forget_pods(self) -> bool:
+        """What is left of them, as images are kept but pods are not. Whether there were any."""
+
+        def remove() -> bool:
+            # One whose process is just ending is refused.
+            with suppress(ClusterFailed):
+                if left := self.ctr("containers", "ls", "--quiet").split():
+                    self.ctr("containers", "rm", *left)
+                return not left
+            return False
+
+        containers = self.ctr("containers", "ls", "--quiet").split()
+        wait_until(remove, "no pod is left", _FORGET_SECONDS)
+        for kind in ("sandboxes", "containers"):
+            shutil.rmtree(self.root / "io.containerd.grpc.v1.cri" / kind, ignore_errors=True)
+        return bool(containers)
 
     def _write_cni(self, pod_range: str) -> Path:
         """Each pod has a cable of its own to the node, which routes: nothing is bridged."""
@@ -107,6 +145,11 @@ class Containerd:
         """Full name → the id with which `mark` has marked it, empty without."""
         listed = (line.split() for line in self.ctr("images", "ls").splitlines()[1:])
         return {name: _mark_in(labels) for name, *_, labels in listed}
+
+    def tasks(self) -> Mapping[str, int]:
+        """Container id → the process that runs in it."""
+        listed = (line.split() for line in self.ctr("tasks", "ls").splitlines()[1:])
+        return {name: int(pid) for name, pid, *_ in listed}
 
     def mark(self, image: str, identity: str) -> None:
         self.ctr("images", "label", image, f"{_LABEL}={identity}")

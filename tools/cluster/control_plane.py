@@ -29,10 +29,12 @@ program = functools.cache(build_program)
 
 @dataclass(frozen=True)
 class Options:
-    """`address` is where the servers listen, and what their certificates say beside loopback.
+    """`address` is where the servers listen, and what their certificates say beside loopback;
+    `port` the API server's, any by default (network policies know the usual ones only).
     `arguments` are added to a component's own, and win over them."""
 
     address: str = "127.0.0.1"
+    port: int = 0
     arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -40,7 +42,7 @@ class ControlPlane:
     def __init__(self, processes: ProcessGroup, options: Options | None = None) -> None:
         self._processes, self._options = processes, options or Options()
         self.folder = processes.folder
-        self.port = free_port()
+        self.port = self._options.port or free_port()
         self.server = f"https://{self._options.address}:{self.port}"
         self._etcd = f"http://127.0.0.1:{free_port()}"
         self._pki = self.folder / "pki"

@@ -1,6 +1,7 @@
 """Images of manifests, brought from Docker into a node's store under the names that they have."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from tools.cluster.containerd import PAUSE_IMAGE, Containerd
 from tools.cluster.packages import busybox
-from tools.cluster.processes import ClusterFailed
+from tools.cluster.processes import ClusterFailed, run
 from tools.cluster.static_images import write_archive
 
 
@@ -49,7 +50,7 @@ def load(store: Containerd, images: Sequence[str]) -> list[str]:
     if missing:
         raise ClusterFailed(
             f"neither Docker nor the node has {', '.join(missing)}: `make images-offline` builds "
-            "what is pinned, `make image` the shop's own"
+            "what is pinned, `make cluster` the shop's own where Docker runs"
         )
     loaded = [
         image
@@ -79,8 +80,30 @@ def load_pause(store: Containerd) -> None:
     load_program(store, PAUSE_IMAGE, busybox(), ["/busybox", "sleep", "2147483647"])
 
 
+def docker_answers() -> bool:
+    """Without it, the nodes run what they were given before."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+def build_own(root: Path, tag: str) -> None:
+    """The shop's image, and the receiver that stands where traces are stored in the overlay of the
+    tests."""
+    _build(root, "--target=service", f"--tag=arloji/service:{tag}", f"--build-arg=VERSION={tag}")
+    file = f"--file={root / 'tests/cluster/receiver.Dockerfile'}"
+    base = f"--build-arg=SERVICE=arloji/service:{tag}"
+    _build(root / "local", "--tag=arloji/receiver:local", file, base)
+
+
+def _build(context: Path, *arguments: str) -> None:
+    run(["docker", "build", "--quiet", *arguments, context], timeout=1200)
+
+
 def _docker_id(image: str) -> str:
     """Empty if Docker does not have it, or is not there."""
+    if shutil.which("docker") is None:
+        return ""
     shown = subprocess.run(
         ["docker", "image", "inspect", image, "--format", "{{.Id}}"],
         capture_output=True,

@@ -8,16 +8,16 @@ from pathlib import Path
 from tools.cluster.containerd import Containerd
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.network import DNS_ADDRESS, node_address
+from tools.cluster.pki import KeyPair
 from tools.cluster.processes import Daemon
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Files: its way to the API server, what it serves with, and who signs its clients."""
+    """Its way to the API server, what it serves with, and who signs its clients."""
 
     kubeconfig: Path
-    certificate: Path
-    key: Path
+    serving: KeyPair
     client_ca: Path
 
 
@@ -68,8 +68,8 @@ class Kubelet:
                 "x509": {"clientCAFile": str(credentials.client_ca)},
             },
             "authorization": {"mode": "Webhook"},
-            "tlsCertFile": str(credentials.certificate),
-            "tlsPrivateKeyFile": str(credentials.key),
+            "tlsCertFile": str(credentials.serving.certificate),
+            "tlsPrivateKeyFile": str(credentials.serving.key),
             "containerRuntimeEndpoint": f"unix://{runtime.socket}",
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": f"/{self._node.cgroup.name}",

@@ -44,8 +44,8 @@ class Namespaces:
         # Mounts of the machine come and go in here too; those made here stay here.
         command = ["unshare", "--net", "--mount", "--propagation", "slave"]
         self._holder.start([*command, "sleep", "infinity"], cgroup=self.cgroup.daemons)
-        name = Path(f"/proc/{self.pid}/comm")
-        self._holder.wait_until(lambda: name.read_text() == "sleep\n", "asleep in its namespaces")
+        said = Path(f"/proc/{self.pid}/comm")
+        self._holder.wait_until(lambda: said.read_text() == "sleep\n", "asleep in its namespaces")
         # Containers' mounts reach the kubelet, and the other way round.
         self.run("mount", "--make-rshared", "/")
         # Locks and sockets of containerd, iptables and others have fixed names in here.

@@ -8,8 +8,6 @@ from tools.cluster.processes import run
 
 CONTROL_PLANE_ADDRESS = "172.30.0.1"
 CLUSTER_RANGE = "10.244.0.0/16"
-SERVICE_RANGE = "10.96.0.0/16"
-API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_ADDRESS = "10.96.0.10"
 _PREFIX = "/24"
 

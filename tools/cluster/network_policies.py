@@ -4,9 +4,9 @@ waits for the verdict of kube-network-policies. Who is not there to give one let
 Connections from the node itself, such as a kubelet's probes, are not asked about, as everywhere."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools.cluster.namespaces import Namespaces
-from tools.cluster.network import API_SERVICE_ADDRESS
 from tools.cluster.processes import Daemon
 
 _QUEUE = "100"
@@ -18,22 +18,23 @@ class NetworkPolicies:
         self.daemon = Daemon("network-policies", node.folder)
         self._node, self._name = node, name
 
-    def start(self, program: Path, token: str, ca: Path) -> None:
+    def start(self, program: Path, server: str, token: str, authority: Path) -> None:
         """It knows no kubeconfig: it is given what a pod would find."""
         if self.daemon.is_running:
             return
         self._node.run("mkdir", "-p", _CREDENTIALS)
         for file, content in {
             "token": token,
-            "ca.crt": ca.read_text(),
+            "ca.crt": authority.read_text(),
             "namespace": "kube-system",
         }.items():
             self._node.run("tee", f"{_CREDENTIALS}/{file}", stdin=content)
+        address = urlsplit(server)
         environment = {
-            "KUBERNETES_SERVICE_HOST": API_SERVICE_ADDRESS,
-            "KUBERNETES_SERVICE_PORT": "443",
+            "KUBERNETES_SERVICE_HOST": str(address.hostname),
+            "KUBERNETES_SERVICE_PORT": str(address.port),
         }
-        command = [
+        command: list[str | Path] = [
             program,
             f"--hostname-override={self._name}",
             f"--nfqueue-id={_QUEUE}",

@@ -1,4 +1,5 @@
-"""Commands and daemons of a cluster; a daemon outlives the command that started it."""
+"""Commands and daemons of a node; a daemon outlives the command that started it, and is a member
+of cgroups from its beginning."""
 
 import os
 import signal

@@ -69,6 +69,9 @@ RECIPES: Mapping[str, Recipe] = {
         "1001",
     ),
     "prom/alertmanager": _go_server("/bin/alertmanager", "alertmanager", "--version", "65534"),
+    "registry.k8s.io/kube-state-metrics/kube-state-metrics": _go_server(
+        "/kube-state-metrics", "kube-state-metrics", "version", "65534"
+    ),
 }
 
 # And why.

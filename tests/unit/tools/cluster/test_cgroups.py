@@ -6,12 +6,13 @@ from tools.cluster.cgroups import ControlGroup, hierarchies
 
 
 def test_version_1_has_a_hierarchy_for_each_controller(tmp_path: Path) -> None:
-    for name in ("memory", "cpu", "unified", "systemd"):
+    names = ["cpu", "memory", "systemd", "unified"]
+    for name in names:
         (tmp_path / name).mkdir()
-        if name != "unified":
-            (tmp_path / name / "release_agent").touch()
+        (tmp_path / name / "cgroup.procs").touch()
     (tmp_path / "cpuacct").symlink_to("cpu")
-    assert hierarchies(tmp_path) == [tmp_path / name for name in ("cpu", "memory", "systemd")]
+    (tmp_path / "empty").mkdir()
+    assert hierarchies(tmp_path) == [tmp_path / name for name in names]
 
 
 def test_version_2_has_one(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_cpuset_has_what_is_above_it(tmp_path: Path) -> None:
         folder.mkdir()
         for name in ("cpuset.cpus", "cpuset.mems"):
             (folder / name).write_text("0-1\n" if folder == cpuset else "\n")
-    (cpuset / "release_agent").touch()
+    (cpuset / "cgroup.procs").touch()
     ControlGroup("one", tmp_path).create()
     assert (cpuset / "one/daemons/cpuset.cpus").read_text() == "0-1\n"
 

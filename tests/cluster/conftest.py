@@ -1,0 +1,94 @@
+"""The shop on a real node, once for all tests in this folder."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.shop import KubernetesShop
+from tests.compose.conftest import Patient
+from tests.e2e.conftest import Guest
+from tools.cluster.images import build_own
+from tools.cluster.real import PROGRAMS, ROOT, RealCluster
+from tools.go_programs.build import find_built
+
+# Brought up once: those that only look come first, those that break it last.
+ORDER = (
+    "test_start",
+    "test_telemetry",
+    "test_networks",
+    "test_shop",
+    "test_outages",
+    "test_configuration",
+    "test_rollout",
+    "test_healing",
+    "test_removal",
+)
+RELEASE = "tests-cluster"
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ours = [item for item in items if item.path.parent == _HERE]
+    ordered = iter(sorted(ours, key=lambda item: ORDER.index(item.path.stem)))
+    items[:] = [next(ordered) if item.path.parent == _HERE else item for item in items]
+    for item in ours:
+        item.add_marker(pytest.mark.cluster)
+        # The first one that needs the cluster waits for it; rollouts take their time.
+        item.add_marker(pytest.mark.timeout(600))
+
+
+def _why_not() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root"
+    for program in ("containerd", "runc", "docker", "iptables", "nsenter"):
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+            return f"needs {program}"
+    if missing := [name for name in PROGRAMS if find_built(name) is None]:
+        return f"`python -m tools.cluster build` has not built {', '.join(missing)}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesShop]:
+    """Applied to an empty cluster, and all of it ready by itself. For work on these tests,
+    CLUSTER_TESTS_CLUSTER names one that stays up."""
+    if why := _why_not():
+        pytest.skip(f"no real node: {why}")
+    kept = os.environ.get("CLUSTER_TESTS_CLUSTER")
+    cluster = RealCluster(kept or "tests")
+    shop = KubernetesShop(cluster, tmp_path_factory.mktemp("shop"))
+    shop.copy()
+    shop.release(RELEASE)
+    build_own(ROOT, RELEASE)
+    try:
+        cluster.start(shop.overlay)
+        shop.apply()
+        shop.wait_until_settled()
+        yield shop
+    finally:
+        shop.close()
+        if not kept:
+            cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(shop: KubernetesShop) -> KubernetesShop:
+    """The name by which the tests of the embedded run know a shop."""
+    return shop
+
+
+@pytest.fixture
+def guest(stack: KubernetesShop) -> Iterator[Guest]:
+    with closing(Guest(stack.shop_url, Patient(httpx.HTTPTransport(verify=False)))) as one:
+        yield one
+
+
+@pytest.fixture
+def other_guest(stack: KubernetesShop) -> Iterator[Guest]:
+    with closing(Guest(stack.shop_url)) as one:
+        yield one

@@ -1,0 +1,45 @@
+"""A part that is scaled to nothing costs what it alone does, and nothing else."""
+
+from contextlib import closing
+
+import httpx
+
+from tests.cluster.shop import KubernetesShop
+from tests.e2e.conftest import Guest
+from tests.waiting import eventually
+
+
+def statuses_of_reading(guest: Guest) -> set[int]:
+    product = guest.product()
+    paths = ("/", f"/products/{product['slug']}", "/api/products?q=a", "/cart", "/orders")
+    return {guest.http.get(path).status_code for path in paths}
+
+
+def test_without_a_publisher_only_orders_fail(shop: KubernetesShop) -> None:
+    with closing(Guest(shop.shop_url)) as guest:
+        lines = {guest.product()["product_id"]: 1}
+        with shop.scaled("publisher", 0):
+            refused = guest.post_order(lines, "once-refused")
+            assert refused.status_code == 503
+            assert int(refused.headers["retry-after"]) > 0
+            assert statuses_of_reading(guest) == {200}
+        accepted = eventually(
+            lambda: guest.post_order(lines, "once-refused"),
+            lambda answer: answer.status_code == httpx.codes.ACCEPTED,
+        )
+        assert guest.wait_for_end(accepted.json()["order_id"])["status"] == "confirmed"
+
+
+def test_without_a_consumer_nobody_is_turned_away(shop: KubernetesShop) -> None:
+    with closing(Guest(shop.shop_url)) as guest:
+        lines = {guest.product()["product_id"]: 1}
+        with shop.scaled("consumer", 0):
+            answers = [guest.post_order(lines) for _ in range(5)]
+            assert {answer.status_code for answer in answers} == {202}
+            orders = [answer.json()["order_id"] for answer in answers]
+            waiting = guest.http.get("/api/orders").json()["items"]
+            assert {one["order_id"]: one["status"] for one in waiting} == dict.fromkeys(
+                orders, "accepted"
+            )
+            assert statuses_of_reading(guest) == {200}
+        assert {guest.wait_for_end(one)["status"] for one in orders} == {"confirmed"}

@@ -1,0 +1,42 @@
+"""`kubectl apply -k` on an empty cluster, and nothing else: all of it is ready by itself, confined
+as Pod Security's strictest level asks for, and a second time there is nothing to do."""
+
+from tests.cluster.shop import NAMESPACE, KubernetesShop
+
+
+def test_all_of_it_is_ready_without_a_restart(shop: KubernetesShop) -> None:
+    assert shop.unsettled() == []
+    assert [one.name for one in shop.pods() if one.restarts] == []
+
+
+def test_each_job_ran_once_and_without_a_failure(shop: KubernetesShop) -> None:
+    jobs = {one["metadata"]["name"]: one["status"] for one in shop.objects("jobs")}
+    assert {name.partition("-tests")[0] for name in jobs} == {"bootstrap-secrets", "migrate"}
+    assert [(one["succeeded"], one.get("failed", 0)) for one in jobs.values()] == [(1, 0)] * 2
+
+
+def test_a_pod_that_is_not_confined_is_refused(shop: KubernetesShop) -> None:
+    (namespace,) = shop.objects("namespaces", f"--field-selector=metadata.name={NAMESPACE}")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    refusal = shop.try_kubectl("run", "stranger", "--image=nginx:1.30.6")
+    assert 'violates PodSecurity "restricted' in refusal
+
+
+def test_no_pod_can_speak_for_another(shop: KubernetesShop) -> None:
+    """But for those whose work is at the API server, none has a token."""
+    with_token = {
+        pod["metadata"]["labels"]["app.kubernetes.io/name"]
+        for pod in shop.objects("pods")
+        for volume in pod["spec"]["volumes"]
+        for source in volume.get("projected", {}).get("sources", ())
+        if "serviceAccountToken" in source
+    }
+    assert with_token == {"bootstrap-secrets", "kube-state-metrics", "victoria-metrics"}
+
+
+def test_a_second_apply_changes_nothing(shop: KubernetesShop) -> None:
+    """What kubectl calls configured may be a list that it always sends whole: the server tells."""
+    before, pods = shop.versions(), {one.uid for one in shop.pods()}
+    shop.apply()
+    assert shop.versions() == before
+    assert {one.uid for one in shop.pods()} == pods
