@@ -37,7 +37,8 @@ def rollout(shop: KubernetesShop) -> Iterator[Rollout]:
     build_own(ROOT, NEXT_RELEASE)
     shop.release(NEXT_RELEASE)
     shop.cluster.load_images(shop.overlay)
-    with Customers(shop.shop_url, ordering=4, browsing=8, pause_seconds=0.05) as customers:
+    # As many as two cores serve beside all that runs on them.
+    with Customers(shop.shop_url, ordering=2, browsing=6, pause_seconds=0.1) as customers:
         customers.wait_for_orders(5)
         shop.apply()
         shop.wait_until_settled()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from tests import waiting
 from tests.cluster.shop import NAMESPACE, SERVICES, KubernetesShop
 from tests.compose.test_first_telemetry import ONLY_AFTER_FAILURES
 from tests.e2e.conftest import Guest
@@ -70,7 +71,7 @@ def test_every_container_is_measured_by_name(shop: KubernetesShop, telemetry: Te
         found = telemetry.metrics.query("container_memory_working_set_bytes")
         return {(one["metric"]["name"], one["metric"]["service"]) for one in found}
 
-    eventually(lambda: running <= measured())
+    waiting.eventually(lambda: running - measured(), lambda missing: not missing, 60)
 
 
 def test_what_kubernetes_says_of_pods_and_claims_arrives(
@@ -109,7 +110,7 @@ def test_logs_of_every_container_arrive_once_with_the_name_of_its_pod(
 
     services = {one.name for one in shop.running(*SERVICES)}
     talkative = services | {one.name for one in shop.running("mysql", "queue-redis", "cache-redis")}
-    eventually(lambda: talkative <= seen())
+    waiting.eventually(lambda: talkative - seen(), lambda missing: not missing, 60)
     # Their lines come by OTLP; an agent that read them as well would send each twice.
     assert not services & seen("log.file.path:*")
 
@@ -133,6 +134,6 @@ def test_the_trace_of_the_order_arrives(shop: KubernetesShop, telemetry: Telemet
 def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: Telemetry) -> None:
     asked = {name for _, query in metric_queries() for name in metrics_in(query)}
     wanted = {name for name in asked if not ONLY_AFTER_FAILURES.match(name) and "(" not in name}
-    # In queries that say so: `or vector(0)`.
-    wanted -= {"arloji_gateway_retries_total", "arloji_gateway_shed_total"}
-    eventually(lambda: not wanted - telemetry.metrics.names())
+    # In queries that say so, `or vector(0)`, and what there is of a job that has failed.
+    wanted -= {"arloji_gateway_retries_total", "arloji_gateway_shed_total", "kube_job_failed"}
+    waiting.eventually(lambda: wanted - telemetry.metrics.names(), lambda missing: not missing, 60)

@@ -132,14 +132,15 @@ class Shop:
             *("delete", "-k", self.folder_of(self.name), "--wait=false"),
             "--selector=app.kubernetes.io/component!=namespace",
         )
-        eventually(lambda: self.objects("pods"), lambda pods: not pods, seconds=60)
+        eventually(self.pods, lambda pods: not pods, seconds=60)
 
     def remove_everything(self) -> None:
         """Data included, as nobody would who has any."""
         if self.overlay is not None:
             self.remove()
             self.control_plane.kubectl(
-                *("delete", "persistentvolumeclaims", "--all", f"--namespace={NAMESPACE}")
+                # Those of earlier releases, too.
+                *("delete", "persistentvolumeclaims,jobs", "--all", f"--namespace={NAMESPACE}")
             )
         self.overlay = None
 

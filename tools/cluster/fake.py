@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.cluster.control_plane import ControlPlane
+from tools.cluster.control_plane import ControlPlane, Options
 from tools.cluster.fake_nodes import FakeNodes
 from tools.cluster.metrics_server import start_metrics_server
 from tools.cluster.process_group import ProcessGroup
@@ -11,6 +11,8 @@ PROGRAMS = (
     *("kubectl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
     *("kwok", "metrics-server"),
 )
+# None of these nodes ever fails; on a busy machine they are late to say so.
+_ARGUMENTS = {"kube-controller-manager": ["--node-monitor-grace-period=15m"]}
 
 
 class FakeCluster:
@@ -18,7 +20,7 @@ class FakeCluster:
 
     def __init__(self, folder: Path, *, detached: bool = False, nodes_per_zone: int = 2) -> None:
         self._processes = ProcessGroup(folder, detached=detached)
-        self.control_plane = ControlPlane(self._processes)
+        self.control_plane = ControlPlane(self._processes, Options(arguments=_ARGUMENTS))
         self.nodes = FakeNodes(self.control_plane, self._processes, nodes_per_zone)
 
     def start(self) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contracts.services import SERVICES
-from tests.conformance.kubernetes.manifests import NAME, Manifests
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import NAME
 
 Call = tuple[str, str, int]
 # Whoever is named here in a call's place is everybody: any pod and any address.

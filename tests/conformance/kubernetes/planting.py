@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.conformance.kubernetes.manifests import Manifests, Object, reference
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Object, reference
 from tests.conformance.kubernetes.registry import Rule
 
 Change = Callable[[list[Object]], None]

@@ -5,6 +5,8 @@ from types import FunctionType, ModuleType
 
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.rules import (
+    access,
+    addresses,
     agreements,
     availability,
     configuration,
@@ -14,14 +16,18 @@ from tests.conformance.kubernetes.rules import (
     objects,
     parity,
     references,
+    sources,
 )
 
 Rule = Callable[[Manifests], Iterator[str]]
 _MODULES = (
     objects,
     references,
+    addresses,
+    sources,
     configuration,
     confinement,
+    access,
     lifecycle,
     availability,
     network,
@@ -37,7 +43,6 @@ def _rules_of(module: ModuleType) -> list[Rule]:
         if isinstance(one, FunctionType)
         and one.__module__ == module.__name__
         and not name.startswith("_")
-        and name not in {"secrets_made"}
     ]
 
 

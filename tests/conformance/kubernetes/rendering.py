@@ -26,15 +26,18 @@ class RenderFailed(AssertionError):
     """The message is what kubectl printed."""
 
 
-@cache
 def kubectl() -> str:
     """The one that tools/ builds if it is there, else the machine's. Does not build it: that takes
     minutes, and a rendering half a second."""
-    built = find_built("kubectl")
-    found = str(built) if built else shutil.which("kubectl")
-    if found is None:
+    if (found := _find_kubectl()) is None:
         pytest.skip("needs kubectl, on PATH or from the cache of tools/go_programs")
     return found
+
+
+@cache
+def _find_kubectl() -> str | None:
+    built = find_built("kubectl")
+    return str(built) if built else shutil.which("kubectl")
 
 
 def render_folder(folder: Path) -> str:

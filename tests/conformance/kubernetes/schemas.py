@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from tests.conformance.kubernetes.manifests import Object, reference
+from tests.conformance.kubernetes.pods import Object, reference
 
 # The oldest and the newest that the manifests are for (docs/kubernetes.md).
 VERSIONS = ("1.34", "1.37")

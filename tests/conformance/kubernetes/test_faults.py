@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.conformance.kubernetes.faults import (
+    access,
+    addresses,
     agreements,
     availability,
     configuration,
@@ -14,6 +16,7 @@ from tests.conformance.kubernetes.faults import (
     objects,
     parity,
     references,
+    sources,
 )
 from tests.conformance.kubernetes.planting import Fault, plant
 from tests.conformance.kubernetes.registry import RULES
@@ -24,8 +27,11 @@ SMALL = Set("small")
 _MODULES = (
     objects,
     references,
+    addresses,
+    sources,
     configuration,
     confinement,
+    access,
     lifecycle,
     availability,
     network,

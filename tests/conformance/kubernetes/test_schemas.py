@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.kubernetes.manifests import Object
 from tests.conformance.kubernetes.planting import MAIN, Change, plant, put
+from tests.conformance.kubernetes.pods import Object
 from tests.conformance.kubernetes.rendering import render
 from tests.conformance.kubernetes.schemas import VERSIONS, SchemaMissing, faults_of, is_custom
 from tests.conformance.kubernetes.sets import SETS, Set

@@ -1,6 +1,6 @@
 """A pod that may do more than it must."""
 
-from tests.conformance.kubernetes.planting import MAIN, POD, Fault, add, drop, put
+from tests.conformance.kubernetes.planting import MAIN, POD, Fault, drop, put
 from tests.conformance.kubernetes.rules import confinement as rules
 
 _SECURITY = f"{MAIN}/securityContext"
@@ -71,31 +71,6 @@ FAULTS = (
         rules.node_readers_keep_to_reading,
         [put("DaemonSet/node-exporter", f"{_SECURITY}/privileged", True)],
         "DaemonSet/node-exporter may do more than read",
-    ),
-    Fault(
-        rules.accounts_are_their_own_and_have_no_token,
-        [drop("Deployment/frontend", f"{POD}/automountServiceAccountToken")],
-        "Deployment/frontend has a token",
-    ),
-    Fault(
-        rules.accounts_are_their_own_and_have_no_token,
-        [put("Deployment/frontend", f"{POD}/serviceAccountName", "publisher")],
-        r"ServiceAccount/publisher is shared by \['frontend', 'publisher'\]",
-    ),
-    Fault(
-        rules.roles_are_for_those_who_ask_the_api,
-        [add("RoleBinding", "x", subjects=[{"kind": "ServiceAccount", "name": "frontend"}])],
-        "RoleBinding/x gives rights to frontend",
-    ),
-    Fault(
-        rules.roles_are_for_those_who_ask_the_api,
-        [add("Role", "x", rules=[{"verbs": ["get"], "resources": ["*"]}])],
-        "Role/x gives everything of something",
-    ),
-    Fault(
-        rules.roles_are_for_those_who_ask_the_api,
-        [add("Role", "x", rules=[{"verbs": ["delete"], "resources": ["pods"]}])],
-        r"Role/x lets \['delete'\]",
     ),
     Fault(
         rules.scratch_is_in_memory_and_bounded,

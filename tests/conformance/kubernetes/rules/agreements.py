@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from contracts.services import SERVICES
-from tests.conformance.kubernetes.manifests import Manifests, Object, reference, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Object, reference, within
 from tests.conformance.kubernetes.rendering import ROOT
 
 _FIELDS: Mapping[str, Mapping[str, Any]] = {

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.services import SERVICE_NAMES
-from tests.conformance.kubernetes.manifests import Manifests, Pod, reference, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Pod, reference, within
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 STATELESS = {"ingress", *SERVICE_NAMES}

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.conformance.kubernetes.manifests import Manifests, Pod, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Pod, within
 from tests.conformance.kubernetes.rendering import ROOT
 
 # Folders that compose mounts, and what of them has no reader in a cluster.

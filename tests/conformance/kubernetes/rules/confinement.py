@@ -2,24 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from tests.conformance.kubernetes.manifests import Container, Manifests, Pod, reference, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Container, Pod, within
 
 SHOP, NODES = "arloji", "arloji-nodes"
 # Beside the cluster's own parts.
 IN_KUBE_SYSTEM = {"cluster-autoscaler"}
 # They read the node itself, which `restricted` forbids.
 ON_NODES = {"node-exporter", "otel-agent"}
-# What asks the Kubernetes API; everything else has no token.
-ASKS_THE_API: Mapping[str, str] = {
-    "bootstrap-secrets": "creates the Secrets of the others",
-    "victoria-metrics": "finds what to scrape, kubelets included",
-    "kube-state-metrics": "counts objects",
-    "cluster-autoscaler": "plays the scheduler",
-}
-# Roles that do more than read.
-MAY_CHANGE = {"bootstrap-secrets", "cluster-autoscaler", "cluster-autoscaler-clusterapi"}
-# Each provider of the Cluster API has kinds of its own.
-MAY_CHANGE_ANY = {"cluster-autoscaler-clusterapi"}
 # Written by the process and too large, or too precious, for memory.
 ON_DISK: Mapping[tuple[str, str], str] = {
     ("publisher", "audit"): "audit lines live as long as their pod",
@@ -27,10 +17,6 @@ ON_DISK: Mapping[tuple[str, str], str] = {
 }
 # Folders of the node that a reader of it writes to.
 WRITES_ON_NODE = {("otel-agent", "/var/lib/otelcol"): "how far each log was read; what waits"}
-# Accounts that wait for their pods.
-PREPARED = {"housekeeping"}
-# One program in two parts.
-ONE_ACCOUNT = {"load": {"load", "load-worker"}}
 _RESTRICTED_VOLUMES = {
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
     *("persistentVolumeClaim", "projected", "secret"),
@@ -121,42 +107,6 @@ def node_readers_keep_to_reading(shop: Manifests) -> Iterator[str]:
                 yield f"{pod.reference} may do more than read"
 
 
-def accounts_are_their_own_and_have_no_token(shop: Manifests) -> Iterator[str]:
-    users: dict[tuple[str, str], set[str]] = {}
-    for pod in shop.pods:
-        account = pod.spec.get("serviceAccountName", "default")
-        users.setdefault((pod.namespace, account), set()).add(pod.name)
-        has = pod.spec.get("automountServiceAccountToken") is not False
-        has = has or any("serviceAccountToken" in str(volume) for volume in pod.volumes.values())
-        if has and pod.name not in ASKS_THE_API:
-            yield f"{pod.reference} has a token of the Kubernetes API"
-    for (_, account), names in users.items():
-        if len(names) > 1 and names != ONE_ACCOUNT.get(account):
-            yield f"ServiceAccount/{account} is shared by {sorted(names)}"
-    for one in shop.of("ServiceAccount"):
-        if one.get("automountServiceAccountToken") is not False:
-            yield f"{reference(one)} hands its token to any pod"
-        name = one["metadata"]["name"]
-        used = (one["metadata"].get("namespace"), name) in users or _named_by_others(shop, name)
-        if not used and name not in PREPARED:
-            yield f"{reference(one)} is nobody's"
-
-
-def roles_are_for_those_who_ask_the_api(shop: Manifests) -> Iterator[str]:
-    for one in shop.of("RoleBinding", "ClusterRoleBinding"):
-        for subject in one["subjects"]:
-            if subject["name"] not in ASKS_THE_API:
-                yield f"{reference(one)} gives rights to {subject['name']}"
-    for one in shop.of("Role", "ClusterRole"):
-        for rule in one["rules"]:
-            wide = "*" in [*rule["verbs"], *rule.get("resources", ()), *rule.get("apiGroups", ())]
-            if wide and one["metadata"]["name"] not in MAY_CHANGE_ANY:
-                yield f"{reference(one)} gives everything of something"
-            writes = {*rule["verbs"]} - {"get", "list", "watch"}
-            if writes and one["metadata"]["name"] not in MAY_CHANGE:
-                yield f"{reference(one)} lets {sorted(writes)}"
-
-
 def scratch_is_in_memory_and_bounded(shop: Manifests) -> Iterator[str]:
     """On disk it would keep the cluster autoscaler from removing the node, unless it is told."""
     for pod in shop.pods:
@@ -195,14 +145,6 @@ def variables_of_other_services_are_not_injected(shop: Manifests) -> Iterator[st
     for pod in shop.pods:
         if pod.spec.get("enableServiceLinks") is not False:
             yield f"{pod.reference} is given variables of each Service, which settings may read"
-
-
-def _named_by_others(shop: Manifests, account: str) -> bool:
-    """An operator acts as it."""
-    return any(
-        path[-2:] == ("serviceAccountRef", "name") and value == account
-        for _, path, value in shop.walk()
-    )
 
 
 def _confined(shop: Manifests) -> list[Pod]:

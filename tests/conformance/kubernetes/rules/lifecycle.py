@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.services import SERVICE_NAMES
-from tests.conformance.kubernetes.manifests import Manifests, Pod, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Pod, within
 from tests.conformance.test_compose import CONTAINERS
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")

@@ -12,7 +12,8 @@ from tests.conformance.kubernetes.calls import (
     calls_of,
     outsiders_of,
 )
-from tests.conformance.kubernetes.manifests import Manifests, Object, Pod, selects
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Object, Pod, selects
 from tests.conformance.kubernetes.rules.confinement import NODES, SHOP
 
 Policy = dict[str, Any]

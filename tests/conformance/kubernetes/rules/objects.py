@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tests.conformance.kubernetes.manifests import Manifests, Object, reference
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Object, reference
 from tests.conformance.kubernetes.rules.confinement import NODES, SHOP
 
 # A quarter less than what etcd and kubectl's annotation take at most (256 KiB).

@@ -10,7 +10,8 @@ from contracts.services import SERVICES
 from database.settings import DatabaseSettings
 from housekeeping.settings import HousekeepingSettings
 from tests.conformance.kubernetes import differences
-from tests.conformance.kubernetes.manifests import Container, Manifests, Pod, within
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Container, Pod, within
 from tests.conformance.test_compose import CONTAINERS
 
 # Their images have no entrypoint, or one that does nothing but start the command: it does not

@@ -1,29 +1,15 @@
 """Whatever an object names is there."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootstrap.credentials import READERS
-from tests.conformance.kubernetes.manifests import (
-    NAME,
-    Manifests,
-    Object,
-    Pod,
-    reference,
-    selects,
-    within,
-)
+from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import NAME, Object, Pod, reference, selects, within
 
 _INSTANCE, _PART_OF = "app.kubernetes.io/instance", "app.kubernetes.io/part-of"
 # Not made by the manifests: every cluster has them.
 BUILT_IN_CLASSES = {"system-cluster-critical", "system-node-critical"}
 BUILT_IN_ROLES = {"view"}
-# Made by hand, as docs/kubernetes.md says, since only their owner knows what is in them.
-GIVEN_SECRETS: Mapping[str, set[str]] = {}
-# A certificate's secret, by the controller that fills it.
-TLS_KEYS = {"tls.crt", "tls.key", "ca.crt"}
-MASTER = {"master.json"}
 # Labels of pods that no manifest here makes: CronJobs to come, and what operators run.
 MADE_BY_OTHERS: tuple[dict[str, str], ...] = (
     {NAME: "housekeeping"},
@@ -33,8 +19,6 @@ MADE_BY_OTHERS: tuple[dict[str, str], ...] = (
         for name in ("haproxy", "mysql", "xtrabackup")
     ),
 )
-_ADDRESS = re.compile(r"(?:https?://|redis://|@|^|[\s=\"'\[,])([a-z][a-z0-9.-]*):(\d{2,5})\b")
-_SELF = {"localhost", "0.0.0.0"}
 
 
 def services_select_pods(shop: Manifests) -> Iterator[str]:
@@ -149,127 +133,5 @@ def bindings_name_roles_and_accounts(shop: Manifests) -> Iterator[str]:
             yield f"{reference(one)} binds a policy that is not there"
 
 
-def configuration_exists_with_its_keys(shop: Manifests) -> Iterator[str]:
-    """Of each ConfigMap and Secret that a pod mounts or takes variables from."""
-    for pod in shop.pods:
-        for kind, name, keys in _named_by(pod):
-            known = _keys(shop, pod.namespace, kind, name)
-            if known is None:
-                yield f"{pod.reference} names {kind} {name}, which nobody makes"
-            elif missing := sorted(keys - known):
-                yield f"{pod.reference} takes {missing} of {kind} {name}, which has no such key"
-
-
-def files_of_secrets_are_there(shop: Manifests) -> Iterator[str]:
-    """Each path beneath /run/secrets that a container is told is in what it mounts there."""
-    for pod in shop.pods:
-        for container in pod.containers:
-            mounted = _files_mounted(shop, pod, container.mounts)
-            told = " ".join([*shop.environment(pod, container).values(), *container.words])
-            for name in re.findall(r"/run/secrets/([\w.-]+)", told):
-                if name not in mounted:
-                    yield f"{pod.reference} reads /run/secrets/{name}, which is not mounted"
-
-
-def addresses_name_services(shop: Manifests) -> Iterator[str]:
-    """In variables, arguments and configuration files: no host or port that nobody has."""
-    texts = [
-        (pod.reference, pod.namespace, text)
-        for pod in shop.pods
-        for container in pod.containers
-        for text in [*shop.environment(pod, container).values(), *container.words]
-    ]
-    texts += [
-        (reference(one), one["metadata"].get("namespace", ""), line)
-        for one in shop.of("ConfigMap")
-        for text in one.get("data", {}).values()
-        for line in text.splitlines()
-        if not line.lstrip().startswith(("#", '"', "description", "summary"))
-    ]
-    for where, namespace, text in texts:
-        for host, port in _ADDRESS.findall(text):
-            yield from _address(shop, where, namespace, host, int(port))
-
-
-def _address(shop: Manifests, where: str, namespace: str, host: str, port: int) -> Iterator[str]:
-    name, *rest = host.split(".")
-    if host in _SELF or (rest and rest[1:2] not in ([], ["svc"])):
-        return
-    service = shop.find("Service", name, rest[0] if rest else namespace)
-    if service is None:
-        yield f"{where} names {host}:{port}, which is not a Service"
-    elif port not in [one["port"] for one in service["spec"].get("ports", ())]:
-        yield f"{where} names {host}:{port}, which is not a port of that Service"
-
-
 def _pods(shop: Manifests, one: Object, selector: Mapping[str, Any]) -> list[Pod]:
     return shop.pods_of(selector, one["metadata"].get("namespace", ""))
-
-
-def _named_by(pod: Pod) -> Iterator[tuple[str, str, set[str]]]:
-    for volume in pod.volumes.values():
-        yield from _sources(volume)
-        for source in within(volume, "projected", "sources", default=[]):
-            yield from _sources(source)
-    for container in pod.containers:
-        for variable in container.described.get("env", ()):
-            for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-                if found := within(variable, "valueFrom", key):
-                    yield kind, found["name"], {found["key"]}
-        for source in container.described.get("envFrom", ()):
-            for key, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
-                if found := source.get(key):
-                    yield kind, found["name"], set()
-
-
-def _sources(volume: Object) -> Iterator[tuple[str, str, set[str]]]:
-    for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
-        if found := volume.get(key):
-            name = found.get("name", found.get("secretName"))
-            yield kind, name, {item["key"] for item in found.get("items", ())}
-
-
-def _keys(shop: Manifests, namespace: str, kind: str, name: str) -> set[str] | None:
-    if kind == "ConfigMap":
-        # Kubernetes puts this one into every namespace.
-        if name == "kube-root-ca.crt":
-            return {"ca.crt"}
-        found = shop.find(kind, name, namespace)
-        return None if found is None else {*found.get("data", {}), *found.get("binaryData", {})}
-    return secrets_made(shop).get(name)
-
-
-def secrets_made(shop: Manifests) -> dict[str, set[str]]:
-    """Name → keys of each Secret that the shop's Job, an operator or a person makes."""
-    made = dict(GIVEN_SECRETS)
-    readers = {f"secrets-{one.name}": set(one.files) for one in READERS}
-    if any(pod.name == "bootstrap-secrets" for pod in shop.pods):
-        made |= readers
-        made["secrets-master"] = MASTER
-    for one in shop.of("Certificate"):
-        made[one["spec"]["secretName"]] = TLS_KEYS
-    for one in shop.of("PerconaServerMySQL"):
-        # A password for each of the operator's users.
-        made[one["spec"]["secretsName"]] = {"root"}
-    for one in shop.of("ExternalSecret"):
-        target = within(one, "spec", "target", "name", default=one["metadata"]["name"])
-        made[target] = {
-            *within(one, "spec", "target", "template", "data", default={}),
-            *(each["secretKey"] for each in one["spec"].get("data", ())),
-            # Whole JSON objects, which hold what the Job would make.
-            *(readers.get(target, ()) if "dataFrom" in one["spec"] else ()),
-        }
-    return made
-
-
-def _files_mounted(shop: Manifests, pod: Pod, mounts: list[Object]) -> set[str]:
-    files: set[str] = set()
-    for mount in mounts:
-        if not mount["mountPath"].startswith("/run/secrets"):
-            continue
-        if "subPath" in mount:
-            files.add(mount["mountPath"].removeprefix("/run/secrets/"))
-            continue
-        for _, name, keys in _sources(pod.volumes.get(mount["name"], {})):
-            files |= keys or _keys(shop, pod.namespace, "Secret", name) or set()
-    return files
