@@ -18,7 +18,8 @@ import uvicorn
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from benchmarks.processes import free_port, module
+from benchmarks.processes import module
+from local.free_port import free_port
 from servicekit.http_client.client import open_http_client
 from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query
 from servicekit.http_proxy.headers import answer_headers, end_to_end_headers

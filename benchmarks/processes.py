@@ -151,13 +151,6 @@ def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def free_offset() -> int:
     """One that leads to free ports only. Random, so that runs side by side rarely meet."""
     for offset in random.sample(_OFFSETS, len(_OFFSETS)):

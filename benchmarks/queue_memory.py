@@ -21,7 +21,8 @@ from typing import Any
 import httpx
 import redis
 
-from benchmarks.processes import free_port, module, program
+from benchmarks.processes import module, program
+from local.free_port import free_port
 
 _COPIES = 20_000
 _CUSTOMER = {

@@ -10,7 +10,8 @@ import httpx
 
 from benchmarks.closed_loop import LoadFailed, Target, measure
 from benchmarks.cores import cpu_seconds, pin, two_cores
-from benchmarks.processes import Shop, free_port, module, shop
+from benchmarks.processes import Shop, module, shop
+from local.free_port import free_port
 
 CHAIN = ("frontend", "api-gw", "service-http")
 BACKING = ("queue-redis", "cache-redis", "telemetry")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.processes import CLEAN, ModuleProcess, Process, answers, receiver_process
 from tests.promql import OBSERVABILITY
 from tests.servers import running

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 
 ROOT = Path(__file__).parents[1]
 # A test says what is exported; the shell that started the tests does not.

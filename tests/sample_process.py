@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.answers import Described
 from tests.processes import ROOT, TIMEOUT_SECONDS, Process
 from tests.waiting import eventually

@@ -12,7 +12,7 @@ import pymysql
 import pytest
 import redis
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from local.redis_program import find_redis
 from tests.processes import Process
 

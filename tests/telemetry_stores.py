@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests import waiting
 from tests.processes import Process, answers
 from tests.promql import OBSERVABILITY

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]

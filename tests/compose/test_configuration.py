@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.compose.project import LEFT_OUT, ROOT, ComposeProject
 from tests.compose.test_secrets import attempt
 

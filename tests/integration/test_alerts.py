@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.processes import Process, answers
 from tests.promql import ALERTS, OBSERVABILITY, alert_rules
 from tests.telemetry_stores import go_server

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.processes import Process, answers
 from tests.promql import OBSERVABILITY, metric_queries
 from tests.telemetry_stores import MetricsStore, eventually, go_server

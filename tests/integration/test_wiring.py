@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit.http_server.serve import _create_server
 from servicekit.settings import ServiceSettings
 from servicekit.stream import consumer_group as stream

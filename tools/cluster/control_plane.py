@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tools.cluster.pki import Authority, KeyPair, create_signing_keys, write_kubeconfig
 from tools.cluster.process_group import ProcessGroup
 from tools.cluster.processes import ClusterFailed
@@ -110,8 +110,6 @@ class ControlPlane:
         serving = self.authority.issue("kube-apiserver", "kube-apiserver", hosts=names)
         # What kubelets let in, with the binding that `allow_kubelet_client` makes.
         kubelets = self.authority.issue("kubelet-client", "kube-apiserver-kubelet-client")
-        front = Authority(self._pki, "front-proxy-ca")
-        proxy = front.issue("front-proxy-client", "front-proxy-client")
         self._start(
             "kube-apiserver",
             [
@@ -125,19 +123,27 @@ class ControlPlane:
                 f"--kubelet-client-key={kubelets.key}",
                 "--kubelet-preferred-address-types=InternalIP",
                 *self._service_account_arguments(),
-                f"--requestheader-client-ca-file={front.files.certificate}",
-                "--requestheader-allowed-names=front-proxy-client",
-                "--requestheader-username-headers=X-Remote-User",
-                "--requestheader-group-headers=X-Remote-Group",
-                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-                f"--proxy-client-cert-file={proxy.certificate}",
-                f"--proxy-client-key-file={proxy.key}",
+                *self._front_proxy_arguments(),
             ],
         )
         ready = ("get", "--raw", "/readyz", "--request-timeout=5s")
         self._processes.wait(
             "kube-apiserver", lambda: self.try_kubectl(*ready).stdout.strip() == "ok"
         )
+
+    def _front_proxy_arguments(self) -> list[str]:
+        """For the aggregation layer, by which metrics-server answers."""
+        front = Authority(self._pki, "front-proxy-ca")
+        proxy = front.issue("front-proxy-client", "front-proxy-client")
+        return [
+            f"--requestheader-client-ca-file={front.files.certificate}",
+            "--requestheader-allowed-names=front-proxy-client",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={proxy.certificate}",
+            f"--proxy-client-key-file={proxy.key}",
+        ]
 
     def _service_account_arguments(self) -> list[str]:
         public, private = create_signing_keys(self._pki, "service-accounts")

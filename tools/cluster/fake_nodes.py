@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, program
 from tools.cluster.process_group import ProcessGroup
 from tools.go_programs.build import sources_of

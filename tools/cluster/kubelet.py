@@ -11,6 +11,13 @@ from tools.cluster.network import DNS_ADDRESS, node_address
 from tools.cluster.pki import KeyPair
 from tools.cluster.processes import Daemon
 
+_NO_STRANGERS = {"anonymous": {"enabled": False}, "webhook": {"enabled": True}}
+# The disk is the machine's: a node that evicts because others fill it helps nobody.
+_EVICT_BELOW = {
+    "memory.available": "100Mi",
+    **dict.fromkeys(("nodefs.available", "nodefs.inodesFree", "imagefs.available"), "1%"),
+}
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -63,8 +70,7 @@ class Kubelet:
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "authentication": {
-                "anonymous": {"enabled": False},
-                "webhook": {"enabled": True},
+                **_NO_STRANGERS,
                 "x509": {"clientCAFile": str(credentials.client_ca)},
             },
             "authorization": {"mode": "Webhook"},
@@ -84,13 +90,7 @@ class Kubelet:
             # Images are kept for the next run.
             "imageGCHighThresholdPercent": 100,
             "imageMaximumGCAge": "0s",
-            # The disk is the machine's: a node that evicts because others fill it helps nobody.
-            "evictionHard": {
-                "memory.available": "100Mi",
-                "nodefs.available": "1%",
-                "nodefs.inodesFree": "1%",
-                "imagefs.available": "1%",
-            },
+            "evictionHard": _EVICT_BELOW,
             # Changed ConfigMaps and Secrets reach their files soon.
             "syncFrequency": "10s",
         }

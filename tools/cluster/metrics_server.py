@@ -4,7 +4,7 @@ import base64
 import json
 from pathlib import Path
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, program, serving_arguments
 from tools.cluster.process_group import ProcessGroup
 

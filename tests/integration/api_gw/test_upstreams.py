@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit.http_client.session import MAX_HEADER_BYTES
 from servicekit.http_server.app import ServiceApp
 from services.api_gw import limits

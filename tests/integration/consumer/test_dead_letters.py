@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from redis.exceptions import NoPermissionError
 
-from benchmarks.processes import free_port
 from contracts.orders import OrderMessage
 from database.tables import order_items
+from local.free_port import free_port
 from services.consumer.dead_letters import store as store_module
 from services.consumer.dead_letters.command import parse_arguments, run
 from services.consumer.settings import StoreSettings

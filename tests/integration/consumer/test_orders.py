@@ -14,9 +14,9 @@ from redis import Redis as SyncRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import Engine, insert
 
-from benchmarks.processes import free_port
 from contracts.orders import OrderMessage
 from database.tables import order_items, orders, purged_orders
+from local.free_port import free_port
 from servicekit.database.engine import transaction
 from servicekit.stream.consumer_group import Entry
 from services.consumer import orders as orders_module

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from benchmarks.processes import free_port
 from contracts.orders import OrderMessage, OrderStatus
+from local.free_port import free_port
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import current_traceparent
 from servicekit.telemetry.tracing import tracer

@@ -18,10 +18,10 @@ from redis.asyncio import Redis
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from benchmarks.processes import free_port
 from database.rights import TABLE_RIGHTS, Right
 from database.schema import upgrade
 from database.seed import seed
+from local.free_port import free_port
 from servicekit.database.engine import create_database_engine, transaction
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import BLOCK_SECONDS

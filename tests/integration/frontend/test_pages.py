@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from services.api_gw.description import describe_api
 from services.frontend.app import create_app
 from services.frontend.trust_boundary import TrustBoundary

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.processes import free_port
 from loadtest.plan import Arrivals, Plan
 from loadtest.workload import COMPLETION
+from local.free_port import free_port
 from tests.integration.loadtest.fake_shop import Dropped, fake_shop
 from tests.processes import CLEAN, ROOT
 from tests.stack import RunningStack

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.processes import free_port
 from local.child import Child, ChildFailed, ChildSpec, Probe, Spawner
+from local.free_port import free_port
 from local.launcher import Launcher
 from local.layout import DataFolder, Ports
 from local.plan import Plan

@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from benchmarks.processes import free_port
 from local.demo import main, show_trace
+from local.free_port import free_port
 
 
 @contextmanager

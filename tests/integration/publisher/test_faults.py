@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from tests.publishing import (
     GUEST,
     audited,

@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis.asyncio import Redis
 from sqlalchemy import Engine, insert
 
-from benchmarks.processes import free_port
 from contracts.headers import GUEST
 from contracts.orders import OrderReason
 from contracts.queue import pending_key
 from database.tables import order_items, orders
+from local.free_port import free_port
 from tests.reading import Start, on_any_database, statements_counted
 from tests.servers import RedisServer
 from tests.servers import running as running_server

@@ -15,10 +15,10 @@ from sqlalchemy import Engine, update
 
 import services.service_http.product_snapshot as snapshot_module
 import services.service_http.resources as resources_module
-from benchmarks.processes import free_port
 from contracts.products import Product
 from contracts.telemetry import CACHE_REQUESTS, Metric
 from database.tables import products
+from local.free_port import free_port
 from servicekit.cache.store import Entry, encode
 from servicekit.telemetry.tracing import untraced
 from services.service_http.products import SHAPE

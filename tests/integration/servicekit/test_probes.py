@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit import probes
 from tests.processes import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit.deadline import within
 from servicekit.http_client.client import check_alive, fetch, open_http_client
 from servicekit.http_client.session import ConnectionFailed

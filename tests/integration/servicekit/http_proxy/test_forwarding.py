@@ -10,7 +10,7 @@ import httpx
 import pytest
 from multidict import CIMultiDict
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit.http_client import session as connections
 from servicekit.http_client.connector import CONNECT_SECONDS
 from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed

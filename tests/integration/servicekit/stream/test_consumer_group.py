@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import ConsumerGroup, Entry, HashChange
 from servicekit.stream.maintenance import delete_consumer, maintain_group

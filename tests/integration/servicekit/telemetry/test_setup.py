@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.processes import free_port
+from local.free_port import free_port
 from servicekit import __version__
 from tests.processes import ROOT, ModuleProcess, receiver_process
 from tests.servers import RedisServer
