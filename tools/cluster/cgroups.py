@@ -12,6 +12,9 @@ from tools.cluster.processes import ClusterFailed
 
 _MOUNTED = Path("/sys/fs/cgroup")
 _KILL_SECONDS = 30
+# Where CPU time is short, a whole group gets by default what one process beside it gets.
+_CPU_WEIGHTS = {"cpu.shares": 1024, "cpu.weight": 100}
+_LIKE_PROCESSES = 8
 
 
 def hierarchies(mounted: Path = _MOUNTED) -> list[Path]:
@@ -40,6 +43,9 @@ class ControlGroup:
             for folder in (root, daemons):
                 folder.mkdir(exist_ok=True)
                 _copy_cpuset(folder)
+            for name, usual in _CPU_WEIGHTS.items():
+                if (root / name).exists():
+                    (root / name).write_text(str(usual * _LIKE_PROCESSES))
 
     def processes(self, below: str = ".") -> set[int]:
         """Of it, or of a part of it, and of all beneath."""
