@@ -325,11 +325,9 @@ def test_headers_between_services_have_no_effect_from_outside(
 
 def test_the_shop_is_well_after_all_of_this(stack: RunningStack, guest: Guest) -> None:
     for name in ("frontend", "api-gw", "service-http", "publisher", "consumer"):
+        url = f"{stack.url(name)}/readyz"
         # A check that was late once, on a busy machine, says "degraded" until the next one.
-        eventually(
-            lambda url=f"{stack.url(name)}/readyz": httpx.get(url).json()["status"],
-            lambda status: status == "ok",
-        )
+        eventually(lambda url=url: httpx.get(url).json()["status"], lambda status: status == "ok")
     assert " ended (" not in stack.output()
     for log in (stack.data / "log").glob("*.log"):
         assert "unexpected error" not in log.read_text(errors="replace"), log
