@@ -43,9 +43,9 @@ class ControlGroup:
             for folder in (root, daemons):
                 folder.mkdir(exist_ok=True)
                 _copy_cpuset(folder)
-            for name, usual in _CPU_WEIGHTS.items():
-                if (root / name).exists():
-                    (root / name).write_text(str(usual * _LIKE_PROCESSES))
+                for name, usual in _CPU_WEIGHTS.items():
+                    if (folder / name).exists():
+                        (folder / name).write_text(str(usual * _LIKE_PROCESSES))
 
     def processes(self, below: str = ".") -> set[int]:
         """Of it, or of a part of it, and of all beneath."""

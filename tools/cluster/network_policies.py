@@ -35,6 +35,8 @@ class NetworkPolicies:
             "KUBERNETES_SERVICE_PORT": str(address.port),
         }
         command: list[str | Path] = [
+            # Elsewhere this is the kernel's work: a connection must not wait for its turn.
+            *("nice", "-n", "-20"),
             program,
             f"--hostname-override={self._name}",
             f"--nfqueue-id={_QUEUE}",
