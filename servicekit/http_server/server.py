@@ -96,7 +96,7 @@ class DrainingServer:
             while time.monotonic() < self._drained_at:
                 self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
                 await asyncio.sleep(0.1)
-            await _until_read(listener.sockets)
+            await _until_accepted(listener.sockets)
         finally:
             listener.close()
         await self._stop(resources)
@@ -165,7 +165,7 @@ class DrainingServer:
             await asyncio.sleep(0.02)
 
 
-async def _until_read(sockets: Iterable[Any]) -> None:
+async def _until_accepted(sockets: Iterable[Any]) -> None:
     """Until the loop has accepted every connection that the kernel has completed: closing a
     socket resets those that wait in its queue, whose clients may have sent their requests."""
     descriptors = [one.fileno() for one in sockets]
