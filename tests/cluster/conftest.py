@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.shop import KubernetesShop
 from tests.compose.conftest import Patient
 from tests.e2e.conftest import Guest
+from tests.in_order import put_in_order
 from tools.cluster.images import build_own
 from tools.cluster.real import PROGRAMS, ROOT, RealCluster
 from tools.go_programs.build import find_built
@@ -29,17 +30,10 @@ ORDER = (
     "test_removal",
 )
 RELEASE = "tests-cluster"
-_HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.parent == _HERE]
-    ordered = iter(sorted(ours, key=lambda item: ORDER.index(item.path.stem)))
-    items[:] = [next(ordered) if item.path.parent == _HERE else item for item in items]
-    for item in ours:
-        item.add_marker(pytest.mark.cluster)
-        # The first one that needs the cluster waits for it; rollouts take their time.
-        item.add_marker(pytest.mark.timeout(600))
+    put_in_order(items, Path(__file__).parent, ORDER, pytest.mark.cluster)
 
 
 def _why_not() -> str | None:

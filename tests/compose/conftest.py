@@ -14,6 +14,7 @@ import pytest
 
 from tests.compose.project import PREFIX, ComposeProject
 from tests.e2e.conftest import Guest
+from tests.in_order import put_in_order
 
 # Brought up once: those that only look come first, those that break it last.
 ORDER = (
@@ -38,17 +39,10 @@ ORDER = (
     "test_healing",
     "test_removal",
 )
-_HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.parent == _HERE]
-    ordered = iter(sorted(ours, key=lambda item: ORDER.index(item.path.stem)))
-    items[:] = [next(ordered) if item.path.parent == _HERE else item for item in items]
-    for item in ours:
-        item.add_marker(pytest.mark.compose)
-        # The first one that needs the stack waits for it; rolling upgrades take their time.
-        item.add_marker(pytest.mark.timeout(600))
+    put_in_order(items, Path(__file__).parent, ORDER, pytest.mark.compose)
 
 
 def _why_not() -> str | None:

@@ -1,39 +1,22 @@
 """All rules: each public function of a module in rules/ takes a set and yields what is wrong."""
 
+import importlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FunctionType, ModuleType
 
 from tests.conformance.kubernetes.manifests import Manifests
-from tests.conformance.kubernetes.rules import (
-    access,
-    addresses,
-    agreements,
-    availability,
-    configuration,
-    confinement,
-    lifecycle,
-    network,
-    objects,
-    parity,
-    references,
-    sources,
-)
 
 Rule = Callable[[Manifests], Iterator[str]]
-_MODULES = (
-    objects,
-    references,
-    addresses,
-    sources,
-    configuration,
-    confinement,
-    access,
-    lifecycle,
-    availability,
-    network,
-    parity,
-    agreements,
-)
+
+
+def modules_in(folder: str) -> list[ModuleType]:
+    """Those of a folder beside this file: a new one is picked up by itself."""
+    paths = sorted((Path(__file__).parent / folder).glob("*.py"))
+    return [
+        importlib.import_module(f"tests.conformance.kubernetes.{folder}.{path.stem}")
+        for path in paths
+    ]
 
 
 def _rules_of(module: ModuleType) -> list[Rule]:
@@ -46,4 +29,6 @@ def _rules_of(module: ModuleType) -> list[Rule]:
     ]
 
 
-RULES: tuple[Rule, ...] = tuple(rule for module in _MODULES for rule in _rules_of(module))
+RULES: tuple[Rule, ...] = tuple(
+    rule for module in modules_in("rules") for rule in _rules_of(module)
+)

@@ -4,41 +4,13 @@ import re
 
 import pytest
 
-from tests.conformance.kubernetes.faults import (
-    access,
-    addresses,
-    agreements,
-    availability,
-    configuration,
-    confinement,
-    lifecycle,
-    network,
-    objects,
-    parity,
-    references,
-    sources,
-)
 from tests.conformance.kubernetes.planting import Fault, plant
-from tests.conformance.kubernetes.registry import RULES
+from tests.conformance.kubernetes.registry import RULES, modules_in
 from tests.conformance.kubernetes.rendering import render
 from tests.conformance.kubernetes.sets import Set
 
 SMALL = Set("small")
-_MODULES = (
-    objects,
-    references,
-    addresses,
-    sources,
-    configuration,
-    confinement,
-    access,
-    lifecycle,
-    availability,
-    network,
-    parity,
-    agreements,
-)
-FAULTS: tuple[Fault, ...] = tuple(one for module in _MODULES for one in module.FAULTS)
+FAULTS: tuple[Fault, ...] = tuple(one for module in modules_in("faults") for one in module.FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
