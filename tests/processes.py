@@ -29,7 +29,7 @@ class Process:
         self,
         command: Sequence[str],
         log: Path,
-        is_ready: Callable[[], bool] = lambda: True,
+        is_ready: Callable[[], bool] | None = None,
         *,
         errors: Path | None = None,
         **options: Any,
@@ -39,9 +39,10 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns once it is ready."""
+        """Returns once it is ready, at once if it was not said when it is."""
         self.begin()
-        self.wait_until(self._is_ready, "ready")
+        if self._is_ready is not None:
+            self.wait_until(self._is_ready, "ready")
 
     def begin(self, **options: Any) -> None:
         options = self._options | options
@@ -58,9 +59,14 @@ class Process:
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
-            assert self.is_running, f"{self.command} ended, not {what}:\n{self._end}"
+            self.check_is_running(what)
             assert time.monotonic() < deadline, f"{self.command} is not {what}:\n{self._end}"
             time.sleep(0.05)
+        # Another program may be what answers.
+        self.check_is_running(what)
+
+    def check_is_running(self, what: str) -> None:
+        assert self.is_running, f"{self.command} ended, not {what}:\n{self._end}"
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
