@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import (
@@ -9,6 +10,7 @@ from servicekit.settings import (
     EnvironmentSettings,
     RedisUrl,
     embedded_audit_folder,
+    embedded_backup_folder,
     embedded_database,
     embedded_redis,
 )
@@ -21,3 +23,13 @@ class HousekeepingSettings(EnvironmentSettings):
     database_url: DatabaseUrl = embedded_database()
     queue_redis_url: RedisUrl = embedded_redis("queue-redis")
     audit_directory: Path = embedded_audit_folder()
+
+    backup_directory: Path = embedded_backup_folder()
+    # Accounts that may read everything, and that may make schemas and tables; by default the one
+    # above, which on MySQL may do neither.
+    backup_database_url: DatabaseUrl | None = None
+    restore_database_url: DatabaseUrl | None = None
+    # A public key of age or OpenPGP, and the private key to it: as text, or as a file by
+    # BACKUP_RECIPIENT_FILE and BACKUP_IDENTITY_FILE.
+    backup_recipient: str = ""
+    backup_identity: SecretStr = SecretStr("")

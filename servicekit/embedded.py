@@ -78,3 +78,7 @@ def database_url(data: Path) -> str:
 
 def audit_folder(data: Path) -> Path:
     return data / "audit"
+
+
+def backup_folder(data: Path) -> Path:
+    return data / "backups"
