@@ -5,6 +5,7 @@ do its work.
 """
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -12,13 +13,21 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
+from housekeeping.backups import create, status, verify
 from housekeeping.failures import CouldNot
 from housekeeping.purge_orders import command as purge_orders
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
+from servicekit.telemetry.tracing import tracer
 
 # Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
-_COMMANDS = {"reconcile": reconcile, "purge-orders": purge_orders}
+_COMMANDS = {
+    "backup": create,
+    "verify": verify,
+    "status": status,
+    "reconcile": reconcile,
+    "purge-orders": purge_orders,
+}
 _COULD_NOT = 2
 
 
@@ -37,16 +46,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     options = parser.parse_args(arguments)
     try:
-        code: int = _COMMANDS[options.command].run(options, read_settings(HousekeepingSettings))
-    except (RedisError, SQLAlchemyError, OSError, CouldNot, reconcile.NoAuditFiles) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        print(f"{options.command} failed: {reason}", file=sys.stderr)
-        return _COULD_NOT
+        settings = read_settings(HousekeepingSettings)
     except InvalidSettings as error:
         print(f"{options.command} not started: {error}", file=sys.stderr)
+        return _COULD_NOT
+    with tracer().start_as_current_span(f"housekeeping {options.command}"):
+        return _run(options, settings)
+
+
+def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    try:
+        code: int = _COMMANDS[options.command].run(options, settings)
+    except (CouldNot, RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
+        print(f"{options.command} failed: {_explain(error)}", file=sys.stderr)
         return _COULD_NOT
     return code
 
 
+def _explain(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full, and nothing that was there is lost: free some room and repeat"
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _main_with_telemetry() -> int:
+    from servicekit.telemetry.setup import configure_telemetry
+
+    telemetry = configure_telemetry("housekeeping")
+    try:
+        return main()
+    finally:
+        telemetry.shutdown()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main_with_telemetry())

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import (
@@ -12,6 +12,7 @@ from servicekit.settings import (
     RedisUrl,
     embedded_archive_folder,
     embedded_audit_folder,
+    embedded_backup_folder,
     embedded_database,
     embedded_redis,
 )
@@ -27,3 +28,13 @@ class HousekeepingSettings(EnvironmentSettings):
     archive_directory: Path = embedded_archive_folder()
     # Counted from when it was stored, which is when it reached its end.
     purge_orders_months: Annotated[int, Field(ge=1)] = 24
+
+    backup_directory: Path = embedded_backup_folder()
+    # Accounts that may read everything, and that may make schemas and tables; by default the one
+    # above, which on MySQL may do neither.
+    backup_database_url: DatabaseUrl | None = None
+    restore_database_url: DatabaseUrl | None = None
+    # A public key of age or OpenPGP, and the private key to it: as text, or as a file by
+    # BACKUP_RECIPIENT_FILE and BACKUP_IDENTITY_FILE.
+    backup_recipient: str = ""
+    backup_identity: SecretStr = SecretStr("")

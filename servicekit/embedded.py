@@ -82,3 +82,7 @@ def audit_folder(data: Path) -> Path:
 
 def archive_folder(data: Path) -> Path:
     return data / "archive"
+
+
+def backup_folder(data: Path) -> Path:
+    return data / "backups"

@@ -17,6 +17,7 @@ from servicekit.embedded import (
     InvalidRun,
     archive_folder,
     audit_folder,
+    backup_folder,
     database_url,
     read_data_folder,
     read_ports,
@@ -89,6 +90,10 @@ def embedded_audit_folder() -> Any:
 
 def embedded_archive_folder() -> Any:
     return Field(default_factory=lambda: archive_folder(read_data_folder()))
+
+
+def embedded_backup_folder() -> Any:
+    return Field(default_factory=lambda: backup_folder(read_data_folder()))
 
 
 class SecretFileSource(PydanticBaseSettingsSource):

@@ -31,7 +31,13 @@ MYSQL = {
         " SELECT(change) SELECT(reason)",
         "purged_orders": "INSERT SELECT(order_id)",
     },
-    "migrate": {"*": "SELECT INSERT UPDATE DELETE CREATE ALTER DROP INDEX REFERENCES"},
+    "backup": {
+        "*": "SELECT TRIGGER EVENT",
+        "*.*": "FLUSH_TABLES REPLICATION_CLIENT SHOW_ROUTINE",
+    },
+    "migrate": dict.fromkeys(
+        ("*", r"arloji\_%.*"), "SELECT INSERT UPDATE DELETE CREATE ALTER DROP INDEX REFERENCES"
+    ),
     "exporter": {"*.*": "PROCESS REPLICATION_CLIENT", "performance_schema.*": "SELECT"},
 }
 _GRANTED = """
