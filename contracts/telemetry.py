@@ -76,3 +76,6 @@ BACKUP_NEWEST_VERIFIED = Metric(
     "When the snapshot of the newest verified backup was taken, in Unix time",
 )
 BACKUP_FREED = Metric("arloji.backup.freed", "By", "Bytes that the last purge of backups freed")
+ORDERS_PURGED = Metric(
+    "arloji.orders.purged", "{order}", "Orders that the last purge moved to its archive"
+)

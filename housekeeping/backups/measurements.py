@@ -21,6 +21,10 @@ def record_run(command: str, seconds: float, *, good: bool) -> None:
         _set(telemetry.BACKUP_LAST_GOOD, time.time(), {"command": command})
 
 
+def record_purged(orders: int) -> None:
+    _set(telemetry.ORDERS_PURGED, orders, {})
+
+
 def record_freed(size: int) -> None:
     _set(telemetry.BACKUP_FREED, size, {})
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from housekeeping.backups.measurements import record_purged, record_run
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
 from housekeeping.progress import Progress
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    began = time.monotonic()
+    began, done = time.monotonic(), False
     engine = create_database_engine(
         settings.database_url,
         read_only=options.dry_run,
@@ -60,8 +61,11 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
             settings.archive_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(settings.archive_directory, "archive", _NAME):
                 result = _purge(engine, settings, before, Pace(options.batch, options.pause))
+        done = True
     finally:
         engine.dispose()
+        if not options.dry_run:
+            record_run(_NAME, time.monotonic() - began, good=done)
     result |= {"stored_before": before.isoformat(), "seconds": round(time.monotonic() - began, 3)}
     show({"command": _NAME} | result, _describe(result), as_json=options.json)
     return 0
@@ -105,6 +109,7 @@ def _purge(
     resumed, archives = settle_unfinished(engine, folder)
     orders, archive = Purge(engine, folder, before, pace).run()
     archives += [archive] if archive else []
+    record_purged(orders + resumed)
     return {
         "dry_run": False,
         "orders": orders,
