@@ -48,6 +48,27 @@ ENV PATH=/opt/load/bin:$PATH \
 USER 10001:10001
 CMD ["python", "-m", "locust", "--headless"]
 
+# What rotates log files is not in the image of the services.
+FROM $PYTHON_IMAGE AS housekeeping
+RUN apt-get update -q \
+ && apt-get install -y -q --no-install-recommends logrotate zstd \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=dependencies /opt/arloji /opt/arloji
+COPY --from=code /app /app
+WORKDIR /app
+ENV PATH=/opt/arloji/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "housekeeping"]
+CMD ["--help"]
+ARG VERSION=local
+ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
+LABEL org.opencontainers.image.title="Arloji housekeeping" \
+      org.opencontainers.image.description="The commands of housekeeping and the programs that they use" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
+
 FROM $PYTHON_IMAGE AS service
 COPY --from=dependencies /opt/arloji /opt/arloji
 COPY --from=code /app /app

@@ -16,6 +16,7 @@ from housekeeping import reconcile
 from housekeeping.backups import create, status, verify
 from housekeeping.failures import CouldNot
 from housekeeping.purge_orders import command as purge_orders
+from housekeeping.rotate_logs import command as rotate_logs
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
 from servicekit.telemetry.tracing import tracer
@@ -27,6 +28,7 @@ _COMMANDS = {
     "status": status,
     "reconcile": reconcile,
     "purge-orders": purge_orders,
+    "rotate-logs": rotate_logs,
 }
 _COULD_NOT = 2
 

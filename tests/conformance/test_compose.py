@@ -28,7 +28,13 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     for name, container in file["services"].items()
 }
 INIT_JOBS = {"bootstrap", "accounts", "migrate", "rights"}
-JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker"}
+ROTATIONS = {
+    "rotate-nginx-logs": "ingress",
+    "rotate-mysql-logs": "mysql",
+    "rotate-queue-redis-logs": "queue-redis",
+    "rotate-cache-redis-logs": "cache-redis",
+}
+JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker", *ROTATIONS}
 # They keep data or answer requests: being cut short would cost something.
 NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
 
@@ -203,6 +209,23 @@ def test_folders_of_logs_and_data_are_prepared_for_the_users_that_write_them() -
     assert all(volume.endswith(":ro") for volume in read)
     prepared = {target for target in mounted if target.startswith("/bootstrap/data/")}
     assert prepared == {f"/bootstrap/data/{name}" for name in DATA_OWNERS}
+
+
+def test_each_log_folder_is_rotated_as_its_writer_and_in_sight_of_it() -> None:
+    assert {volumes(name)["/var/log/arloji"] for name in ROTATIONS} == {
+        f"log-{writer}" for writer in LOG_WRITERS
+    }
+    for name, writer in ROTATIONS.items():
+        job = CONTAINERS[name]
+        assert job["user"] == CONTAINERS[writer]["user"]
+        assert volumes(name)["/var/log/arloji"] == volumes(writer)["/var/log/arloji"]
+        kind, folder = job["command"]
+        assert kind in name
+        assert folder == "/var/log/arloji"
+        # To a Redis nothing need be said.
+        assert job.get("pid") == (None if kind == "redis" else f"service:{writer}")
+        # The process that the command signals is the first of its container.
+        assert "init" not in CONTAINERS[writer]
 
 
 def test_every_declared_volume_is_used() -> None:
