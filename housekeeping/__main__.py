@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from housekeeping import reconcile
 from housekeeping.backups import create, status, verify
 from housekeeping.failures import CouldNot
+from housekeeping.purge_audit import command as purge_audit
 from housekeeping.purge_orders import command as purge_orders
 from housekeeping.rotate_logs import command as rotate_logs
 from housekeeping.settings import HousekeepingSettings
@@ -28,6 +29,7 @@ _COMMANDS = {
     "status": status,
     "reconcile": reconcile,
     "purge-orders": purge_orders,
+    "purge-audit": purge_audit,
     "rotate-logs": rotate_logs,
 }
 _COULD_NOT = 2

@@ -28,6 +28,7 @@ class HousekeepingSettings(EnvironmentSettings):
     archive_directory: Path = embedded_archive_folder()
     # Counted from when it was stored, which is when it reached its end.
     purge_orders_months: Annotated[int, Field(ge=1)] = 24
+    purge_audit_days: Annotated[int, Field(ge=1)] = 90
 
     backup_directory: Path = embedded_backup_folder()
     # Accounts that may read everything, and that may make schemas and tables; by default the one

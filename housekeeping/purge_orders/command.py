@@ -11,24 +11,23 @@ import argparse
 import calendar
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine
 
 from housekeeping.backups.measurements import record_purged, record_run
-from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
 from housekeeping.progress import Progress
+from housekeeping.purge_orders.clock import require_same_clock
 from housekeeping.purge_orders.purge import Pace, Purge, settle_unfinished
-from housekeeping.purge_orders.rows import list_due, read_clock
+from housekeeping.purge_orders.rows import list_due
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
 from servicekit.database.engine import create_database_engine
 
 _NAME = "purge-orders"
 _STATEMENT_SECONDS = 60
-_CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     )
     try:
         now = datetime.now(UTC)
-        _require_same_clock(engine, now)
+        require_same_clock(engine, now)
         before = months_before(now, options.months or settings.purge_orders_months)
         if options.dry_run:
             result = _count(engine, before)
@@ -82,16 +81,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
-
-
-def _require_same_clock(engine: Engine, now: datetime) -> None:
-    """A clock that runs ahead would make young orders old."""
-    there = read_clock(engine).replace(tzinfo=UTC)
-    if abs(there - now) > _CLOCKS_DIFFER:
-        raise CouldNot(
-            f"the clock here says {now:%Y-%m-%d %H:%M}, the database's {there:%Y-%m-%d %H:%M}"
-            " (UTC): set the wrong one right"
-        )
 
 
 def _count(engine: Engine, before: datetime) -> dict[str, Any]:

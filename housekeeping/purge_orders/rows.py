@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from contracts.orders import OrderStatus
 from database.tables import order_items, orders, purged_orders, stock_ledger
@@ -16,14 +16,6 @@ _PAGE = 2000
 _FINISHED = (OrderStatus.CONFIRMED.value, OrderStatus.REJECTED.value)
 
 Row = Mapping[str, Any]
-
-
-def read_clock(engine: Engine) -> datetime:
-    """The database's time, in UTC without saying so."""
-    with engine.connect() as connection:
-        moment: datetime | None = connection.scalar(select(func.now()))
-    assert moment is not None
-    return moment
 
 
 def list_due(engine: Engine, before: datetime) -> Iterator[list[Row]]:

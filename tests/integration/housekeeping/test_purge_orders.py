@@ -6,7 +6,6 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,15 @@ from tests.servers import RedisServer
 
 
 def test_old_orders_move_to_the_archive_and_young_ones_stay(
-    books: Books, metric_values: Callable[[str], list[float]]
+    books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(command, "record_purged", measured.append)
     old = books.store(7)
     books.store(4, old=False)
     result = books.result()
     assert (result["orders"], result["dry_run"]) == (7, False)
-    assert metric_values("arloji.orders.purged")[-1] == 7
+    assert measured == [7]
     assert books.ids(purged_orders) == {str(message.order_id) for message in old}
     books.assert_each_old_order_is_either_stored_or_archived()
     (path,) = map(Path, result["archives"])
