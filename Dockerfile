@@ -33,7 +33,8 @@ RUN /opt/load/bin/pip install --require-hashes --no-deps --only-binary :all: \
  && /opt/load/bin/pip uninstall --yes --quiet pip
 
 FROM $PYTHON_IMAGE AS load
-LABEL org.opencontainers.image.title="Arloji load" \
+LABEL arloji.image=load \
+      org.opencontainers.image.title="Arloji load" \
       org.opencontainers.image.description="Locust with the load scenarios of the watch shop" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=load-dependencies /opt/load /opt/load
@@ -64,7 +65,8 @@ ENTRYPOINT ["python", "-m", "housekeeping"]
 CMD ["--help"]
 ARG VERSION=local
 ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
-LABEL org.opencontainers.image.title="Arloji housekeeping" \
+LABEL arloji.image=housekeeping \
+      org.opencontainers.image.title="Arloji housekeeping" \
       org.opencontainers.image.description="The commands of housekeeping and the programs that they use" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
@@ -83,7 +85,8 @@ CMD ["python", "-m", "services.frontend"]
 # Last, as it changes with each release and none of the above does.
 ARG VERSION=local
 ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
-LABEL org.opencontainers.image.title="Arloji" \
+LABEL arloji.image=service \
+      org.opencontainers.image.title="Arloji" \
       org.opencontainers.image.description="The services of a watch shop: reliable orders, connected telemetry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
