@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
-from housekeeping.backups import create, status, verify
+from housekeeping.backups import create, drill, purge, restore, status, verify
 from housekeeping.failures import CouldNot
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
@@ -23,6 +23,9 @@ from servicekit.telemetry.tracing import tracer
 _COMMANDS = {
     "backup": create,
     "verify": verify,
+    "restore": restore,
+    "drill": drill,
+    "purge-backups": purge,
     "status": status,
     "reconcile": reconcile,
 }
