@@ -7,13 +7,16 @@ do its work.
 import argparse
 import errno
 import sys
+import time
 from collections.abc import Sequence
 
+from opentelemetry import trace
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
 from housekeeping.backups import create, drill, purge, restore, status, verify
+from housekeeping.backups.measurements import record_run
 from housekeeping.failures import CouldNot
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
@@ -29,6 +32,7 @@ _COMMANDS = {
     "status": status,
     "reconcile": reconcile,
 }
+_MEASURED = {"backup", "restore", "drill", "purge-backups"}
 _COULD_NOT = 2
 
 
@@ -56,10 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    began = time.monotonic()
     try:
         code: int = _COMMANDS[options.command].run(options, settings)
     except (CouldNot, RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
         print(f"{options.command} failed: {_explain(error)}", file=sys.stderr)
+        trace.get_current_span().set_status(trace.StatusCode.ERROR)
+        if options.command in _MEASURED:
+            record_run(options.command, time.monotonic() - began, good=False)
         return _COULD_NOT
     return code
 
