@@ -1,6 +1,8 @@
 # One image for the five services; the command chooses which. Dependencies are a layer of their
 # own, so that a change of code rebuilds nothing else. The load generator is an image of its own.
 ARG PYTHON_IMAGE=python:3.14.10-slim
+# That of the server in compose.yaml: a dump, and the server that a drill restores it into.
+ARG MYSQL_IMAGE=mysql:9.7.4
 
 FROM $PYTHON_IMAGE AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -49,27 +51,12 @@ ENV PATH=/opt/load/bin:$PATH \
 USER 10001:10001
 CMD ["python", "-m", "locust", "--headless"]
 
-# What rotates log files is not in the image of the services.
-FROM $PYTHON_IMAGE AS housekeeping
-RUN apt-get update -q \
- && apt-get install -y -q --no-install-recommends logrotate zstd \
- && rm -rf /var/lib/apt/lists/*
-COPY --from=dependencies /opt/arloji /opt/arloji
-COPY --from=code /app /app
-WORKDIR /app
-ENV PATH=/opt/arloji/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
-USER 10001:10001
-ENTRYPOINT ["python", "-m", "housekeeping"]
-CMD ["--help"]
-ARG VERSION=local
-ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
-LABEL arloji.image=housekeeping \
-      org.opencontainers.image.title="Arloji housekeeping" \
-      org.opencontainers.image.description="The commands of housekeeping and the programs that they use" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="$VERSION"
+# With the libraries that each was linked to, the loader included: the service image is of another
+# distribution.
+FROM $MYSQL_IMAGE AS mysql-programs
+USER 0
+COPY housekeeping/gather-programs.sh /tmp/
+RUN ["bash", "/tmp/gather-programs.sh", "/opt/mysql", "mysqld", "mysqldump", "mysql"]
 
 FROM $PYTHON_IMAGE AS service
 COPY --from=dependencies /opt/arloji /opt/arloji
@@ -90,3 +77,23 @@ LABEL arloji.image=service \
       org.opencontainers.image.description="The services of a watch shop: reliable orders, connected telemetry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
+
+# The service image and what its commands need: clients and a server of MySQL, encryption, and what
+# rotates log files.
+FROM service AS housekeeping
+USER 0
+RUN apt-get update -q \
+ && apt-get install -y -q --no-install-recommends age gnupg logrotate zstd \
+ && rm -rf /var/lib/apt/lists/* \
+# A new volume takes its owner from here.
+ && install -d -o 10001 -g 10001 -m 700 /var/lib/arloji/backups
+COPY --from=mysql-programs /opt/mysql /opt/mysql
+ENV PATH=/opt/mysql/bin:$PATH
+USER 10001:10001
+# A job, not a server.
+HEALTHCHECK NONE
+ENTRYPOINT ["python", "-m", "housekeeping"]
+CMD ["--help"]
+LABEL arloji.image=housekeeping \
+      org.opencontainers.image.title="Arloji housekeeping" \
+      org.opencontainers.image.description="Backups, restore drills and the other work around the shop"

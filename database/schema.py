@@ -62,3 +62,9 @@ def current_revision(connection: Connection) -> str | None:
 def newest_revision() -> str | None:
     """The revision that this version of the code expects."""
     return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+
+
+def known_revisions() -> set[str]:
+    """Those that this version can bring to its own."""
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return {script.revision for script in scripts.walk_revisions()}

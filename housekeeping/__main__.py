@@ -7,13 +7,16 @@ do its work.
 import argparse
 import errno
 import sys
+import time
 from collections.abc import Sequence
 
+from opentelemetry import trace
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
-from housekeeping.backups import create, status, verify
+from housekeeping.backups import create, drill, purge, restore, status, verify
+from housekeeping.backups.measurements import record_run
 from housekeeping.failures import CouldNot
 from housekeeping.purge_audit import command as purge_audit
 from housekeeping.purge_orders import command as purge_orders
@@ -26,12 +29,16 @@ from servicekit.telemetry.tracing import tracer
 _COMMANDS = {
     "backup": create,
     "verify": verify,
+    "restore": restore,
+    "drill": drill,
+    "purge-backups": purge,
     "status": status,
     "reconcile": reconcile,
     "purge-orders": purge_orders,
     "purge-audit": purge_audit,
     "rotate-logs": rotate_logs,
 }
+_MEASURED = {"backup", "restore", "drill", "purge-backups"}
 _COULD_NOT = 2
 
 
@@ -59,10 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    began = time.monotonic()
     try:
         code: int = _COMMANDS[options.command].run(options, settings)
     except (CouldNot, RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
         print(f"{options.command} failed: {_explain(error)}", file=sys.stderr)
+        trace.get_current_span().set_status(trace.StatusCode.ERROR)
+        if options.command in _MEASURED:
+            record_run(options.command, time.monotonic() - began, good=False)
         return _COULD_NOT
     return code
 

@@ -141,6 +141,8 @@ class _Run:
             queue, missing = self._copy_queue(path) if with_queue else (None, "not asked for")
             snapshot = datetime.now(UTC)
             copied = self._copy_sqlite(path) if self._source.server is None else self._dump(path)
+            if not copied.revision:
+                raise CouldNot("the database has no schema of the shop: is this the right one?")
             manifest = Manifest(
                 name=name,
                 sequence=self._next_sequence(),
@@ -187,8 +189,6 @@ class _Run:
         dumped = DumpText()
         text = dumped.watch(mysql.dump(server, tool, self._source.url.database or ""))
         file = store(self._counted(text, "dump"), path / "database.sql", self._encryption)
-        if not dumped.tables:
-            raise CouldNot("the database has no table: is this the right one?")
         return _Copied(
             file, dumped.tables, dumped.revision, dumped.position, tool.version, server.version
         )

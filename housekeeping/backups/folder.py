@@ -1,6 +1,7 @@
 """Where backups are: each a folder that appears whole, under its name, or not at all."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ _MANIFEST, _VERIFIED, _DAMAGED = "manifest.json", "verified.json", "damaged.json
 # Never taken for a backup, whatever is in them.
 _UNFINISHED, _REMOVING, VERIFYING = ".unfinished-", ".removing-", ".verifying-"
 M = TypeVar("M", bound=BaseModel)
+_IS_NAME = re.compile(r"\d{8}T\d{6}Z-\w+$")
 _NAME = "%Y%m%dT%H%M%SZ"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backup:
     """`manifest` is None if it cannot be read: then the backup is damaged."""
 
@@ -60,7 +62,7 @@ def list_backups(folder: Path) -> list[Backup]:
     """The oldest first. A folder that does not exist has none."""
     if not folder.is_dir():
         return []
-    paths = [path for path in folder.iterdir() if path.is_dir() and path.name[:1].isdigit()]
+    paths = [path for path in folder.iterdir() if path.is_dir() and _IS_NAME.match(path.name)]
     return sorted(map(read_backup, paths), key=lambda backup: backup.order)
 
 
@@ -83,9 +85,11 @@ def _read(path: Path, model: type[M]) -> M | None:
         return None
 
 
-def remove_leftovers(folder: Path) -> list[str]:
-    """What a run that was ended by force has left; under the lock for writing only."""
-    left = [path for mark in (_UNFINISHED, _REMOVING) for path in folder.glob(f"{mark}*")]
+def remove_leftovers(folder: Path, *others: str) -> list[str]:
+    """What a run that was ended by force has left; under the lock for writing only. Marks of
+    `others` are those of readers, for whoever has locked these out too."""
+    marks = (_UNFINISHED, _REMOVING, *others)
+    left = [path for mark in marks for path in folder.glob(f"{mark}*")]
     for path in left:
         shutil.rmtree(path)
     return [path.name for path in left]

@@ -2,10 +2,14 @@
 has ended is asked no more."""
 
 import time
+from collections.abc import Mapping
 
 from contracts import telemetry
 from housekeeping.backups.manifest import Manifest
 from servicekit.telemetry.metrics import Metric, observe_gauges
+
+# Of this process: metric → attributes → value.
+_values: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
 
 
 def record_backup(manifest: Manifest, seconds: float, *, good: bool) -> None:
@@ -33,5 +37,9 @@ def record_newest_verified(moment: float) -> None:
     _set(telemetry.BACKUP_NEWEST_VERIFIED, moment, {})
 
 
-def _set(metric: Metric, value: float, attributes: dict[str, str]) -> None:
-    observe_gauges(metric, lambda: [(value, attributes)])
+def _set(metric: Metric, value: float, attributes: Mapping[str, str]) -> None:
+    name = metric[0]
+    if name not in _values:
+        _values[name] = {}
+        observe_gauges(metric, lambda: [(value, dict(key)) for key, value in _values[name].items()])
+    _values[name][tuple(attributes.items())] = value

@@ -20,8 +20,11 @@ from servicekit.database.engine import create_database_engine
 _STATEMENT_SECONDS = 60
 # The snapshot of one transaction, so that nobody waits; rows are streamed and come in the order
 # of their keys, so that the same rows are the same text.
-_CONSISTENT = ("--single-transaction", "--quick", "--order-by-primary", "--skip-add-locks")
-_COMPLETE = ("--hex-blob", "--triggers", "--routines", "--events", "--no-tablespaces")
+_OPTIONS = (
+    *("--single-transaction", "--quick", "--order-by-primary", "--skip-add-locks"),
+    *("--hex-blob", "--no-tablespaces"),
+)
+_PROGRAMS = ("--triggers", "--routines", "--events")
 _DUMP_PROGRAMS = {Kind.MYSQL: ("mysqldump",), Kind.MARIADB: ("mariadb-dump", "mysqldump")}
 _CLIENT_PROGRAMS = {Kind.MYSQL: ("mysql",), Kind.MARIADB: ("mariadb", "mysql")}
 _FOLDERS = os.pathsep.join((os.defpath, "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"))
@@ -63,15 +66,24 @@ def find_dump_tool(kind: Kind) -> Tool:
 
 def dump(server: Server, tool: Tool, database: str) -> Iterator[bytes]:
     """The text of one schema, without its name. Raises `CouldNot` at the end if the tool failed."""
-    options = [*_CONSISTENT, *_COMPLETE]
+    options = [*_OPTIONS, *_PROGRAMS]
     if server.has_binary_log:
         # As a remark: where the log goes on after this dump. For this alone all tables are locked
         # for the moment in which the transaction begins.
         mysql = server.kind is Kind.MYSQL
         options.append("--source-data=2" if mysql else "--master-data=2")
+    return _stream(server, tool, [*options, database])
+
+
+def dump_tables(server: Server, tool: Tool, database: str) -> Iterator[bytes]:
+    """The same without what needs more rights than reading tables."""
+    return _stream(server, tool, [*_OPTIONS, "--skip-triggers", database])
+
+
+def _stream(server: Server, tool: Tool, options: list[str]) -> Iterator[bytes]:
     if server.kind is Kind.MYSQL:
-        options.append("--set-gtid-purged=OFF")
-    with _client(server.url, [tool.path], [*options, database]) as process:
+        options = ["--set-gtid-purged=OFF", *options]
+    with _client(server.url, [tool.path], options) as process:
         assert process.stdout is not None
         while chunk := process.stdout.read(CHUNK):
             yield chunk

@@ -124,6 +124,11 @@ def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason() -> None:
         assert repository in {*RECIPES, *NOT_BUILDABLE}
 
 
+def test_backups_are_made_with_the_clients_of_the_server_that_runs() -> None:
+    (image,) = re.findall(r"^ARG MYSQL_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert image == CONTAINERS["mysql"]["image"]
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_every_container_is_confined_and_bounded(name: str) -> None:
     container = CONTAINERS[name]

@@ -190,6 +190,15 @@ def test_a_database_that_is_away_is_one_sentence_and_leaves_nothing(
     assert list(kept_shop.folder.glob(".unfinished-*")) == []
 
 
+def test_an_empty_database_is_not_taken_for_the_shops(
+    kept_shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.db").touch()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/empty.db")
+    assert "is this the right one" in kept_shop.run("backup", code=2)
+    assert kept_shop.backups() == []
+
+
 def test_an_error_in_the_middle_leaves_the_backups_there_were(
     kept_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
