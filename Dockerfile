@@ -1,6 +1,8 @@
 # One image for the five services; the command chooses which. Dependencies are a layer of their
 # own, so that a change of code rebuilds nothing else. The load generator is an image of its own.
 ARG PYTHON_IMAGE=python:3.14.10-slim
+# That of the server in compose.yaml: a dump, and the server that a drill restores it into.
+ARG MYSQL_IMAGE=mysql:9.7.4
 
 FROM $PYTHON_IMAGE AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -33,7 +35,8 @@ RUN /opt/load/bin/pip install --require-hashes --no-deps --only-binary :all: \
  && /opt/load/bin/pip uninstall --yes --quiet pip
 
 FROM $PYTHON_IMAGE AS load
-LABEL org.opencontainers.image.title="Arloji load" \
+LABEL arloji.image=load \
+      org.opencontainers.image.title="Arloji load" \
       org.opencontainers.image.description="Locust with the load scenarios of the watch shop" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=load-dependencies /opt/load /opt/load
@@ -47,6 +50,13 @@ ENV PATH=/opt/load/bin:$PATH \
     LOCUST_LOCUSTFILE=loadtest/locustfile.py
 USER 10001:10001
 CMD ["python", "-m", "locust", "--headless"]
+
+# With the libraries that each was linked to, the loader included: the service image is of another
+# distribution.
+FROM $MYSQL_IMAGE AS mysql-programs
+USER 0
+COPY housekeeping/gather-programs.sh /tmp/
+RUN ["bash", "/tmp/gather-programs.sh", "/opt/mysql", "mysqld", "mysqldump", "mysql"]
 
 FROM $PYTHON_IMAGE AS service
 COPY --from=dependencies /opt/arloji /opt/arloji
@@ -62,7 +72,28 @@ CMD ["python", "-m", "services.frontend"]
 # Last, as it changes with each release and none of the above does.
 ARG VERSION=local
 ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
-LABEL org.opencontainers.image.title="Arloji" \
+LABEL arloji.image=service \
+      org.opencontainers.image.title="Arloji" \
       org.opencontainers.image.description="The services of a watch shop: reliable orders, connected telemetry" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
+
+# The service image and what its commands need: clients and a server of MySQL, encryption, and what
+# rotates log files.
+FROM service AS housekeeping
+USER 0
+RUN apt-get update -q \
+ && apt-get install -y -q --no-install-recommends age gnupg logrotate zstd \
+ && rm -rf /var/lib/apt/lists/* \
+# A new volume takes its owner from here.
+ && install -d -o 10001 -g 10001 -m 700 /var/lib/arloji/backups
+COPY --from=mysql-programs /opt/mysql /opt/mysql
+ENV PATH=/opt/mysql/bin:$PATH
+USER 10001:10001
+# A job, not a server.
+HEALTHCHECK NONE
+ENTRYPOINT ["python", "-m", "housekeeping"]
+CMD ["--help"]
+LABEL arloji.image=housekeeping \
+      org.opencontainers.image.title="Arloji housekeeping" \
+      org.opencontainers.image.description="Backups, restore drills and the other work around the shop"

@@ -1,6 +1,6 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets footprint \
+.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets prune footprint \
 	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
@@ -81,6 +81,9 @@ pin: ## Pin every image in Docker by the digest that its tag has today
 
 secrets: ## Make new secrets for the stack in Docker while it runs
 	@$(OPERATE) operations.rotate_secrets $(OPTIONS)
+
+prune: ## Remove images of the shop from Docker that are no longer used (OPTIONS=--dry-run)
+	@$(OPERATE) operations.prune_images $(OPTIONS)
 
 footprint: ## Say how much memory the stack in Docker uses
 	@$(OPERATE) operations.footprint $(OPTIONS)

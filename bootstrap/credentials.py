@@ -28,7 +28,8 @@ QUEUE_USERS: Mapping[str, str] = {
     " +exec +discard +info",
     "service-http": "~pending:* +hget +hgetall",
     "housekeeping": "~idem:* ~orders ~orders:dead ~pending:* +scan +unlink +xlen +xrange +xinfo"
-    " +info",
+    # A copy of the whole queue, as a replica gets it.
+    " +info +replconf +sync",
     "exporter": "~orders ~orders:dead +xlen +xinfo +info +slowlog|get +latency|latest",
     "scaler": "~orders ~orders:dead +xlen",
 }
@@ -42,8 +43,15 @@ DATABASE_USERS: Mapping[str, tuple[str, ...]] = {
     "service_http": (),
     "consumer": (),
     "housekeeping": (),
-    "migrate": (
-        "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON arloji.*",
+    # Backups read everything and change nothing; the rest is for the binary log's position.
+    "backup": (
+        "SELECT, TRIGGER, EVENT ON arloji.*",
+        "FLUSH_TABLES, REPLICATION CLIENT, SHOW_ROUTINE ON *.*",
+    ),
+    # A restore fills a schema beside and changes it for the one in use.
+    "migrate": tuple(
+        f"SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON {schemas}.*"
+        for schemas in ("arloji", "`arloji\\_%`")
     ),
     "exporter": ("PROCESS, REPLICATION CLIENT ON *.*", "SELECT ON performance_schema.*"),
 }
@@ -194,6 +202,7 @@ READERS: tuple[Reader, ...] = (
         SERVICE_USER_ID,
         {
             "database_url": _database_url("housekeeping"),
+            "backup_database_url": _database_url("backup"),
             "queue_redis_url": _queue_url("housekeeping"),
         },
     ),

@@ -27,6 +27,7 @@ LOG_WRITERS: Mapping[str, int] = {
 # Everything that is kept, by the user that keeps it.
 DATA_OWNERS: Mapping[str, int] = {
     "audit": 10001,
+    "archive": 10001,
     "queue-redis": 999,
     "mysql": 999,
     "mysql-socket": 999,

@@ -20,6 +20,9 @@ def pending_key(guest_id: str) -> str:
     return f"pending:{guest_id}"
 
 
+IDEMPOTENCY_PREFIX = "idem:"
+
+
 def idempotency_record_key(guest_id: str, idempotency_key: str) -> str:
     """Record of one idempotency key: the fingerprint first sent with it."""
-    return f"idem:{guest_id}:{idempotency_key}"
+    return f"{IDEMPOTENCY_PREFIX}{guest_id}:{idempotency_key}"

@@ -59,3 +59,23 @@ GATEWAY_RETRIES = Metric(
 GATEWAY_IN_FLIGHT = Metric(
     "arloji.gateway.in_flight", "{request}", "Requests under way to an upstream"
 )
+# A run of housekeeping has ended before anybody could ask for its age: moments, not ages.
+# command
+BACKUP_LAST_GOOD = Metric(
+    "arloji.backup.last_good", "s", "When a command last did all of its work, in Unix time"
+)
+# command
+BACKUP_GOOD = Metric("arloji.backup.good", "1", "1 when the last run did all of its work, else 0")
+# command
+BACKUP_DURATION = Metric("arloji.backup.duration", "s", "How long the last run took")
+BACKUP_SIZE = Metric("arloji.backup.size", "By", "Bytes of the newest backup")
+BACKUP_ROWS = Metric("arloji.backup.rows", "{row}", "Rows in the newest backup")
+BACKUP_NEWEST_VERIFIED = Metric(
+    "arloji.backup.newest_verified",
+    "s",
+    "When the snapshot of the newest verified backup was taken, in Unix time",
+)
+BACKUP_FREED = Metric("arloji.backup.freed", "By", "Bytes that the last purge of backups freed")
+ORDERS_PURGED = Metric(
+    "arloji.orders.purged", "{order}", "Orders that the last purge moved to its archive"
+)

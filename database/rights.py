@@ -31,10 +31,23 @@ TABLE_RIGHTS: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = {
         "purged_orders": {"SELECT": ()},
         "alembic_version": {"SELECT": ()},
     },
-    # Which orders there are: `reconcile` asks for no more.
+    # `reconcile` asks which orders there are, `purge-orders` takes them out: all that it archives
+    # it may read, which is nothing of a customer, and no table but the ledger does it write anew.
     "housekeeping": {
-        "orders": {"SELECT": ("order_id", "accepted_at")},
-        "purged_orders": {"SELECT": ("order_id",)},
+        "orders": {
+            "SELECT": (
+                *("order_id", "fingerprint", "status", "reason", "total_idr"),
+                *("accepted_at", "stored_at"),
+            ),
+            "DELETE": (),
+        },
+        "order_items": {"SELECT": (), "DELETE": ()},
+        "stock_ledger": {
+            "SELECT": ("entry_id", "product_id", "order_id", "change", "reason"),
+            "INSERT": (),
+            "DELETE": (),
+        },
+        "purged_orders": {"SELECT": ("order_id",), "INSERT": ()},
     },
 }
 _LOGIN_SECONDS = 10
@@ -54,7 +67,7 @@ class Right:
     column: str = ""
 
     def __str__(self) -> str:
-        columns = f" ({self.column})" if self.column else ""
+        columns = f" (`{self.column}`)" if self.column else ""
         return f"{self.privilege}{columns} ON {self.on}"
 
 

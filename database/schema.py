@@ -7,11 +7,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Select, String, column, inspect, select, table, text
 
-_VERSION_TABLE = "alembic_version"
+VERSION_TABLE = "alembic_version"
 # One statement for all calls. Asked through Alembic, which makes its table anew each time,
 # SQLAlchemy would compile and keep another one every two seconds.
 _CURRENT_REVISION: Select[tuple[str]] = select(column("version_num", String)).select_from(
-    table(_VERSION_TABLE)
+    table(VERSION_TABLE)
 )
 _LOCK = "arloji_migration"
 _LOCK_SECONDS = 60
@@ -53,7 +53,7 @@ def upgrade(engine: Engine) -> str:
 
 def current_revision(connection: Connection) -> str | None:
     """None for a database that was never migrated."""
-    if not inspect(connection).has_table(_VERSION_TABLE):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
     revision: str | None = connection.scalar(_CURRENT_REVISION)
     return revision
@@ -62,3 +62,9 @@ def current_revision(connection: Connection) -> str | None:
 def newest_revision() -> str | None:
     """The revision that this version of the code expects."""
     return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+
+
+def known_revisions() -> set[str]:
+    """Those that this version can bring to its own."""
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return {script.revision for script in scripts.walk_revisions()}

@@ -1,22 +1,44 @@
-"""`python -m housekeeping reconcile`: work around the shop, one command each.
+"""`python -m housekeeping <command>`: work around the shop, one command each.
 
 Exit codes: 0 all is well, 1 something was found that must be looked at, 2 the command could not
 do its work.
 """
 
 import argparse
+import errno
 import sys
+import time
 from collections.abc import Sequence
 
+from opentelemetry import trace
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
+from housekeeping.backups import create, drill, purge, restore, status, verify
+from housekeeping.backups.measurements import record_run
+from housekeeping.failures import CouldNot
+from housekeeping.purge_audit import command as purge_audit
+from housekeeping.purge_orders import command as purge_orders
+from housekeeping.rotate_logs import command as rotate_logs
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
+from servicekit.telemetry.tracing import tracer
 
 # Each offers `add_arguments(parser)` and `run(options, settings) -> exit code`.
-_COMMANDS = {"reconcile": reconcile}
+_COMMANDS = {
+    "backup": create,
+    "verify": verify,
+    "restore": restore,
+    "drill": drill,
+    "purge-backups": purge,
+    "status": status,
+    "reconcile": reconcile,
+    "purge-orders": purge_orders,
+    "purge-audit": purge_audit,
+    "rotate-logs": rotate_logs,
+}
+_MEASURED = {"backup", "restore", "drill", "purge-backups"}
 _COULD_NOT = 2
 
 
@@ -24,20 +46,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m housekeeping", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in _COMMANDS.items():
-        described = (command.__doc__ or "").partition("\n\n")[0]
-        command.add_arguments(commands.add_parser(name, help=described, description=described))
+        described = command.__doc__ or ""
+        command.add_arguments(
+            commands.add_parser(
+                name,
+                help=described.partition("\n\n")[0],
+                description=described,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
     options = parser.parse_args(arguments)
     try:
-        code: int = _COMMANDS[options.command].run(options, read_settings(HousekeepingSettings))
-    except (RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        print(f"{options.command} failed: {reason}", file=sys.stderr)
-        return _COULD_NOT
+        settings = read_settings(HousekeepingSettings)
     except InvalidSettings as error:
         print(f"{options.command} not started: {error}", file=sys.stderr)
+        return _COULD_NOT
+    with tracer().start_as_current_span(f"housekeeping {options.command}"):
+        return _run(options, settings)
+
+
+def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    began = time.monotonic()
+    try:
+        code: int = _COMMANDS[options.command].run(options, settings)
+    except (CouldNot, RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
+        print(f"{options.command} failed: {_explain(error)}", file=sys.stderr)
+        trace.get_current_span().set_status(trace.StatusCode.ERROR)
+        if options.command in _MEASURED:
+            record_run(options.command, time.monotonic() - began, good=False)
         return _COULD_NOT
     return code
 
 
+def _explain(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full, and nothing that was there is lost: free some room and repeat"
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _main_with_telemetry() -> int:
+    from servicekit.telemetry.setup import configure_telemetry
+
+    telemetry = configure_telemetry("housekeeping")
+    try:
+        return main()
+    finally:
+        telemetry.shutdown()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main_with_telemetry())

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 class Kind(StrEnum):
     LOST = "lost"
+    AFTER_BACKUP = "after_backup"
     STORED_AND_PURGED = "stored_and_purged"
     STORED_AND_WAITING = "stored_and_waiting"
     STORED_AND_DEAD = "stored_and_dead"
@@ -20,6 +21,7 @@ class Kind(StrEnum):
 
 _MEANING = {
     Kind.LOST: "accepted, and nowhere now",
+    Kind.AFTER_BACKUP: "stored after the backup that was restored: a retry orders it again",
     Kind.STORED_AND_PURGED: "has a row although it was purged",
     Kind.STORED_AND_WAITING: "has its row and an entry: a repetition, dropped when its turn comes",
     Kind.STORED_AND_DEAD: "has its row and a dead letter: see `dead_letters show`",
@@ -70,6 +72,8 @@ class TextReport(Report):
             print(f"{count:>10}  {kind.replace('_', ' ')}")
         lost = self.differences[Kind.LOST]
         print(f"{lost} ORDERS LOST" if lost else "no order is lost")
+        if late := self.differences[Kind.AFTER_BACKUP]:
+            print(f"{late} ORDERS MISSING that were stored after the backup that was restored")
 
 
 class JsonReport(Report):

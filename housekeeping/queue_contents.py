@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from contracts.queue import DEAD, FIELD_ORDER, ORDERS, pending_key
+from contracts.queue import DEAD, FIELD_ORDER, IDEMPOTENCY_PREFIX, ORDERS, pending_key
 from housekeeping.progress import Progress
 
 _PAGE = 500
@@ -78,6 +78,17 @@ def read_queue(client: Redis, progress: Progress) -> QueueContents:
     stale = pending_before & _pending_guests(client) - waiting.guests - dead.guests
     waiting.unreadable = sorted(set(waiting.unreadable))
     return QueueContents(waiting, dead, frozenset(stale))
+
+
+def clear_keys(client: Redis) -> int:
+    """Forget which keys have ordered lately, so that a retry orders again; returns how many."""
+    cleared, batch = 0, []
+    for key in client.scan_iter(match=f"{IDEMPOTENCY_PREFIX}*", count=_PAGE):
+        batch.append(key)
+        if len(batch) >= _PAGE:
+            cleared += int(client.unlink(*batch))
+            batch = []
+    return cleared + (int(client.unlink(*batch)) if batch else 0)
 
 
 def read_waiting(client: Redis, progress: Progress) -> Entries:

@@ -1,7 +1,8 @@
 """Compare the audit of accepted orders with rows, purged orders, queue and dead letters.
 
-Every difference is named. An order that was accepted and is nowhere is lost (exit code 1); the
-others are for information. It may run while the shop does.
+Every difference is named. An order that was accepted and is nowhere is lost, or was stored after
+the backup that was restored last (exit code 1); the others are for information. It may run while
+the shop does.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from contracts.queue import DEAD, ORDERS
 from housekeeping.audit_trail import Accepted, AuditTrail, list_audit_files
+from housekeeping.backups.restored import Restored, read_restored
 from housekeeping.differences import Difference, Kind, Report, create_report
 from housekeeping.order_rows import find_purged, find_stored, list_stored
 from housekeeping.progress import Progress
@@ -56,17 +58,27 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
             engine.connect() as database,
             AuditTrail() as trail,
         ):
-            Reconciliation(trail, queue, database, report).compare(settings.audit_directory)
+            restored = read_restored(settings.backup_directory)
+            Reconciliation(trail, queue, database, report, restored).compare(
+                settings.audit_directory
+            )
     finally:
         engine.dispose()
     report.finish()
-    return 1 if report.differences[Kind.LOST] else 0
+    missing = report.differences[Kind.LOST] + report.differences[Kind.AFTER_BACKUP]
+    return 1 if missing else 0
 
 
 class Reconciliation:
     def __init__(
-        self, trail: AuditTrail, queue: Redis, database: Connection, report: Report
+        self,
+        trail: AuditTrail,
+        queue: Redis,
+        database: Connection,
+        report: Report,
+        restored: Restored | None = None,
     ) -> None:
+        self._restored = restored
         self._trail, self._queue, self._database = trail, queue, database
         self._report, self._progress = report, Progress()
         self._maybe_moving: list[tuple[Kind, str]] = []
@@ -111,12 +123,21 @@ class Reconciliation:
             found = {place for place, orders in here.items() if accepted.order_id in orders}
             places.update(found)
             if not found:
-                self._add(Kind.LOST, accepted.order_id, f"accepted {accepted.accepted_at}")
+                self._add(
+                    self._kind_of_missing(accepted),
+                    accepted.order_id,
+                    f"accepted {accepted.accepted_at}",
+                )
             for together, kind in _CONFLICTS:
                 if together <= found and "waiting" in together:
                     self._maybe_moving.append((kind, accepted.order_id))
                 elif together <= found:
                     self._add(kind, accepted.order_id)
+
+    def _kind_of_missing(self, accepted: Accepted) -> Kind:
+        moment = datetime.fromisoformat(accepted.accepted_at)
+        explained = self._restored is not None and self._restored.explains(moment)
+        return Kind.AFTER_BACKUP if explained else Kind.LOST
 
     def _report_conflicts(self) -> None:
         """Most orders seen in the stream and elsewhere were only settled while this looked on."""

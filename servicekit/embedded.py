@@ -78,3 +78,11 @@ def database_url(data: Path) -> str:
 
 def audit_folder(data: Path) -> Path:
     return data / "audit"
+
+
+def archive_folder(data: Path) -> Path:
+    return data / "archive"
+
+
+def backup_folder(data: Path) -> Path:
+    return data / "backups"

@@ -13,7 +13,15 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from servicekit.embedded import InvalidRun, audit_folder, database_url, read_data_folder, read_ports
+from servicekit.embedded import (
+    InvalidRun,
+    archive_folder,
+    audit_folder,
+    backup_folder,
+    database_url,
+    read_data_folder,
+    read_ports,
+)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -78,6 +86,14 @@ def embedded_database() -> Any:
 
 def embedded_audit_folder() -> Any:
     return Field(default_factory=lambda: audit_folder(read_data_folder()))
+
+
+def embedded_archive_folder() -> Any:
+    return Field(default_factory=lambda: archive_folder(read_data_folder()))
+
+
+def embedded_backup_folder() -> Any:
+    return Field(default_factory=lambda: backup_folder(read_data_folder()))
 
 
 class SecretFileSource(PydanticBaseSettingsSource):

@@ -120,19 +120,22 @@ def has_row(engine: Engine, order_id: str) -> bool:
 
 
 def _find_known(connection: Connection, messages: Sequence[OrderMessage]) -> dict[str, Outcome]:
+    """In the order in which housekeeping moves them: each statement sees its own moment, and the
+    other way round an order that is purged between them would be in neither table."""
     by_id = {str(message.order_id): message for message in messages}
-    known = {}
-    for table, reason in ((purged_orders, null()), (orders, orders.c.reason)):
+    known: dict[str, Outcome] = {}
+    for table, reason in ((orders, orders.c.reason), (purged_orders, null())):
         columns = (table.c.order_id, table.c.fingerprint, table.c.status, reason.label("reason"))
         for row in connection.execute(select(*columns).where(table.c.order_id.in_(by_id))):
             message = by_id[row.order_id]
             same = row.fingerprint == message.fingerprint
-            known[row.order_id] = Outcome(
+            found = Outcome(
                 message,
                 Known.DUPLICATE if same else Known.KEY_REUSE,
                 OrderStatus(row.status),
                 OrderReason(row.reason) if row.reason else None,
             )
+            known.setdefault(row.order_id, found)
     return known
 
 

@@ -11,6 +11,7 @@ def test_it_says_what_it_is_and_is_not_large(project: ComposeProject) -> None:
     labels, prefix = image["Config"]["Labels"], "org.opencontainers.image."
     assert {f"{prefix}{name}" for name in ("title", "description", "licenses")} <= set(labels)
     assert labels[f"{prefix}version"] == "tests"
+    assert labels["arloji.image"] == "service"
     assert image["Config"]["Healthcheck"]["Test"] == ["CMD", "python", "-m", "servicekit.probes"]
     # 272 MB with the stand-in's Debian Python beneath, which is larger than the real one.
     assert image["Size"] < 350e6

@@ -22,11 +22,22 @@ MYSQL = {
         **dict.fromkeys(("orders", "order_items", "stock_ledger"), "SELECT INSERT"),
         **dict.fromkeys(("purged_orders", "alembic_version"), "SELECT"),
     },
+    # Of an order what its archive has; orders leave, and their ids stay.
     "housekeeping": {
-        "orders": "SELECT(order_id) SELECT(accepted_at)",
-        "purged_orders": "SELECT(order_id)",
+        "orders": "DELETE SELECT(order_id) SELECT(fingerprint) SELECT(status) SELECT(reason)"
+        " SELECT(total_idr) SELECT(accepted_at) SELECT(stored_at)",
+        "order_items": "SELECT DELETE",
+        "stock_ledger": "INSERT DELETE SELECT(entry_id) SELECT(product_id) SELECT(order_id)"
+        " SELECT(change) SELECT(reason)",
+        "purged_orders": "INSERT SELECT(order_id)",
     },
-    "migrate": {"*": "SELECT INSERT UPDATE DELETE CREATE ALTER DROP INDEX REFERENCES"},
+    "backup": {
+        "*": "SELECT TRIGGER EVENT",
+        "*.*": "FLUSH_TABLES REPLICATION_CLIENT SHOW_ROUTINE",
+    },
+    "migrate": dict.fromkeys(
+        ("*", r"arloji\_%.*"), "SELECT INSERT UPDATE DELETE CREATE ALTER DROP INDEX REFERENCES"
+    ),
     "exporter": {"*.*": "PROCESS REPLICATION_CLIENT", "performance_schema.*": "SELECT"},
 }
 _GRANTED = """

@@ -28,7 +28,13 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     for name, container in file["services"].items()
 }
 INIT_JOBS = {"bootstrap", "accounts", "migrate", "rights"}
-JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker"}
+ROTATIONS = {
+    "rotate-nginx-logs": "ingress",
+    "rotate-mysql-logs": "mysql",
+    "rotate-queue-redis-logs": "queue-redis",
+    "rotate-cache-redis-logs": "cache-redis",
+}
+JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker", *ROTATIONS}
 # They keep data or answer requests: being cut short would cost something.
 NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
 
@@ -97,7 +103,8 @@ def test_an_init_job_is_told_only_what_it_reads(job: str) -> None:
 
 def test_housekeeping_is_told_only_what_it_reads_and_sees_what_it_compares() -> None:
     fields = {name.upper() for name in HousekeepingSettings.model_fields}
-    assert {name.removesuffix("_FILE") for name in environment("housekeeping")} == fields
+    told = {name.removesuffix("_FILE") for name in environment("housekeeping")}
+    assert {"DATABASE_URL", "QUEUE_REDIS_URL", "AUDIT_DIRECTORY"} <= told <= fields
     audit = environment("housekeeping")["AUDIT_DIRECTORY"]
     assert volumes("housekeeping")[audit] == volumes("publisher")[audit] == "audit"
     assert audit == environment("publisher")["AUDIT_DIRECTORY"]
@@ -115,6 +122,11 @@ def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason() -> None:
         repository, tag = repository_and_tag(image)
         assert re.match(r"v?\d+\.\d+\.\d+", tag), image
         assert repository in {*RECIPES, *NOT_BUILDABLE}
+
+
+def test_backups_are_made_with_the_clients_of_the_server_that_runs() -> None:
+    (image,) = re.findall(r"^ARG MYSQL_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert image == CONTAINERS["mysql"]["image"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -202,6 +214,23 @@ def test_folders_of_logs_and_data_are_prepared_for_the_users_that_write_them() -
     assert all(volume.endswith(":ro") for volume in read)
     prepared = {target for target in mounted if target.startswith("/bootstrap/data/")}
     assert prepared == {f"/bootstrap/data/{name}" for name in DATA_OWNERS}
+
+
+def test_each_log_folder_is_rotated_as_its_writer_and_in_sight_of_it() -> None:
+    assert {volumes(name)["/var/log/arloji"] for name in ROTATIONS} == {
+        f"log-{writer}" for writer in LOG_WRITERS
+    }
+    for name, writer in ROTATIONS.items():
+        job = CONTAINERS[name]
+        assert job["user"] == CONTAINERS[writer]["user"]
+        assert volumes(name)["/var/log/arloji"] == volumes(writer)["/var/log/arloji"]
+        kind, folder = job["command"]
+        assert kind in name
+        assert folder == "/var/log/arloji"
+        # To a Redis nothing need be said.
+        assert job.get("pid") == (None if kind == "redis" else f"service:{writer}")
+        # The process that the command signals is the first of its container.
+        assert "init" not in CONTAINERS[writer]
 
 
 def test_every_declared_volume_is_used() -> None:

@@ -29,7 +29,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "service-http": ("pending:*", "hget hgetall"),
         "housekeeping": (
             "idem:* orders orders:dead pending:*",
-            "scan unlink xlen xrange xinfo info",
+            "scan unlink xlen xrange xinfo info replconf sync",
         ),
         "exporter": ("orders orders:dead", "xlen xinfo info slowlog|get latency|latest"),
         "scaler": ("orders orders:dead", "xlen"),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,12 +15,15 @@ from database import rights
 from database.rights import TABLE_RIGHTS, create_accounts, grant_rights
 from database.schema import current_revision, upgrade
 from database.seed import seed
+from housekeeping.__main__ import main
 from housekeeping.order_rows import find_purged, find_stored, list_stored
 from servicekit.database.engine import is_unavailable
+from services.consumer.orders import store_orders
 from services.service_http.order_rows import find_order, list_orders
 from services.service_http.product_rows import find_product, list_brands, list_products
 from services.service_http.search import ProductQuery
 from tests.integration.engines import opened
+from tests.order_messages import make_order
 from tests.servers import MySqlServer
 
 ACCOUNTS = json.dumps({user: {"passwords": [user], "grants": []} for user in TABLE_RIGHTS})
@@ -72,19 +76,53 @@ def test_each_service_may_do_its_work(administrator: Engine, mysql_server: MySql
         assert list(list_stored(connection, since=moment, until=moment)) == []
 
 
+def test_housekeeping_may_purge_what_the_consumer_stored(
+    administrator: Engine,
+    mysql_server: MySqlServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", mysql_server.url("arloji", "housekeeping", "housekeeping"))
+    monkeypatch.setenv("ARCHIVE_DIRECTORY", str(tmp_path))
+    again = make_order({1: 2})
+    for _ in range(2):
+        with opened(mysql_server.url("arloji", "consumer", "consumer")) as engine:
+            store_orders(engine, [make_order({1: 1}), again])
+        with administrator.begin() as connection:
+            connection.execute(text("UPDATE orders SET stored_at = '2020-01-01'"))
+        assert main(["purge-orders", "--json"]) == 0, capsys.readouterr()
+    said = [json.loads(line)["orders"] for line in capsys.readouterr().out.splitlines()]
+    # The second time the one that came again is known.
+    assert said == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("user", "statement"),
     [
         *(
             (user, f"SELECT {what} FROM orders")
             for user in ("service_http", "housekeeping")
-            for what in (*CUSTOMER, "fingerprint", "*")
+            for what in (*CUSTOMER, "*")
         ),
+        ("service_http", "SELECT fingerprint FROM orders"),
         ("service_http", "UPDATE products SET stock = 0"),
         ("consumer", "UPDATE products SET price_idr = 1"),
         ("consumer", "UPDATE orders SET status = 'confirmed'"),
         ("consumer", "DELETE FROM purged_orders"),
-        ("housekeeping", "SELECT fingerprint FROM purged_orders"),
+        *(
+            ("housekeeping", statement)
+            for statement in (
+                "SELECT guest_id FROM orders",
+                "UPDATE orders SET status = 'confirmed'",
+                "UPDATE stock_ledger SET `change` = 0",
+                "INSERT INTO orders (order_id) VALUES ('x')",
+                "SELECT fingerprint FROM purged_orders",
+                "DELETE FROM purged_orders",
+                "DELETE FROM products",
+                "SELECT stock FROM products",
+            )
+        ),
     ],
 )
 def test_nobody_may_do_what_is_not_their_work(
@@ -112,8 +150,9 @@ def test_what_an_older_version_granted_is_taken_away_and_repeating_changes_nothi
     administrator: Engine,
 ) -> None:
     given = rights_of(administrator)
-    wide = ("`arloji`.*", "RELOAD", "DELETE", "slug")
+    wide = ("`arloji`.*", "RELOAD", "slug")
     assert [line for line in given if any(word in line for word in wide)] == []
+    assert [line for line in given if "DELETE" in line and "`housekeeping`" not in line] == []
     create_accounts(administrator, ACCOUNTS)
     grant_rights(administrator)
     assert rights_of(administrator) == given

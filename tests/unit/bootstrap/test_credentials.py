@@ -64,6 +64,13 @@ def test_redis_learns_hashes_and_nobody_without_a_name_may_do_anything(
     assert all(" -@all +ping " in line and "+@" not in line for line in users)
 
 
+READER_OF = {
+    "service_http": "service-http",
+    "exporter": "mysqld-exporter",
+    "backup": "housekeeping",
+}
+
+
 def test_a_reader_holds_no_secret_that_another_one_uses(master: dict[str, Any]) -> None:
     """A password is in its user's own file and, as it must be, with those that make accounts."""
     files = rendered(master)
@@ -72,14 +79,15 @@ def test_a_reader_holds_no_secret_that_another_one_uses(master: dict[str, Any]) 
         return {path.split("/")[0] for path, text in files.items() if secret in text}
 
     for user, (secret,) in master["database"].items():
-        reader = {"service_http": "service-http", "exporter": "mysqld-exporter"}.get(user, user)
+        reader = READER_OF.get(user, user)
         assert holders(secret) == {reader, "accounts"}
     assert holders(master["root"][0]) == {"mysql", "accounts"}
 
 
 def test_no_account_may_pass_its_rights_on_or_touch_files(master: dict[str, Any]) -> None:
     accounts = json.loads(rendered(master)["accounts/accounts.json"])
-    assert accounts.keys() == DATABASE_USERS.keys() == TABLE_RIGHTS.keys() | {"migrate", "exporter"}
+    by_schema = {"migrate", "backup", "exporter"}
+    assert accounts.keys() == DATABASE_USERS.keys() == TABLE_RIGHTS.keys() | by_schema
     grants = " ".join(grant for account in accounts.values() for grant in account["grants"])
     assert not re.search(r"GRANT OPTION|\bFILE\b|SUPER|\bALL\b", grants.upper())
 

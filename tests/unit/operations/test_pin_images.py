@@ -44,10 +44,20 @@ def test_every_image_is_pinned_by_the_digest_of_its_tag(
 
     monkeypatch.setattr(pin_images, "docker", docker)
     assert pin_images.main([]) == 0
-    (python,) = [image for image in pinned_images() if image.startswith("python:")]
+    python, mysql = (
+        next(image for image in pinned_images() if image.startswith(name))
+        for name in ("python:", "mysql:")
+    )
     assert written(override) == {
         "ingress": {"image": f"nginx:1.30.6@{DIGEST}"},
-        "bootstrap": {"build": {"args": {"PYTHON_IMAGE": f"{python}@{DIGEST}"}}},
+        "bootstrap": {
+            "build": {
+                "args": {
+                    "PYTHON_IMAGE": f"{python}@{DIGEST}",
+                    "MYSQL_IMAGE": f"{mysql}@{DIGEST}",
+                }
+            }
+        },
     }
 
 

@@ -1,0 +1,144 @@
+"""Try the newest good backup: restore it into a database of its own, and look at that.
+
+A database server from PATH is started in a temporary folder, without a network; of SQLite a new
+file. Schema, rows, digests and what always holds in a shop are checked: a product's stock is the
+sum of its ledger, each order has items, totals are those of the items.
+"""
+
+import argparse
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from housekeeping.backups import mysql, sqlite
+from housekeeping.backups.encryption import Decryption
+from housekeeping.backups.folder import Backup
+from housekeeping.backups.manifest import Kind, Level, Manifest
+from housekeeping.backups.measurements import record_newest_verified, record_run
+from housekeeping.backups.order_counts import find_contradictions
+from housekeeping.backups.scratch_server import end_leftover, scratch_server
+from housekeeping.backups.selection import choose_good
+from housekeeping.backups.streams import opened, write_content
+from housekeeping.backups.targets import Found, read_dump
+from housekeeping.backups.verify import differences
+from housekeeping.failures import CouldNot
+from housekeeping.lock import locked
+from housekeeping.result import add_json_argument, show
+from housekeeping.settings import HousekeepingSettings
+
+_PREFIX = "arloji-drill-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="of the backup; without, the newest good one")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("/var/tmp"),
+        metavar="FOLDER",
+        help="where there is room for the whole database (/var/tmp)",
+    )
+    add_json_argument(parser)
+
+
+def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    """1 if what was restored is not what was backed up, or contradicts itself."""
+    began = time.monotonic()
+    folder = settings.backup_directory
+    if not folder.is_dir():
+        raise CouldNot(f"there is no folder of backups {folder}")
+    decryption = Decryption(settings.backup_identity.get_secret_value())
+    with (
+        locked(folder, "reading", "drill", shared=True),
+        _work_folder(options.work) as place,
+    ):
+        backup, manifest = choose_good(folder, options.name, decryption)
+        wrong, contradictions = _try(backup, manifest, decryption, place)
+        seconds = time.monotonic() - began
+        if wrong:
+            backup.note_damaged(wrong)
+        elif not contradictions:
+            backup.note_verified(Level.DRILL, seconds)
+    return _report(backup, manifest, seconds, (wrong, contradictions), as_json=options.json)
+
+
+def _report(
+    backup: Backup,
+    manifest: Manifest,
+    seconds: float,
+    found: tuple[list[str], list[str]],
+    *,
+    as_json: bool,
+) -> int:
+    wrong, contradictions = found
+    good = not wrong and not contradictions
+    record_run("drill", seconds, good=good)
+    if good:
+        record_newest_verified(manifest.snapshot_at.timestamp())
+    result = {
+        **{"name": backup.name, "rows": manifest.rows, "seconds": round(seconds, 3)},
+        **{"faults": wrong, "contradictions": contradictions},
+    }
+    lines = [
+        *(f"NOT WHAT WAS BACKED UP: {fault}" for fault in wrong),
+        *(f"CONTRADICTION: {one}" for one in contradictions),
+        f"{'restored' if good else 'tried'} {backup.name}: {manifest.rows} rows of"
+        f" {len(manifest.tables)} tables in {seconds:.1f} s",
+    ]
+    show(result, lines, as_json=as_json)
+    return 0 if good else 1
+
+
+def _try(
+    backup: Backup, manifest: Manifest, decryption: Decryption, place: Path
+) -> tuple[list[str], list[str]]:
+    with ExitStack() as stack:
+        content = stack.enter_context(opened(backup.path, manifest.database, decryption))
+        if manifest.kind is Kind.SQLITE:
+            path = place / "arloji.db"
+            write_content(content, path)
+            found: Found = sqlite.read_facts(path)
+            url = f"sqlite:///{path}"
+        else:
+            address = stack.enter_context(scratch_server(manifest.kind, place))
+            server = mysql.find_server(address)
+            mysql.load(server, address.database or "", content)
+            found = read_dump(server, address.database or "")
+            url = address.render_as_string(hide_password=False)
+        return differences(manifest, *found), find_contradictions(url)
+
+
+@contextmanager
+def _work_folder(parent: Path) -> Iterator[Path]:
+    """Held by a lock, so that the next drill knows one that nobody uses any more."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_PREFIX}*"):
+        _remove_if_left(left)
+    place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_if_left(place: Path) -> None:
+    try:
+        descriptor = os.open(place, os.O_RDONLY)
+    except OSError:
+        return  # somebody else's
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        end_leftover(place)
+        shutil.rmtree(place, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,133 @@
+"""Remove old backups: the newest verified one of each of the last days, weeks and months stays.
+
+Days, weeks and months without a backup do not count, so that a schedule that stopped costs none.
+An unverified backup replaces no verified one, and whatever is newer than the newest verified one
+stays. Without a verified backup nothing is removed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from housekeeping.backups.folder import (
+    VERIFYING,
+    Backup,
+    list_backups,
+    remove,
+    remove_leftovers,
+)
+from housekeeping.backups.measurements import record_freed, record_run
+from housekeeping.failures import CouldNot
+from housekeeping.lock import locked
+from housekeeping.result import add_json_argument, human_size, show
+from housekeeping.settings import HousekeepingSettings
+
+
+@dataclass(frozen=True)
+class Retention:
+    daily: int = 7
+    weekly: int = 5
+    monthly: int = 3
+
+
+_PERIODS: tuple[tuple[str, Callable[[datetime], tuple[int, ...]]], ...] = (
+    ("daily", lambda moment: (moment.year, moment.month, moment.day)),
+    ("weekly", lambda moment: tuple(moment.isocalendar()[:2])),
+    ("monthly", lambda moment: (moment.year, moment.month)),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    for period, _ in _PERIODS:
+        usual = getattr(Retention, period)
+        parser.add_argument(
+            f"--{period}", type=_number, default=usual, metavar="N", help=f"how many stay ({usual})"
+        )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    add_json_argument(parser)
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
+    """1 if nothing may be removed because no backup is verified."""
+    began = time.monotonic()
+    folder = settings.backup_directory
+    if not folder.is_dir():
+        raise CouldNot(f"there is no folder of backups {folder}")
+    retention = Retention(options.daily, options.weekly, options.monthly)
+    with (
+        locked(folder, "writing", "purge-backups"),
+        locked(folder, "reading", "purge-backups"),
+    ):
+        backups = list_backups(folder)
+        doomed = choose_doomed(backups, retention)
+        sizes = {backup.name: _size(backup) for backup in doomed}
+        freed = sum(sizes.values())
+        if not options.dry_run:
+            remove_leftovers(folder, VERIFYING)
+            for backup in doomed:
+                print(f"… removing {backup.name}", file=sys.stderr)
+                remove(backup)
+    good = not backups or any(backup.is_good for backup in backups)
+    if not options.dry_run:
+        record_freed(freed)
+        record_run("purge-backups", time.monotonic() - began, good=good)
+    kept = [backup.name for backup in backups if backup not in doomed]
+    result = {
+        **{"dry_run": options.dry_run, "removed": [backup.name for backup in doomed]},
+        **{"kept": kept, "freed": freed},
+    }
+    show(result, _lines(sizes, kept, good=good, options=options), as_json=options.json)
+    return 0 if good else 1
+
+
+def _lines(
+    sizes: Mapping[str, int], kept: Sequence[str], *, good: bool, options: argparse.Namespace
+) -> list[str]:
+    verb = "would remove" if options.dry_run else "removed"
+    lines = [f"{verb} {name} ({human_size(size)})" for name, size in sizes.items()]
+    if not good:
+        lines.append("NO BACKUP IS VERIFIED, so all stay: `verify --all` looks at each")
+    freed = human_size(sum(sizes.values()))
+    return [*lines, f"{verb} {len(sizes)}, {freed}; {len(kept)} stay"]
+
+
+def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
+    """Of backups in their order, the oldest first. The newest good one is never among them."""
+    good = [backup for backup in backups if backup.is_good]
+    if not good:
+        return []
+    newest = backups.index(good[-1])
+    # Twice: by themselves the good ones fill every place; those that may yet be verified have
+    # places too, beside them.
+    stay = {backup.path for backup in (*_retained(good, retention), *backups[newest:])}
+    stay |= {backup.path for backup in _retained(backups, retention)}
+    return [backup for backup in backups if backup.path not in stay]
+
+
+def _retained(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
+    retained = []
+    for period, key in _PERIODS:
+        newest_of = {key(moment_of(backup)): backup for backup in backups}
+        newest = sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)
+        retained += newest[: getattr(retention, period)]
+    return retained
+
+
+def moment_of(backup: Backup) -> datetime:
+    """By its name, which the manifest confirms, as one that is damaged may have none."""
+    return datetime.strptime(backup.name[:16], "%Y%m%dT%H%M%SZ")
+
+
+def _size(backup: Backup) -> int:
+    return sum(path.stat().st_size for path in Path(backup.path).iterdir())

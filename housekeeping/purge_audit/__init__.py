@@ -1,0 +1,1 @@
+"""Audit files whose orders have all reached their end."""

@@ -1,0 +1,54 @@
+"""The shop that housekeeping's tests work on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine
+
+from tests.integration.housekeeping.purging import Books
+from tests.integration.housekeeping.shop import Shop
+from tests.servers import RedisServer
+
+
+@pytest.fixture
+def kept_shop(
+    queue_server: RedisServer,
+    engine: Engine,
+    database_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Shop]:
+    """With a few orders in its database and one in its queue; its backups go to a new folder."""
+    settings = {
+        "DATABASE_URL": database_url,
+        "QUEUE_REDIS_URL": queue_server.url,
+        "AUDIT_DIRECTORY": tmp_path / "audit",
+        "BACKUP_DIRECTORY": tmp_path / "backups",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, str(value))
+    (tmp_path / "audit").mkdir()
+    with Redis.from_url(queue_server.url, protocol=2) as queue:
+        queue.flushall()
+        shop = Shop(engine, queue, tmp_path / "backups", tmp_path / "audit", capsys)
+        for quantity in (1, 2, 3):
+            shop.order(quantity)
+        queue.xadd("orders", {"schema": "1", "order": "{}"})
+        yield shop
+
+
+@pytest.fixture
+def books(
+    engine: Engine,
+    database_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Books:
+    archive = tmp_path / "archive"
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("ARCHIVE_DIRECTORY", str(archive))
+    return Books(engine, archive, capsys)
