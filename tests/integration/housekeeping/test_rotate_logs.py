@@ -17,9 +17,9 @@ import pymysql
 import pytest
 from redis import Redis
 
-from benchmarks.processes import free_port
 from housekeeping.__main__ import main
 from housekeeping.rotate_logs import command
+from local.free_port import free_port
 from tests.processes import Process
 from tests.servers import MySqlServer, RedisServer, find_program, running
 from tests.waiting import eventually
