@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from contracts import telemetry
+from contracts.prometheus import prometheus_name
 from tests.promql import (
     DASHBOARDS,
     OBSERVABILITY,
@@ -17,7 +18,6 @@ from tests.promql import (
     panels,
 )
 from tools.dashboards.__main__ import FOLDER, main, render
-from tools.dashboards.names import prometheus_name
 
 # Pushed by the services: own ones by the contract, the others by the semantic conventions.
 HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED}

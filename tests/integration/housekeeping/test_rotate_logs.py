@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -112,6 +113,13 @@ def answers(port: int) -> bool:
     return False
 
 
+def _access_log(folder: Path) -> str:
+    """The line that ingress/start.sh writes where logs go to files."""
+    script = (ROOT / "ingress" / "start.sh").read_text()
+    (line,) = re.findall(r"\{folder:\+(access_log [^}]*)\}", script)
+    return str(line).replace("$folder", str(folder))
+
+
 @contextmanager
 def nginx(folder: Path) -> Iterator[tuple[Process, int]]:
     """With the ingress's own format and buffers."""
@@ -119,7 +127,10 @@ def nginx(folder: Path) -> Iterator[tuple[Process, int]]:
     for name in ("requests.conf", "log.conf"):
         text = (ROOT / "ingress" / "conf" / name).read_text()
         text = text.replace("access_log /dev/stdout json;\n", "")
-        (folder / name).write_text(text.replace("/var/log/arloji", str(folder)))
+        (folder / name).write_text(
+            text.replace("/tmp/access-log.conf", f"{folder}/access-log.conf")
+        )
+    (folder / "access-log.conf").write_text(_access_log(folder))
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     program = find_program("nginx")
     options = ["-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
@@ -236,12 +247,15 @@ def test_what_is_older_than_90_days_is_gone_and_nothing_else(
         for age in range(1, 96):
             path = tmp_path / (f"{name}.{age}" if age == 1 else f"{name}.{age}.zst")
             path.write_bytes(b"old")
-            os.utime(path, (time.time() - age * DAY,) * 2)
+            # A minute less than whole days, which are those of the age.
+            os.utime(path, (time.time() - age * DAY + 60,) * 2)
     (tmp_path / "foreign.txt").touch()
     os.utime(tmp_path / "foreign.txt", (0, 0))
     with nginx(tmp_path) as (_, _port):
         master = (tmp_path / "nginx.pid").read_text().strip()
-        rotate("nginx", tmp_path, "--process", master, "--force")
+        result = rotate("nginx", tmp_path, "--process", master, "--force")
+        # Twice those of 91 to 95 days; `.1` of three bytes is 16 when compressed.
+        assert (result["removed_files"], result["freed"]) == (2 * 5, 2 * (5 * 3 + 3 - 16))
         for name in ("access.log", "error.log"):
             eventually((tmp_path / name).exists)
             ages = {
