@@ -7,6 +7,7 @@ process. Trace ids exist either way, so that an error answer and its log line na
 import logging
 import os
 import socket
+from collections.abc import Mapping
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.propagators import (
@@ -62,20 +63,31 @@ def configure_telemetry(
     trace.set_tracer_provider(traces)
     telemetry = Telemetry([traces.shutdown])
     if timeouts:
-        # Exporters take a tenth of a second to import.
-        from servicekit.telemetry import export
-        from servicekit.telemetry.process_metrics import observe_process
-
-        rate_limit_logs()
-        if "traces" in timeouts:
-            export.export_traces(telemetry, traces, timeouts["traces"])
-        if "metrics" in timeouts:
-            meters = export.export_metrics(telemetry, resource, timeouts["metrics"])
-            if not is_job:
-                observe_process(meters.get_meter("arloji"))
-        if "logs" in timeouts:
-            export.export_logs(telemetry, resource, timeouts["logs"])
+        _export(telemetry, traces, resource, timeouts, is_job=is_job)
     return telemetry
+
+
+def _export(
+    telemetry: Telemetry,
+    traces: TracerProvider,
+    resource: Resource,
+    timeouts: Mapping[str, float],
+    *,
+    is_job: bool,
+) -> None:
+    # Exporters take a tenth of a second to import.
+    from servicekit.telemetry import export
+    from servicekit.telemetry.process_metrics import observe_process
+
+    rate_limit_logs()
+    if "traces" in timeouts:
+        export.export_traces(telemetry, traces, timeouts["traces"])
+    if "metrics" in timeouts:
+        meters = export.export_metrics(telemetry, resource, timeouts["metrics"])
+        if not is_job:
+            observe_process(meters.get_meter("arloji"))
+    if "logs" in timeouts:
+        export.export_logs(telemetry, resource, timeouts["logs"])
 
 
 def _describe_process(service_name: str, instance: str) -> Resource:
