@@ -161,6 +161,22 @@ def test_sources_point_to_services_of_the_stack() -> None:
     assert alone == {"kube-state-metrics"}
 
 
+def test_runbooks_and_alerts_name_each_other() -> None:
+    root = OBSERVABILITY.parent
+    named = {rule["annotations"].get("runbook") for rule in alert_rules()} - {None}
+    sections = {
+        f"docs/runbooks/{page.name}#{heading.lower()}"
+        for page in (root / "docs" / "runbooks").glob("*.md")
+        for heading in re.findall(r"^## (\w+)$", page.read_text(), re.MULTILINE)
+    }
+    assert named == sections
+    for rule in alert_rules():
+        place = rule["annotations"].get("runbook", f"#{rule['alert'].lower()}")
+        assert place.endswith(f"#{rule['alert'].lower()}")
+    text = (OBSERVABILITY / "alerts" / "housekeeping.yaml").read_text()
+    assert text.count("runbook: ") == text.count("- alert: ")
+
+
 def test_every_alert_says_what_happened_and_what_to_do_and_is_read_by_vmalert() -> None:
     names = [rule["alert"] for rule in alert_rules()]
     assert len(names) == len(set(names)) > 10
