@@ -41,6 +41,10 @@ DATA_OWNERS: Mapping[str, int] = {
 }
 
 
+# What the jobs that rotate log files leave for node-exporter: they have two users and one group.
+JOB_METRICS = "job-metrics"
+
+
 class FolderMissing(OSError):
     """A reader's folder is not mounted here."""
 
@@ -90,6 +94,9 @@ def prepare_data_folders(folder: Path) -> None:
         _require(path)
         os.chown(path, user_id, user_id)
         path.chmod(0o750)
+    _require(folder / JOB_METRICS)
+    os.chown(folder / JOB_METRICS, 0, LOG_READERS_GROUP_ID)
+    (folder / JOB_METRICS).chmod(0o775)
 
 
 def _read_or_create_master(folder: Path, *, renew: bool, finish: bool) -> dict[str, Any]:

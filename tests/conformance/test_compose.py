@@ -10,7 +10,13 @@ import pytest
 import yaml
 
 from bootstrap.credentials import READERS
-from bootstrap.volumes import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
+from bootstrap.volumes import (
+    DATA_OWNERS,
+    JOB_METRICS,
+    LOG_READERS_GROUP_ID,
+    LOG_WRITERS,
+    MASTER,
+)
 from database.settings import DatabaseSettings
 from housekeeping.schedule.settings import ScheduleSettings
 from housekeeping.settings import HousekeepingSettings
@@ -261,7 +267,7 @@ def test_folders_of_logs_and_data_are_prepared_for_the_users_that_write_them() -
     assert {volume.split(":")[0] for volume in read} == {f"log-{one}" for one in LOG_WRITERS}
     assert all(volume.endswith(":ro") for volume in read)
     prepared = {target for target in mounted if target.startswith("/bootstrap/data/")}
-    assert prepared == {f"/bootstrap/data/{name}" for name in DATA_OWNERS}
+    assert prepared == {f"/bootstrap/data/{name}" for name in (*DATA_OWNERS, JOB_METRICS)}
 
 
 def test_each_log_folder_is_rotated_as_its_writer_which_looks_for_the_same_files() -> None:
@@ -272,10 +278,15 @@ def test_each_log_folder_is_rotated_as_its_writer_which_looks_for_the_same_files
         job = CONTAINERS[name]
         assert job["user"] == CONTAINERS[writer]["user"]
         assert volumes(name)["/var/log/arloji"] == volumes(writer)["/var/log/arloji"]
-        *command, kind, folder = job["command"]
-        assert command == ["schedule", "rotate-logs"]
+        schedule, command, kind, folder, *measured = job["command"]
+        assert (schedule, command) == ("schedule", "rotate-logs")
         assert kind in name
         assert folder == "/var/log/arloji"
+        # Two files with the same labels would be an error of node-exporter's.
+        called = "nginx" if writer == "ingress" else writer
+        place = f"/var/lib/arloji/metrics/{called}.prom"
+        assert measured == ["--textfile", place, *(["--name", called] * (called != kind))]
+        assert volumes(name)["/var/lib/arloji/metrics"] == JOB_METRICS
         # The one lives on without the other.
         assert "pid" not in job
         assert "network_mode" not in CONTAINERS[writer]
@@ -285,6 +296,18 @@ def test_each_log_folder_is_rotated_as_its_writer_which_looks_for_the_same_files
         assert re.findall(r"@FOLDER@/(\S+)", rotated) == looked_for
         # A script that becomes its server is the process that the loop in it signals.
         assert "init" not in CONTAINERS["ingress" if kind == "nginx" else kind]
+
+
+def test_node_exporter_reads_what_jobs_without_a_network_leave() -> None:
+    exporter = CONTAINERS["node-exporter"]
+    assert "--collector.textfile" in exporter["command"]
+    for source, folder in ((JOB_METRICS, "/textfile/jobs"), ("./textfile", "/textfile/host")):
+        assert f"{source}:{folder}:ro" in exporter["volumes"]
+        assert f"--collector.textfile.directory={folder}" in exporter["command"]
+    for path in (ROOT / "operations" / "systemd").glob("arloji-prune-*.service"):
+        left = re.findall(r"--textfile (\S+)/[\w-]+\.prom", path.read_text())
+        assert left == ["observability/textfile"]
+        assert (ROOT / "observability" / "textfile").is_dir()
 
 
 def test_every_declared_volume_is_used() -> None:

@@ -249,10 +249,13 @@ def test_what_is_older_than_90_days_is_gone_and_nothing_else(
         for age in range(1, 96):
             path = tmp_path / (f"{name}.{age}" if age == 1 else f"{name}.{age}.zst")
             path.write_bytes(b"old")
-            os.utime(path, (time.time() - age * DAY,) * 2)
+            # A minute less than whole days, which are those of the age.
+            os.utime(path, (time.time() - age * DAY + 60,) * 2)
     (tmp_path / "foreign.txt").touch()
     os.utime(tmp_path / "foreign.txt", (0, 0))
-    rotate("nginx", tmp_path, "--force")
+    result = rotate("nginx", tmp_path, "--force")
+    # Twice those of 91 to 95 days; `.1` of three bytes is 16 when compressed.
+    assert (result["removed_files"], result["freed"]) == (2 * 5, 2 * (5 * 3 + 3 - 16))
     for name in ("access.log", "error.log"):
         ages = {
             round((time.time() - path.stat().st_mtime) / DAY) for path in tmp_path.glob(f"{name}.*")
