@@ -88,9 +88,13 @@ def test_rotation_outlives_its_writers_and_they_outlive_it(project: ComposeProje
     before = {one.name: one.started_at for one in project.containers(*ROTATIONS)}
     (ingress,) = project.containers("ingress")
     project.kill(ingress)
-    eventually(lambda: project.containers("ingress")[0], lambda one: one.pid and one.well)
+    eventually(
+        lambda: project.containers("ingress")[0],
+        lambda one: one.started_at != ingress.started_at and one.well,
+        seconds=60,
+    )
     project.compose("restart", "--no-deps", "ingress")
-    eventually(lambda: project.containers("ingress")[0], lambda one: one.pid and one.well)
+    project.up()
     assert {one.name: one.started_at for one in project.containers(*ROTATIONS)} == before
     rotate(project, "rotate-nginx-logs")
     eventually(lambda: {"access.log", "error.log"} <= names(project, "ingress"))
