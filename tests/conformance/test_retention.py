@@ -1,4 +1,4 @@
-"""How long telemetry is kept, and up to which size, is the same in every way to run, and as its page
+"""How long telemetry is kept, and up to which size: the same in every way to run, and as its page
 says."""
 
 import re
