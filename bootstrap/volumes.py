@@ -28,6 +28,7 @@ LOG_WRITERS: Mapping[str, int] = {
 DATA_OWNERS: Mapping[str, int] = {
     "audit": 10001,
     "archive": 10001,
+    "backups": 10001,
     "queue-redis": 999,
     "mysql": 999,
     "mysql-socket": 999,
@@ -38,6 +39,10 @@ DATA_OWNERS: Mapping[str, int] = {
     "alertmanager": 65534,
     "grafana": 472,
 }
+
+
+# What the jobs that rotate log files leave for node-exporter: they have two users and one group.
+JOB_METRICS = "job-metrics"
 
 
 class FolderMissing(OSError):
@@ -89,6 +94,9 @@ def prepare_data_folders(folder: Path) -> None:
         _require(path)
         os.chown(path, user_id, user_id)
         path.chmod(0o750)
+    _require(folder / JOB_METRICS)
+    os.chown(folder / JOB_METRICS, 0, LOG_READERS_GROUP_ID)
+    (folder / JOB_METRICS).chmod(0o775)
 
 
 def _read_or_create_master(folder: Path, *, renew: bool, finish: bool) -> dict[str, Any]:

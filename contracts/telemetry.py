@@ -17,6 +17,7 @@ ORDER_ID = "arloji.order.id"
 ORDER_STATUS = "arloji.order.status"
 ORDER_REASON = "arloji.order.reason"
 ROUTE_CLASS = "arloji.route.class"
+HOUSEKEEPING_OUTCOME = "arloji.housekeeping.outcome"
 
 # Metrics; those with attributes name them in the comment.
 ORDERS_ACCEPTED = Metric("arloji.orders.accepted", "{order}", "Orders answered with 202")
@@ -59,15 +60,16 @@ GATEWAY_RETRIES = Metric(
 GATEWAY_IN_FLIGHT = Metric(
     "arloji.gateway.in_flight", "{request}", "Requests under way to an upstream"
 )
-# A run of housekeeping has ended before anybody could ask for its age: moments, not ages.
-# command
-BACKUP_LAST_GOOD = Metric(
-    "arloji.backup.last_good", "s", "When a command last did all of its work, in Unix time"
+# A run of housekeeping has ended before anybody could ask for its age: moments, not ages. A moment
+# is also what the latest of several series can be told by.
+# command, outcome (success, finding, failure), of rotate-logs writer
+HOUSEKEEPING_LAST_RUN = Metric(
+    "arloji.housekeeping.last_run", "s", "When a command last ended with this outcome, in Unix time"
 )
-# command
-BACKUP_GOOD = Metric("arloji.backup.good", "1", "1 when the last run did all of its work, else 0")
-# command
-BACKUP_DURATION = Metric("arloji.backup.duration", "s", "How long the last run took")
+# command, of rotate-logs writer
+HOUSEKEEPING_DURATION = Metric("arloji.housekeeping.duration", "s", "How long the last run took")
+# command, of rotate-logs writer
+HOUSEKEEPING_FREED = Metric("arloji.housekeeping.freed", "By", "Bytes that the last run freed")
 BACKUP_SIZE = Metric("arloji.backup.size", "By", "Bytes of the newest backup")
 BACKUP_ROWS = Metric("arloji.backup.rows", "{row}", "Rows in the newest backup")
 BACKUP_NEWEST_VERIFIED = Metric(
@@ -75,7 +77,16 @@ BACKUP_NEWEST_VERIFIED = Metric(
     "s",
     "When the snapshot of the newest verified backup was taken, in Unix time",
 )
-BACKUP_FREED = Metric("arloji.backup.freed", "By", "Bytes that the last purge of backups freed")
+# kind
+RECONCILE_DIFFERENCES = Metric(
+    "arloji.reconcile.differences", "{difference}", "What the last reconciliation found, by kind"
+)
 ORDERS_PURGED = Metric(
     "arloji.orders.purged", "{order}", "Orders that the last purge moved to its archive"
+)
+# writer
+LOGS_SIZE = Metric("arloji.logs.size", "By", "Bytes of all log files of a writer after rotation")
+# writer
+LOGS_COMPRESSION = Metric(
+    "arloji.logs.compression", "1", "Bytes of the files last compressed, before by after"
 )

@@ -9,18 +9,19 @@ import errno
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from opentelemetry import trace
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
 from housekeeping.backups import create, drill, purge, restore, status, verify
-from housekeeping.backups.measurements import record_run
 from housekeeping.failures import CouldNot
+from housekeeping.measurements import record_run, write_textfile
 from housekeeping.purge_audit import command as purge_audit
 from housekeeping.purge_orders import command as purge_orders
 from housekeeping.rotate_logs import command as rotate_logs
+from housekeeping.schedule import command as schedule
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
 from servicekit.telemetry.tracing import tracer
@@ -37,8 +38,8 @@ _COMMANDS = {
     "purge-orders": purge_orders,
     "purge-audit": purge_audit,
     "rotate-logs": rotate_logs,
+    "schedule": schedule,
 }
-_MEASURED = {"backup", "restore", "drill", "purge-backups"}
 _COULD_NOT = 2
 
 
@@ -47,13 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in _COMMANDS.items():
         described = command.__doc__ or ""
-        command.add_arguments(
-            commands.add_parser(
-                name,
-                help=described.partition("\n\n")[0],
-                description=described,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+        command_parser = commands.add_parser(
+            name,
+            help=described.partition("\n\n")[0],
+            description=described,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(command_parser)
+        command_parser.add_argument(
+            "--textfile",
+            type=Path,
+            metavar="FILE",
+            help="leave the run's metrics here, for node-exporter, where there is no network",
         )
     options = parser.parse_args(arguments)
     try:
@@ -66,15 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    began = time.monotonic()
+    began, code, reason = time.monotonic(), _COULD_NOT, ""
     try:
-        code: int = _COMMANDS[options.command].run(options, settings)
+        code = _COMMANDS[options.command].run(options, settings)
     except (CouldNot, RedisError, SQLAlchemyError, OSError, reconcile.NoAuditFiles) as error:
-        print(f"{options.command} failed: {_explain(error)}", file=sys.stderr)
-        trace.get_current_span().set_status(trace.StatusCode.ERROR)
-        if options.command in _MEASURED:
-            record_run(options.command, time.monotonic() - began, good=False)
-        return _COULD_NOT
+        reason = _explain(error)
+        print(f"{options.command} failed: {reason}", file=sys.stderr)
+    finally:
+        if not getattr(options, "dry_run", False):
+            record_run(options, code, time.monotonic() - began, reason)
+            if options.textfile:
+                write_textfile(options.textfile)
     return code
 
 
@@ -87,7 +95,7 @@ def _explain(error: Exception) -> str:
 def _main_with_telemetry() -> int:
     from servicekit.telemetry.setup import configure_telemetry
 
-    telemetry = configure_telemetry("housekeeping")
+    telemetry = configure_telemetry("housekeeping", is_job=True)
     try:
         return main()
     finally:

@@ -17,6 +17,7 @@ from contracts.queue import DEAD, ORDERS
 from housekeeping.audit_trail import Accepted, AuditTrail, list_audit_files
 from housekeeping.backups.restored import Restored, read_restored
 from housekeeping.differences import Difference, Kind, Report, create_report
+from housekeeping.measurements import record_differences
 from housekeeping.order_rows import find_purged, find_stored, list_stored
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import QueueContents, open_queue, read_queue, read_waiting
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     finally:
         engine.dispose()
     report.finish()
+    record_differences({kind: report.differences[kind] for kind in Kind})
     missing = report.differences[Kind.LOST] + report.differences[Kind.AFTER_BACKUP]
     return 1 if missing else 0
 

@@ -8,13 +8,22 @@ container uses stays, a stopped one's too; volumes are never touched.
 
 import argparse
 import json
+import os
 import re
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from contracts.prometheus import render_gauges
+from contracts.telemetry import (
+    HOUSEKEEPING_DURATION,
+    HOUSEKEEPING_FREED,
+    HOUSEKEEPING_LAST_RUN,
+)
 from operations.compose import ComposeFailed, docker
 
 LABEL = "arloji.image"
@@ -37,6 +46,15 @@ class Image:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _read_options(arguments)
+    began = time.monotonic()
+    code, freed = _prune(options)
+    if options.textfile and not options.dry_run:
+        _write_textfile(options.textfile, code, freed, time.monotonic() - began)
+    return code
+
+
+def _prune(options: argparse.Namespace) -> tuple[int, float]:
+    """What to end with, and how many bytes are free now."""
     try:
         chosen = choose(
             list_images(), used_images(), keep=options.keep, days=options.days if options.all else 0
@@ -47,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         freed = before - _size_of_images() + cache
     except ComposeFailed as error:
         print(f"images not pruned: {error}", file=sys.stderr)
-        return 2
+        return 2, 0.0
     removed = [name for image in chosen for name in image.names if name not in kept]
     result = {"dry_run": options.dry_run, "removed": removed, "kept": kept, "bytes": round(freed)}
     if options.json:
@@ -55,7 +73,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         would = "would be removed" if options.dry_run else "removed"
         print("\n".join([*removed, f"{len(removed)} images {would}, {freed / 1e6:.0f} MB freed"]))
-    return 1 if kept else 0
+    return 1 if kept else 0, freed
+
+
+def _write_textfile(path: Path, code: int, freed: float, seconds: float) -> None:
+    """As the runs of `python -m housekeeping` are measured."""
+    who = {"command": "prune-images"}
+    outcome = who | {"outcome": ("success", "finding", "failure")[code]}
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    values = [
+        (HOUSEKEEPING_LAST_RUN, outcome, time.time()),
+        (HOUSEKEEPING_DURATION, who, seconds),
+        (HOUSEKEEPING_FREED, who, freed),
+    ]
+    unfinished.write_text(render_gauges(values))
+    unfinished.chmod(0o644)
+    unfinished.rename(path)
 
 
 def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -66,6 +99,9 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="foreign images and build cache too")
     parser.add_argument("--days", type=int, default=7, help="age for --all (default: 7)")
     parser.add_argument("--dry-run", action="store_true", help="list them and remove nothing")
+    parser.add_argument(
+        "--textfile", type=Path, metavar="FILE", help="leave the run's metrics here (node-exporter)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
     if options.keep < 1 or options.days < 1:

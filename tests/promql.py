@@ -14,7 +14,18 @@ ALERTS = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
 # They ask for what only a cluster has.
 OF_KUBERNETES = ("kubernetes: ", "alert kubernetes: ")
 
-_KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "bool"}
+_KEYWORDS = {
+    "and",
+    "or",
+    "unless",
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "bool",
+    "offset",
+}
 _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 _SELECTED_BY_NAME = re.compile(r'__name__=~"([^"]+)"')
 

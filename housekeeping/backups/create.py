@@ -29,7 +29,7 @@ from housekeeping.backups.folder import (
     unfinished,
 )
 from housekeeping.backups.manifest import Facts, Kind, Manifest, Position, QueueCopy, StoredFile
-from housekeeping.backups.measurements import record_backup
+from housekeeping.backups.measurements import record_backup, record_newest_verified
 from housekeeping.backups.queue_copy import NoCopy, copy_queue, read_state
 from housekeeping.backups.streams import CHUNK, require_room, store
 from housekeeping.backups.verify import verify_and_note
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
         backup = _Run(settings, source, folder).take(with_queue=not options.without_queue)
         decryption = Decryption(settings.backup_identity.get_secret_value())
         faults = verify_and_note(backup, decryption)
+    record_newest_verified(list_backups(folder))
     return _report(backup, faults, time.monotonic() - began, options)
 
 
@@ -72,7 +73,7 @@ def _report(backup: Backup, faults: list[str], seconds: float, options: argparse
     assert manifest is not None
     missing = None if options.without_queue else manifest.queue_missing
     good = not faults and not missing
-    record_backup(manifest, seconds, good=good)
+    record_backup(manifest)
     result = {
         **{"name": manifest.name, "kind": manifest.kind, "size": manifest.size},
         **{"rows": manifest.rows, "seconds": round(seconds, 3), "encryption": manifest.encryption},

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from housekeeping.backups import mysql, sqlite
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import Backup
+from housekeeping.backups.folder import Backup, list_backups
 from housekeeping.backups.manifest import Kind, Level, Manifest
-from housekeeping.backups.measurements import record_newest_verified, record_run
+from housekeeping.backups.measurements import record_newest_verified
 from housekeeping.backups.order_counts import find_contradictions
 from housekeeping.backups.scratch_server import end_leftover, scratch_server
 from housekeeping.backups.selection import choose_good
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
             backup.note_damaged(wrong)
         elif not contradictions:
             backup.note_verified(Level.DRILL, seconds)
+        record_newest_verified(list_backups(folder))
     return _report(backup, manifest, seconds, (wrong, contradictions), as_json=options.json)
 
 
@@ -77,9 +78,6 @@ def _report(
 ) -> int:
     wrong, contradictions = found
     good = not wrong and not contradictions
-    record_run("drill", seconds, good=good)
-    if good:
-        record_newest_verified(manifest.snapshot_at.timestamp())
     result = {
         **{"name": backup.name, "rows": manifest.rows, "seconds": round(seconds, 3)},
         **{"faults": wrong, "contradictions": contradictions},

@@ -7,7 +7,6 @@ stays. Without a verified backup nothing is removed.
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +19,9 @@ from housekeeping.backups.folder import (
     remove,
     remove_leftovers,
 )
-from housekeeping.backups.measurements import record_freed, record_run
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
+from housekeeping.measurements import record_freed
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
 
@@ -60,7 +59,6 @@ def _number(text: str) -> int:
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if nothing may be removed because no backup is verified."""
-    began = time.monotonic()
     folder = settings.backup_directory
     if not folder.is_dir():
         raise CouldNot(f"there is no folder of backups {folder}")
@@ -78,10 +76,8 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
             for backup in doomed:
                 print(f"… removing {backup.name}", file=sys.stderr)
                 remove(backup)
+    record_freed(options, freed)
     good = not backups or any(backup.is_good for backup in backups)
-    if not options.dry_run:
-        record_freed(freed)
-        record_run("purge-backups", time.monotonic() - began, good=good)
     kept = [backup.name for backup in backups if backup not in doomed]
     result = {
         **{"dry_run": options.dry_run, "removed": [backup.name for backup in doomed]},

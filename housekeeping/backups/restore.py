@@ -20,7 +20,6 @@ from database.schema import known_revisions, newest_revision
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.folder import Backup, sync
 from housekeeping.backups.manifest import Manifest
-from housekeeping.backups.measurements import record_run
 from housekeeping.backups.restored import Restored, write_restored
 from housekeeping.backups.selection import choose_good
 from housekeeping.backups.streams import opened, write_content
@@ -90,7 +89,6 @@ def _restore_guarded(
     write_restored(settings.backup_directory, restored)
     keys = _clear_keys(settings.queue_redis_url)
     seconds = time.monotonic() - began
-    record_run("restore", seconds, good=keys is not None)
     result = {
         **{"name": backup.name, "target": target.describe(), "previous": previous},
         **{"keys_cleared": keys, "seconds": round(seconds, 3)},

@@ -39,8 +39,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
         **{"folder": str(folder), "free": free, "backups": rows, "complaints": complaints},
         **{"newest": rows[-1] if rows else None, "newest_verified": good[-1] if good else None},
     }
-    if good:
-        record_newest_verified(now.timestamp() - good[-1]["age_seconds"])
+    record_newest_verified(backups)
     lines = [f"{'backup':<26} {'age':>12} {'size':>10}  state", *map(_line, rows)]
     if free is not None:
         lines.append(f"{human_size(free)} free in {folder}")

@@ -16,6 +16,7 @@ from housekeeping.backups.dump_text import DumpText
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.folder import VERIFYING, Backup, list_backups
 from housekeeping.backups.manifest import Facts, Kind, Level, Manifest
+from housekeeping.backups.measurements import record_newest_verified
 from housekeeping.backups.streams import Damage, check_file, opened, write_content
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with locked(folder, "reading", "verify", shared=True):
         findings = [_look_at(backup, decryption) for backup in chosen]
+        record_newest_verified(list_backups(folder))
     results = [asdict(finding) for finding in findings]
     show({"backups": results}, list(map(str, findings)), as_json=options.json)
     return 1 if any(finding.faults for finding in findings) else 0

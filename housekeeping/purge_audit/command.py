@@ -7,16 +7,15 @@ it stays; an order that is nowhere but in its file is named by `reconcile`.
 """
 
 import argparse
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from housekeeping.audit_trail import AuditFile, AuditTrail
-from housekeeping.backups.measurements import record_run
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
+from housekeeping.measurements import record_freed
 from housekeeping.order_rows import find_purged, find_stored
 from housekeeping.progress import Progress
 from housekeeping.purge_audit.files import ClosedFile, close, list_due_for_closing, list_old
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    began, done, folder = time.monotonic(), False, settings.audit_directory
+    folder = settings.audit_directory
     days = options.days if options.days is not None else settings.purge_audit_days
     if days < 1:
         raise CouldNot("--days must be 1 or more")
@@ -51,11 +50,9 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     try:
         with locked(folder, "audit", _NAME):
             result = _purge(engine, settings, days, dry_run=options.dry_run)
-        done = True
     finally:
         engine.dispose()
-        if not options.dry_run:
-            record_run(_NAME, time.monotonic() - began, good=done)
+    record_freed(options, result["bytes"])
     show({"command": _NAME} | result, _describe(result), as_json=options.json)
     return 1 if result["kept"] else 0
 

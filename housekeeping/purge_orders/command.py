@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from housekeeping.backups.measurements import record_purged, record_run
 from housekeeping.lock import locked
+from housekeeping.measurements import record_purged
 from housekeeping.progress import Progress
 from housekeeping.purge_orders.clock import require_same_clock
 from housekeeping.purge_orders.purge import Pace, Purge, settle_unfinished
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    began, done = time.monotonic(), False
+    began = time.monotonic()
     engine = create_database_engine(
         settings.database_url,
         read_only=options.dry_run,
@@ -60,11 +60,8 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
             settings.archive_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(settings.archive_directory, "archive", _NAME):
                 result = _purge(engine, settings, before, Pace(options.batch, options.pause))
-        done = True
     finally:
         engine.dispose()
-        if not options.dry_run:
-            record_run(_NAME, time.monotonic() - began, good=done)
     result |= {"stored_before": before.isoformat(), "seconds": round(time.monotonic() - began, 3)}
     show({"command": _NAME} | result, _describe(result), as_json=options.json)
     return 0

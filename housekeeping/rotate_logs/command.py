@@ -1,9 +1,9 @@
 """Rename, compress and remove the log files of nginx, MySQL or a Redis, by logrotate.
 
-Each day, or before that once a file has 256 MB; gone after 90 days. A file is renamed and its
-writer told to open a new one: nothing is copied or cut, and no line is lost. It runs as the
-writer's own user and, for nginx and MySQL, in its process namespace (compose.yaml). Call it
-every hour: logrotate knows whose turn it is.
+Each day, or before that once a file has 256 MB; gone after 90 days. A file is renamed, never
+copied or cut, so that no line is lost: a Redis opens it for each line, nginx and MySQL open a new
+one within seconds (ingress/start.sh, stores/mysql-start.sh). It runs as the writer's own user.
+Call it every hour: logrotate knows whose turn it is.
 """
 
 import argparse
@@ -14,10 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from contracts import telemetry
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
+from housekeeping.measurements import record_freed, set_gauge, writer_of
 from housekeeping.result import add_json_argument, human_size, show
+from housekeeping.rotate_logs.folder import COMPRESSED, compare, list_log_files, total
 from housekeeping.settings import HousekeepingSettings
 
 _NAME = "rotate-logs"
@@ -30,9 +34,7 @@ _SECONDS = 1800
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("writer", choices=_WRITERS, help="whose log files these are")
     parser.add_argument("folder", type=Path, help="where they are")
-    parser.add_argument(
-        "--process", type=int, default=1, help="the writer's number, 1 in its container"
-    )
+    parser.add_argument("--name", help="what metrics call the writer, of which there may be two")
     parser.add_argument("--force", action="store_true", help="whether it is their turn or not")
     parser.add_argument("--dry-run", action="store_true", help="say what logrotate would do")
     add_json_argument(parser)
@@ -43,23 +45,32 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     if not folder.is_dir():
         raise CouldNot(f"{folder} is not there: name the folder of {options.writer}'s log files")
     with locked(folder, "rotation", _NAME), _configuration(options, folder) as configuration:
-        before = _sizes(folder)
+        before = list_log_files(folder)
         said = _rotate(configuration, folder / _STATE, options)
-        after = _sizes(folder)
-    less = max(0, sum(before.values()) - sum(after.values()))
+        after = list_log_files(folder)
+    work = compare(before, after)
+    record_freed(options, work.freed)
+    set_gauge(telemetry.LOGS_SIZE, total(after), writer_of(options))
+    if work.compression:
+        set_gauge(telemetry.LOGS_COMPRESSION, work.compression, writer_of(options))
     result = {
-        "command": _NAME,
-        "writer": options.writer,
-        "dry_run": options.dry_run,
-        "files": len(after),
-        "bytes": sum(after.values()),
-        "bytes_before": sum(before.values()),
-        "compressed_files": sum(name.endswith(".zst") for name in after),
+        **{"command": _NAME, "writer": options.writer, "dry_run": options.dry_run},
+        **{"files": len(after), "bytes": total(after), "bytes_before": total(before)},
+        **{"compressed_files": sum(name.endswith(COMPRESSED) for name in after)},
+        **{"removed_files": work.removed_files, "freed": work.freed},
+        **{"compression": work.compression and round(work.compression, 1)},
     }
-    size = human_size(sum(after.values()))
-    lines = [f"{len(after)} files of {size}, {human_size(less)} less than before"]
+    lines = [_describe(result)]
     show(result, [said, *lines] if options.dry_run else lines, as_json=options.json)
     return 0
+
+
+def _describe(result: dict[str, Any]) -> str:
+    ratio = f", {result['compression']} times smaller now" if result["compression"] else ""
+    return (
+        f"{result['files']} files of {human_size(result['bytes'])}; {result['removed_files']}"
+        f" removed, {human_size(result['freed'])} freed{ratio}"
+    )
 
 
 @contextmanager
@@ -70,7 +81,7 @@ def _configuration(options: argparse.Namespace, folder: Path) -> Iterator[Path]:
     text = "\n".join(texts).replace("@FOLDER@", str(folder))
     with tempfile.TemporaryDirectory(prefix="rotation-") as name:
         path = Path(name) / "logrotate.conf"
-        path.write_text(text.replace("@PROCESS@", str(options.process)))
+        path.write_text(text)
         # It passes over a file that others may write, whatever the umask is.
         path.chmod(0o600)
         yield path
@@ -79,7 +90,7 @@ def _configuration(options: argparse.Namespace, folder: Path) -> Iterator[Path]:
 def _rotate(configuration: Path, state: Path, options: argparse.Namespace) -> str:
     program = shutil.which("logrotate", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
     if program is None:
-        raise CouldNot("there is no logrotate here: it is in the image `arloji/log-rotation`")
+        raise CouldNot("there is no logrotate here: it is in the image `arloji/housekeeping`")
     flags = ["--debug"] * options.dry_run + ["--force"] * options.force
     command = [program, *flags, "--state", str(state), str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
@@ -87,11 +98,3 @@ def _rotate(configuration: Path, state: Path, options: argparse.Namespace) -> st
     if done.returncode:
         raise CouldNot(f"logrotate says: {said.splitlines()[-1] if said else done.returncode}")
     return said
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {
-        path.name: path.stat().st_size
-        for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".")
-    }

@@ -16,7 +16,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from servicekit.telemetry.process_metrics import observe_process
 from servicekit.telemetry.shutdown import Telemetry
 
 
@@ -25,7 +24,9 @@ def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds:
     traces.add_span_processor(BatchSpanProcessor(exporter))
 
 
-def export_metrics(telemetry: Telemetry, resource: Resource, timeout_seconds: float) -> None:
+def export_metrics(
+    telemetry: Telemetry, resource: Resource, timeout_seconds: float
+) -> MeterProvider:
     exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeout_seconds))
     meters = MeterProvider(
         resource=resource,
@@ -33,8 +34,8 @@ def export_metrics(telemetry: Telemetry, resource: Resource, timeout_seconds: fl
         shutdown_on_exit=False,
     )
     metrics.set_meter_provider(meters)
-    observe_process(meters.get_meter("arloji"))
     telemetry.shutdowns.append(meters.shutdown)
+    return meters
 
 
 def export_logs(telemetry: Telemetry, resource: Resource, timeout_seconds: float) -> None:

@@ -7,6 +7,7 @@ process. Trace ids exist either way, so that an error answer and its log line na
 import logging
 import os
 import socket
+from collections.abc import Mapping
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.propagators import (
@@ -30,12 +31,17 @@ from servicekit.telemetry.shutdown import Telemetry, rate_limit_logs
 
 
 def configure_telemetry(
-    service_name: str, *, port: int = 0, extra_span_processors: tuple[SpanProcessor, ...] = ()
+    service_name: str,
+    *,
+    port: int = 0,
+    is_job: bool = False,
+    extra_span_processors: tuple[SpanProcessor, ...] = (),
 ) -> Telemetry:
     """Set the process-wide providers. Call once, after logging is configured.
 
-    `port` tells this process from others of its host. `extra_span_processors` is for tests that
-    look at spans in memory; it records without an exporter too.
+    `port` tells this process from others of its host. A job's next run, wherever that is, continues
+    its series, and its process is not measured. `extra_span_processors` is for tests that look at
+    spans in memory; it records without an exporter too.
     """
     variables = dict(TAKEN_VARIABLES)
     if complaints := clean_variables(variables):
@@ -45,7 +51,8 @@ def configure_telemetry(
     os.environ[STABILITY_VARIABLE] = STABILITY
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
-    resource = _describe_process(service_name, port)
+    instance = service_name if is_job else f"{socket.gethostname()}:{port}"
+    resource = _describe_process(service_name, instance)
     traces = TracerProvider(
         resource=resource,
         sampler=None if "traces" in timeouts or extra_span_processors else ALWAYS_OFF,
@@ -56,23 +63,36 @@ def configure_telemetry(
     trace.set_tracer_provider(traces)
     telemetry = Telemetry([traces.shutdown])
     if timeouts:
-        # Exporters take a tenth of a second to import.
-        from servicekit.telemetry import export
-
-        rate_limit_logs()
-        if "traces" in timeouts:
-            export.export_traces(telemetry, traces, timeouts["traces"])
-        if "metrics" in timeouts:
-            export.export_metrics(telemetry, resource, timeouts["metrics"])
-        if "logs" in timeouts:
-            export.export_logs(telemetry, resource, timeouts["logs"])
+        _export(telemetry, traces, resource, timeouts, is_job=is_job)
     return telemetry
 
 
-def _describe_process(service_name: str, port: int) -> Resource:
+def _export(
+    telemetry: Telemetry,
+    traces: TracerProvider,
+    resource: Resource,
+    timeouts: Mapping[str, float],
+    *,
+    is_job: bool,
+) -> None:
+    # Exporters take a tenth of a second to import.
+    from servicekit.telemetry import export
+    from servicekit.telemetry.process_metrics import observe_process
+
+    rate_limit_logs()
+    if "traces" in timeouts:
+        export.export_traces(telemetry, traces, timeouts["traces"])
+    if "metrics" in timeouts:
+        meters = export.export_metrics(telemetry, resource, timeouts["metrics"])
+        if not is_job:
+            observe_process(meters.get_meter("arloji"))
+    if "logs" in timeouts:
+        export.export_logs(telemetry, resource, timeouts["logs"])
+
+
+def _describe_process(service_name: str, instance: str) -> Resource:
     # Replicas need an id each, or their metrics would overwrite each other. The SDK's own is new
     # with every start, and so would be every series; container and pod names outlive a restart.
-    instance = f"{socket.gethostname()}:{port}"
     chosen = OTELResourceDetector().detect().attributes
     return Resource.create(
         {

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from contracts import telemetry
+from contracts.prometheus import prometheus_name
 from tests.promql import (
     DASHBOARDS,
     OBSERVABILITY,
@@ -17,7 +18,6 @@ from tests.promql import (
     panels,
 )
 from tools.dashboards.__main__ import FOLDER, main, render
-from tools.dashboards.names import prometheus_name
 
 # Pushed by the services: own ones by the contract, the others by the semantic conventions.
 HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED}
@@ -159,6 +159,22 @@ def test_sources_point_to_services_of_the_stack() -> None:
     assert set(targets) <= {*services, "queue-redis", "cache-redis"}
     alone = set(re.findall(r'targets: \["([a-z-]+):', (scrape / "kubernetes.yaml").read_text()))
     assert alone == {"kube-state-metrics"}
+
+
+def test_runbooks_and_alerts_name_each_other() -> None:
+    root = OBSERVABILITY.parent
+    named = {rule["annotations"].get("runbook") for rule in alert_rules()} - {None}
+    sections = {
+        f"docs/runbooks/{page.name}#{heading.lower()}"
+        for page in (root / "docs" / "runbooks").glob("*.md")
+        for heading in re.findall(r"^## (\w+)$", page.read_text(), re.MULTILINE)
+    }
+    assert named == sections
+    for rule in alert_rules():
+        place = rule["annotations"].get("runbook", f"#{rule['alert'].lower()}")
+        assert place.endswith(f"#{rule['alert'].lower()}")
+    text = (OBSERVABILITY / "alerts" / "housekeeping.yaml").read_text()
+    assert text.count("runbook: ") == text.count("- alert: ")
 
 
 def test_every_alert_says_what_happened_and_what_to_do_and_is_read_by_vmalert() -> None:

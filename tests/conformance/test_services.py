@@ -71,9 +71,10 @@ def test_whoever_reads_secrets_gets_new_ones() -> None:
 
 def test_operators_need_no_package() -> None:
     """`make upgrade` works with Docker and Python alone, before anything is installed."""
-    light = {"contracts", "contracts.services"}
+    names = ("prometheus", "services", "telemetry")
+    light = {"contracts", *(f"contracts.{name}" for name in names)}
     files = source_files("operations", "bootstrap")
-    files += [ROOT / "contracts" / name for name in ("__init__.py", "services.py")]
+    files += [ROOT / "contracts" / f"{name}.py" for name in ("__init__", *names)]
     foreign = [
         f"{path.parent.name}/{path.name} imports {module}"
         for path in files

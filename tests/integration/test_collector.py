@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from contracts import telemetry
+from contracts.prometheus import prometheus_name
 from local.plan import SERVICES
 from tests import waiting
 from tests.collectors import Pipeline, running_pipeline
@@ -115,10 +116,10 @@ def test_metrics_have_the_names_that_dashboards_use(watched: Watched) -> None:
         *map(names.counter, COUNTERS),
         *map(names.gauge, GAUGES),
         f"{names.histogram(telemetry.ORDERS_TIME_TO_STORED)}_bucket",
-        names.prometheus_name("http.server.request.duration", "s", "histogram") + "_count",
-        names.prometheus_name("http.client.request.duration", "s", "histogram") + "_count",
-        names.prometheus_name("process.cpu.time", "s", "counter"),
-        names.prometheus_name("process.memory.usage", "By", "gauge"),
+        prometheus_name("http.server.request.duration", "s", "histogram") + "_count",
+        prometheus_name("http.client.request.duration", "s", "histogram") + "_count",
+        prometheus_name("process.cpu.time", "s", "counter"),
+        prometheus_name("process.memory.usage", "By", "gauge"),
     }
     waiting.eventually(
         lambda: wanted - watched.pipeline.metrics.names(), lambda missing: not missing, 60

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tools.dashboards.housekeeping import housekeeping
 from tools.dashboards.journeys import order, request
 from tools.dashboards.kubernetes import kubernetes
 from tools.dashboards.overview import overview
@@ -21,6 +22,7 @@ def render() -> Mapping[str, str]:
         "request.json": request(),
         "order.json": order(),
         "kubernetes.json": kubernetes(),
+        "housekeeping.json": housekeeping(),
     }
     return {
         name: json.dumps(dashboard, indent=1, ensure_ascii=False) + "\n"

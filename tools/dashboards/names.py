@@ -1,22 +1,7 @@
-"""What VictoriaMetrics calls an OpenTelemetry metric (`-opentelemetry.usePrometheusNaming`)."""
+"""What the stores call our metrics."""
 
-from typing import Literal
-
+from contracts.prometheus import prometheus_name
 from contracts.telemetry import Metric
-
-Kind = Literal["counter", "gauge", "histogram"]
-
-_UNITS = {"s": "seconds", "By": "bytes", "ms": "milliseconds", "1": "ratio", "%": "percent"}
-
-
-def prometheus_name(name: str, unit: str, kind: Kind) -> str:
-    """Of a histogram the base, to which `_bucket`, `_sum` and `_count` are added."""
-    found = name.replace(".", "_")
-    # Units in braces are annotations and leave no trace; a ratio is said of gauges only.
-    suffix = "" if unit == "1" and kind != "gauge" else _UNITS.get(unit, "")
-    if suffix and not found.endswith(f"_{suffix}"):
-        found = f"{found}_{suffix}"
-    return f"{found}_total" if kind == "counter" and not found.endswith("_total") else found
 
 
 def counter(metric: Metric) -> str:

@@ -29,7 +29,7 @@ def folder(tmp_path: Path, owners: dict[str, tuple[int, int]]) -> Path:
         (tmp_path / "secrets" / name).mkdir(parents=True)
     for name in volumes.LOG_WRITERS:
         (tmp_path / "logs" / name).mkdir(parents=True)
-    for name in volumes.DATA_OWNERS:
+    for name in (*volumes.DATA_OWNERS, volumes.JOB_METRICS):
         (tmp_path / "data" / name).mkdir(parents=True)
     return tmp_path
 
@@ -143,6 +143,9 @@ def test_log_and_data_folders_are_their_writers_and_logs_readable_by_the_collect
     }
     assert {path: owners[os.fspath(folder / path)] for path in expected} == expected
     assert {mode(folder / path) for path in expected} == {0o750}
+    # Whoever rotates logs may write there, and anybody may read.
+    shared = folder / "data" / volumes.JOB_METRICS
+    assert (owners[os.fspath(shared)], mode(shared)) == ((0, group), 0o775)
 
 
 def test_the_command_does_all_of_it_and_says_what(

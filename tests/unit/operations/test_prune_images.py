@@ -95,6 +95,22 @@ def test_the_last_three_of_each_kind_and_what_is_used_stay(
     assert "arloji/service-2:1" in prune("--keep", "1")["removed"]
 
 
+def test_a_run_leaves_its_figures_for_node_exporter(
+    docker: Docker, prune: Callable[..., Any], tmp_path: Path
+) -> None:
+    for days in range(1, 5):
+        docker.add(f"service-{days}", days)
+    file = tmp_path / "prune-images.prom"
+    prune("--dry-run", "--textfile", str(file))
+    assert not file.exists()
+    prune("--textfile", str(file))
+    lines = file.read_text().splitlines()
+    assert 'arloji_housekeeping_freed_bytes{command="prune-images"} 1000000000.0' in lines
+    success = '{command="prune-images",outcome="success"}'
+    assert any(line.startswith(f"arloji_housekeeping_last_run_seconds{success}") for line in lines)
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
 def test_a_foreign_image_goes_by_all_only_and_not_before_its_age(
     docker: Docker, prune: Callable[..., Any]
 ) -> None:

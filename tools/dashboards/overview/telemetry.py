@@ -1,5 +1,6 @@
 """Whether telemetry arrives, and the log lines worth reading."""
 
+from tools.dashboards.housekeeping.logs import STORED_RATIO
 from tools.dashboards.overview.queries import rate
 from tools.dashboards.panels import LOGS, Panel, Query, Row
 
@@ -51,6 +52,15 @@ TELEMETRY = Row(
             stacked=True,
         ),
         Panel(
+            "Logs: compression",
+            "How many times smaller VictoriaLogs stores what it was sent. How long and up to which "
+            "size it keeps lines is in docs/observability.md; the dashboard Housekeeping has more.",
+            [Query(STORED_RATIO, "ratio")],
+            kind="stat",
+            width=4,
+            height=12,
+        ),
+        Panel(
             "Warnings and errors",
             "Newest first. A line with a trace id links to its trace; search all logs under "
             "Explore, VictoriaLogs.",
@@ -62,7 +72,7 @@ TELEMETRY = Row(
                 )
             ],
             kind="logs",
-            width=24,
+            width=20,
             height=12,
         ),
     ],
