@@ -11,18 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from housekeeping.backups.folder import (
-    VERIFYING,
-    Backup,
-    list_backups,
-    remove,
-    remove_leftovers,
-)
+from housekeeping.backups.folder import VERIFYING
 from housekeeping.backups.measurements import record_freed, record_run
-from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
+from housekeeping.backups.store import Backup, list_backups, open_store
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
 
@@ -61,23 +53,22 @@ def _number(text: str) -> int:
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if nothing may be removed because no backup is verified."""
     began = time.monotonic()
-    folder = settings.backup_directory
-    if not folder.is_dir():
-        raise CouldNot(f"there is no folder of backups {folder}")
+    store = open_store(settings)
+    store.require()
     retention = Retention(options.daily, options.weekly, options.monthly)
     with (
-        locked(folder, "writing", "purge-backups"),
-        locked(folder, "reading", "purge-backups"),
+        store.locked("writing", "purge-backups"),
+        store.locked("reading", "purge-backups"),
     ):
-        backups = list_backups(folder)
+        backups = list_backups(store)
         doomed = choose_doomed(backups, retention)
-        sizes = {backup.name: _size(backup) for backup in doomed}
+        sizes = {backup.name: sum(backup.files.values()) for backup in doomed}
         freed = sum(sizes.values())
         if not options.dry_run:
-            remove_leftovers(folder, VERIFYING)
+            store.remove_leftovers(VERIFYING)
             for backup in doomed:
                 print(f"… removing {backup.name}", file=sys.stderr)
-                remove(backup)
+                store.remove(backup.name)
     good = not backups or any(backup.is_good for backup in backups)
     if not options.dry_run:
         record_freed(freed)
@@ -110,24 +101,15 @@ def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backu
     newest = backups.index(good[-1])
     # Twice: by themselves the good ones fill every place; those that may yet be verified have
     # places too, beside them.
-    stay = {backup.path for backup in (*_retained(good, retention), *backups[newest:])}
-    stay |= {backup.path for backup in _retained(backups, retention)}
-    return [backup for backup in backups if backup.path not in stay]
+    stay = {backup.name for backup in (*_retained(good, retention), *backups[newest:])}
+    stay |= {backup.name for backup in _retained(backups, retention)}
+    return [backup for backup in backups if backup.name not in stay]
 
 
 def _retained(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
     retained = []
     for period, key in _PERIODS:
-        newest_of = {key(moment_of(backup)): backup for backup in backups}
+        newest_of = {key(backup.moment): backup for backup in backups}
         newest = sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)
         retained += newest[: getattr(retention, period)]
     return retained
-
-
-def moment_of(backup: Backup) -> datetime:
-    """By its name, which the manifest confirms, as one that is damaged may have none."""
-    return datetime.strptime(backup.name[:16], "%Y%m%dT%H%M%SZ")
-
-
-def _size(backup: Backup) -> int:
-    return sum(path.stat().st_size for path in Path(backup.path).iterdir())

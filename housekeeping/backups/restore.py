@@ -18,16 +18,16 @@ from redis.exceptions import RedisError
 from contracts.queue import CONSUMERS, ORDERS
 from database.schema import known_revisions, newest_revision
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import Backup, sync
+from housekeeping.backups.folder import sync
 from housekeeping.backups.manifest import Manifest
 from housekeeping.backups.measurements import record_run
 from housekeeping.backups.restored import Restored, write_restored
-from housekeeping.backups.selection import choose_good
+from housekeeping.backups.selection import chosen_good
+from housekeeping.backups.store import open_store
 from housekeeping.backups.streams import opened, write_content
 from housekeeping.backups.targets import Target, open_target
 from housekeeping.backups.verify import differences
 from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
 from housekeeping.queue_contents import clear_keys, open_queue
 from housekeeping.result import add_json_argument, show
 from housekeeping.settings import HousekeepingSettings
@@ -58,20 +58,21 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if the database is restored and the keys could not be cleared."""
     if options.clear_keys:
         return _only_clear_keys(options, settings)
-    folder = settings.backup_directory
+    store = open_store(settings)
+    store.require()
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with (
-        locked(_existing(folder), "reading", "restore", shared=True),
-        locked(folder, "restoring", "restore"),
+        store.locked("reading", "restore", shared=True),
+        store.locked("restoring", "restore"),
+        chosen_good(store, options.name, decryption) as (_, manifest, place),
     ):
-        backup, manifest = choose_good(folder, options.name, decryption)
         if options.queue_to:
-            return _write_queue(backup, manifest, decryption, options)
-        return _restore_guarded(backup, manifest, decryption, options, settings)
+            return _write_queue(place, manifest, decryption, options)
+        return _restore_guarded(place, manifest, decryption, options, settings)
 
 
 def _restore_guarded(
-    backup: Backup,
+    place: Path,
     manifest: Manifest,
     decryption: Decryption,
     options: argparse.Namespace,
@@ -85,24 +86,18 @@ def _restore_guarded(
         show({"dry_run": True, "would": plan}, ["nothing was changed"], as_json=options.json)
         return 0
     _require_no_consumer(settings.queue_redis_url)
-    previous = _restore(backup, manifest, target, decryption)
+    previous = _restore(place, manifest, target, decryption)
     restored = Restored.of(manifest, previous, datetime.now(UTC))
     write_restored(settings.backup_directory, restored)
     keys = _clear_keys(settings.queue_redis_url)
     seconds = time.monotonic() - began
     record_run("restore", seconds, good=keys is not None)
     result = {
-        **{"name": backup.name, "target": target.describe(), "previous": previous},
+        **{"name": manifest.name, "target": target.describe(), "previous": previous},
         **{"keys_cleared": keys, "seconds": round(seconds, 3)},
     }
     show(result, _conclude(restored, keys, manifest), as_json=options.json)
     return 1 if keys is None else 0
-
-
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise CouldNot(f"there is no folder of backups {folder}")
-    return folder
 
 
 def _plan(manifest: Manifest, target: Target, *, replace: bool) -> list[str]:
@@ -141,11 +136,9 @@ def _require_no_consumer(url: str) -> None:
         raise CouldNot("a consumer is storing orders: stop all of them, wait 10 s and repeat")
 
 
-def _restore(
-    backup: Backup, manifest: Manifest, target: Target, decryption: Decryption
-) -> str | None:
+def _restore(place: Path, manifest: Manifest, target: Target, decryption: Decryption) -> str | None:
     print("… loading beside the database in use", file=sys.stderr)
-    with opened(backup.path, manifest.database, decryption) as content:
+    with opened(place, manifest.database, decryption) as content:
         tables, revision = target.fill(content)
     if wrong := differences(manifest, tables, revision):
         raise CouldNot(f"what was loaded is not what was backed up, nothing changed: {wrong[0]}")
@@ -170,11 +163,11 @@ def _only_clear_keys(options: argparse.Namespace, settings: HousekeepingSettings
 
 
 def _write_queue(
-    backup: Backup, manifest: Manifest, decryption: Decryption, options: argparse.Namespace
+    files: Path, manifest: Manifest, decryption: Decryption, options: argparse.Namespace
 ) -> int:
     place: Path = options.queue_to
     if manifest.queue is None:
-        raise CouldNot(f"{backup.name} has no copy of the queue: {manifest.queue_missing}")
+        raise CouldNot(f"{manifest.name} has no copy of the queue: {manifest.queue_missing}")
     if place.exists() and any(place.iterdir()):
         raise CouldNot(f"{place} is not empty: move what is in it away first")
     line = f"{manifest.queue.entries} orders that waited, to {place}/appendonly.aof"
@@ -183,12 +176,12 @@ def _write_queue(
         # Redis takes an RDB for the beginning of an append-only file, and makes its own folder of
         # one in the old place.
         unfinished = place / "appendonly.aof.new"
-        with opened(backup.path, manifest.queue.file, decryption) as content:
+        with opened(files, manifest.queue.file, decryption) as content:
             write_content(content, unfinished)
         sync(unfinished)
         unfinished.rename(place / "appendonly.aof")
         sync(place)
-    show({"name": backup.name, "queue_to": str(place)}, [line], as_json=options.json)
+    show({"name": manifest.name, "queue_to": str(place)}, [line], as_json=options.json)
     return 0
 
 

@@ -39,7 +39,7 @@ def test_a_run_that_could_not_do_all_of_its_work_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     backup = kept_shop.backup()
-    (backup.path / "manifest.json").unlink()
+    (kept_shop.path(backup) / "manifest.json").unlink()
     kept_shop.run("purge-backups", code=1)
     assert 0 in metric_values("arloji.backup.good")
     monkeypatch.setenv("DATABASE_URL", "mysql+pymysql://u:p@127.0.0.1:1/shop")
