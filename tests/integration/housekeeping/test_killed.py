@@ -89,7 +89,14 @@ def test_a_killed_backup_is_whole_or_not_there(kept_shop: Shop) -> None:
         assert run_killed(after, "backup") is None
         assert kept_shop.run("verify", "--all")["backups"], after
         kept_shop.run("backup")
-        assert list(kept_shop.folder.glob(".unfinished-*")) == []
+        assert_nothing_is_left(kept_shop)
+
+
+def assert_nothing_is_left(shop: Shop) -> None:
+    """Beside the backups there are, of one that was not finished or not removed."""
+    left = {path.name for path in shop.folder.iterdir() if path.is_dir()}
+    assert left == {backup.name for backup in shop.backups()}
+    assert [path for path in shop.store.work.glob(".*") if path.is_dir()] == []
 
 
 @BOTH_PLACES
@@ -113,7 +120,7 @@ def test_a_killed_purge_leaves_whole_backups_and_the_next_one_ends_it(kept_shop:
         kept_shop.run("verify", "--all")
         kept_shop.run(*purge)
         assert [one.name for one in kept_shop.backups()] == [newest]
-        assert list(kept_shop.folder.glob(".removing-*")) == []
+        assert_nothing_is_left(kept_shop)
 
 
 @pytest.mark.timeout(600)

@@ -9,7 +9,7 @@ from sqlalchemy import make_url, text
 
 from housekeeping.backups import targets
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.manifest import seal
+from housekeeping.backups.manifest import Kind, seal
 from housekeeping.backups.order_counts import find_contradictions
 from tests.integration.housekeeping.shop import AWKWARD, BOTH_PLACES, Shop
 from tests.integration.housekeeping.test_backup import flip
@@ -158,7 +158,7 @@ def test_keys_that_cannot_be_cleared_are_said(
 def test_a_backup_of_another_kind_or_of_a_newer_version_is_refused(kept_shop: Shop) -> None:
     backup = kept_shop.backup()
     assert backup.manifest is not None
-    kinds = {"sqlite": "mariadb", "mariadb": "sqlite"}
+    kinds = {Kind.SQLITE: Kind.MARIADB, Kind.MARIADB: Kind.SQLITE}
     for change, complaint in (
         ({"schema_revision": "9999"}, "9999"),
         ({"kind": kinds[backup.manifest.kind]}, "the target is"),

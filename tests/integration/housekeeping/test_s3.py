@@ -108,7 +108,7 @@ def test_a_connection_that_breaks_does_not_end_a_download(
     place, content = bucket.Bucket(HousekeepingSettings()), random.randbytes(24 << 20)
     transfer.put(place, place.key("file"), content)
     chunks: Callable[..., object] = StreamingBody.iter_chunks
-    broken = []
+    broken: list[int] = []
 
     def break_once(self: StreamingBody, size: int) -> object:
         for number, chunk in enumerate(chunks(self, size)):  # type: ignore[arg-type, var-annotated]
