@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
 from housekeeping.backups import create, drill, purge, restore, status, verify
+from housekeeping.backups.binary_logs import archive as archive_logs
 from housekeeping.backups.measurements import record_run
 from housekeeping.failures import CouldNot
 from housekeeping.purge_audit import command as purge_audit
@@ -33,12 +34,13 @@ _COMMANDS = {
     "drill": drill,
     "purge-backups": purge,
     "status": status,
+    "archive-logs": archive_logs,
     "reconcile": reconcile,
     "purge-orders": purge_orders,
     "purge-audit": purge_audit,
     "rotate-logs": rotate_logs,
 }
-_MEASURED = {"backup", "restore", "drill", "purge-backups"}
+_MEASURED = {"backup", "restore", "drill", "purge-backups", "archive-logs"}
 _COULD_NOT = 2
 
 

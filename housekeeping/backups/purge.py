@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from housekeeping.backups.binary_logs.entries import list_entries
 from housekeeping.backups.folder import VERIFYING
 from housekeeping.backups.measurements import record_freed, record_run
-from housekeeping.backups.store import Backup, list_backups, open_store
+from housekeeping.backups.store import Backup, Store, list_backups, open_store
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
 
@@ -63,19 +64,20 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
         backups = list_backups(store)
         doomed = choose_doomed(backups, retention)
         sizes = {backup.name: sum(backup.files.values()) for backup in doomed}
+        sizes |= _old_logs(store, backups, retention)
         freed = sum(sizes.values())
         if not options.dry_run:
             store.remove_leftovers(VERIFYING)
-            for backup in doomed:
-                print(f"… removing {backup.name}", file=sys.stderr)
-                store.remove(backup.name)
+            for name in sizes:
+                print(f"… removing {name}", file=sys.stderr)
+                store.remove(name)
     good = not backups or any(backup.is_good for backup in backups)
     if not options.dry_run:
         record_freed(freed)
         record_run("purge-backups", time.monotonic() - began, good=good)
     kept = [backup.name for backup in backups if backup not in doomed]
     result = {
-        **{"dry_run": options.dry_run, "removed": [backup.name for backup in doomed]},
+        **{"dry_run": options.dry_run, "removed": list(sizes)},
         **{"kept": kept, "freed": freed},
     }
     show(result, _lines(sizes, kept, good=good, options=options), as_json=options.json)
@@ -91,6 +93,17 @@ def _lines(
         lines.append("NO BACKUP IS VERIFIED, so all stay: `verify --all` looks at each")
     freed = human_size(sum(sizes.values()))
     return [*lines, f"{verb} {len(sizes)}, {freed}; {len(kept)} stay"]
+
+
+def _old_logs(store: Store, backups: Sequence[Backup], retention: Retention) -> dict[str, int]:
+    """Copies of binary logs from before the oldest backup that stays for its day."""
+    good = [backup for backup in backups if backup.is_good]
+    days = _newest_of(good, _PERIODS[0][1])[: max(retention.daily, 1)]
+    if not days:
+        return {}
+    first = f"{days[-1].moment:%Y%m%dT%H%M%SZ}"
+    files = store.files()
+    return {name: sum(files[name].values()) for name in list_entries(store) if name < first}
 
 
 def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
@@ -109,7 +122,13 @@ def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backu
 def _retained(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
     retained = []
     for period, key in _PERIODS:
-        newest_of = {key(backup.moment): backup for backup in backups}
-        newest = sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)
-        retained += newest[: getattr(retention, period)]
+        retained += _newest_of(backups, key)[: getattr(retention, period)]
     return retained
+
+
+def _newest_of(
+    backups: Sequence[Backup], key: Callable[[datetime], tuple[int, ...]]
+) -> list[Backup]:
+    """The newest of each period, the last period first."""
+    newest_of = {key(backup.moment): backup for backup in backups}
+    return sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)

@@ -9,6 +9,8 @@ that the keys of recent orders are cleared in the queue, so that a retry orders 
 import argparse
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,15 @@ from redis.exceptions import RedisError
 
 from contracts.queue import CONSUMERS, ORDERS
 from database.schema import known_revisions, newest_revision
+from housekeeping.backups.binary_logs.replay import Replay, Until, prepared
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import sync
 from housekeeping.backups.manifest import Manifest
 from housekeeping.backups.measurements import record_run
 from housekeeping.backups.restored import Restored, write_restored
+from housekeeping.backups.restored_queue import write_queue
 from housekeeping.backups.selection import chosen_good
-from housekeeping.backups.store import open_store
-from housekeeping.backups.streams import opened, write_content
+from housekeeping.backups.store import Store, open_store
+from housekeeping.backups.streams import opened
 from housekeeping.backups.targets import Target, open_target
 from housekeeping.backups.verify import differences
 from housekeeping.failures import CouldNot
@@ -40,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="of the backup; without, the newest good one")
     parser.add_argument(
         "--replace", action="store_true", help="a database that has orders may be replaced"
+    )
+    parser.add_argument(
+        "--until",
+        type=Until.parse,
+        metavar="TIME",
+        help="go on from the backup to this moment (2026-11-28T05:00:00Z, a position like"
+        " binlog.000007:1234, or `latest`) by the binary logs that `archive-logs` copied",
     )
     parser.add_argument(
         "--queue-to",
@@ -64,15 +74,35 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     with (
         store.locked("reading", "restore", shared=True),
         store.locked("restoring", "restore"),
-        chosen_good(store, options.name, decryption) as (_, manifest, place),
+        chosen_good(store, options.name, decryption, _fitting(options.until)) as (
+            _,
+            manifest,
+            place,
+        ),
+        _replay(store, manifest, decryption, options.until) as replay,
     ):
         if options.queue_to:
-            return _write_queue(place, manifest, decryption, options)
-        return _restore_guarded(place, manifest, decryption, options, settings)
+            return write_queue(place, manifest, decryption, options)
+        return _restore_guarded((place, replay), manifest, decryption, options, settings)
+
+
+def _fitting(until: Until | None) -> Callable[[Manifest], bool]:
+    return until.is_after if until else lambda _: True
+
+
+@contextmanager
+def _replay(
+    store: Store, manifest: Manifest, decryption: Decryption, until: Until | None
+) -> Iterator[Replay | None]:
+    if until is None:
+        yield None
+    else:
+        with prepared(store, manifest, until, decryption) as replay:
+            yield replay
 
 
 def _restore_guarded(
-    place: Path,
+    source: tuple[Path, Replay | None],
     manifest: Manifest,
     decryption: Decryption,
     options: argparse.Namespace,
@@ -81,12 +111,15 @@ def _restore_guarded(
     began = time.monotonic()
     target = open_target(settings.restore_database_url or settings.database_url)
     plan = _plan(manifest, target, replace=options.replace)
+    if source[1]:
+        target.require_replay()
+        plan.insert(1, f"logs     {len(source[1].logs)} binary logs, until {options.until}")
     print(*plan, sep="\n", file=sys.stderr)
     if options.dry_run:
         show({"dry_run": True, "would": plan}, ["nothing was changed"], as_json=options.json)
         return 0
     _require_no_consumer(settings.queue_redis_url)
-    previous = _restore(place, manifest, target, decryption)
+    previous = _restore(source, manifest, target, decryption)
     restored = Restored.of(manifest, previous, datetime.now(UTC))
     write_restored(settings.backup_directory, restored)
     keys = _clear_keys(settings.queue_redis_url)
@@ -136,12 +169,18 @@ def _require_no_consumer(url: str) -> None:
         raise CouldNot("a consumer is storing orders: stop all of them, wait 10 s and repeat")
 
 
-def _restore(place: Path, manifest: Manifest, target: Target, decryption: Decryption) -> str | None:
+def _restore(
+    source: tuple[Path, Replay | None], manifest: Manifest, target: Target, decryption: Decryption
+) -> str | None:
+    place, replay = source
     print("… loading beside the database in use", file=sys.stderr)
     with opened(place, manifest.database, decryption) as content:
         tables, revision = target.fill(content)
     if wrong := differences(manifest, tables, revision):
         raise CouldNot(f"what was loaded is not what was backed up, nothing changed: {wrong[0]}")
+    if replay:
+        print("… going on by the binary logs", file=sys.stderr)
+        target.replay(replay)
     print("… putting it in place", file=sys.stderr)
     return target.swap()
 
@@ -159,29 +198,6 @@ def _only_clear_keys(options: argparse.Namespace, settings: HousekeepingSettings
     with open_queue(settings.queue_redis_url) as client:
         keys = clear_keys(client)
     show({"keys_cleared": keys}, [f"{keys} keys of recent orders cleared"], as_json=options.json)
-    return 0
-
-
-def _write_queue(
-    files: Path, manifest: Manifest, decryption: Decryption, options: argparse.Namespace
-) -> int:
-    place: Path = options.queue_to
-    if manifest.queue is None:
-        raise CouldNot(f"{manifest.name} has no copy of the queue: {manifest.queue_missing}")
-    if place.exists() and any(place.iterdir()):
-        raise CouldNot(f"{place} is not empty: move what is in it away first")
-    line = f"{manifest.queue.entries} orders that waited, to {place}/appendonly.aof"
-    if not options.dry_run:
-        place.mkdir(parents=True, exist_ok=True)
-        # Redis takes an RDB for the beginning of an append-only file, and makes its own folder of
-        # one in the old place.
-        unfinished = place / "appendonly.aof.new"
-        with opened(files, manifest.queue.file, decryption) as content:
-            write_content(content, unfinished)
-        sync(unfinished)
-        unfinished.rename(place / "appendonly.aof")
-        sync(place)
-    show({"name": manifest.name, "queue_to": str(place)}, [line], as_json=options.json)
     return 0
 
 

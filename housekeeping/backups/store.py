@@ -22,6 +22,8 @@ from housekeeping.backups.manifest import (
 from housekeeping.settings import HousekeepingSettings
 
 MANIFEST, _VERIFIED, _DAMAGED = "manifest.json", "verified.json", "damaged.json"
+# Copies of binary logs, which are no backups.
+LOGS = "-binlog"
 IS_NAME = re.compile(r"\d{8}T\d{6}Z-\w+$")
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,7 +44,7 @@ class Store(Protocol):
         """Bytes that there is room for, None if nobody knows."""
 
     def files(self) -> Mapping[str, Mapping[str, int]]:
-        """Of each backup the files, with their sizes."""
+        """Of each backup and of each copy of logs the files, with their sizes."""
 
     def read(self, name: str, file: str) -> bytes:
         """A small file. Raises OSError if it is not there."""
@@ -127,7 +129,11 @@ class Backup:
 
 def list_backups(store: Store) -> list[Backup]:
     """The oldest first. A place that does not exist has none."""
-    found = [_read_backup(store, name, files) for name, files in store.files().items()]
+    found = [
+        _read_backup(store, name, files)
+        for name, files in store.files().items()
+        if not name.endswith(LOGS)
+    ]
     return sorted(found, key=lambda backup: backup.order)
 
 
@@ -137,7 +143,7 @@ def read_backup(store: Store, name: str) -> Backup:
 
 def _read_backup(store: Store, name: str, files: Mapping[str, int]) -> Backup:
     try:
-        manifest = unseal(store.read(name, MANIFEST))
+        manifest = unseal(store.read(name, MANIFEST), Manifest)
     except (OSError, ValueError):
         manifest = None
     if manifest is not None and manifest.name != name:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from housekeeping.backups import sqlite
+from housekeeping.backups.binary_logs.entries import find_log_faults, list_entries
 from housekeeping.backups.dump_text import DumpText
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.folder import VERIFYING
@@ -25,7 +26,9 @@ from housekeeping.settings import HousekeepingSettings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="name", help="of a backup, as `status` has it")
-    parser.add_argument("--all", action="store_true", help="every backup there is")
+    parser.add_argument(
+        "--all", action="store_true", help="every backup there is, and every copy of binary logs"
+    )
     add_json_argument(parser)
 
 
@@ -36,9 +39,20 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with store.locked("reading", "verify", shared=True):
         findings = [_look_at(backup, decryption) for backup in chosen]
+        findings += _look_at_logs(store) if options.all else []
     results = [asdict(finding) for finding in findings]
     show({"backups": results}, list(map(str, findings)), as_json=options.json)
     return 1 if any(finding.faults for finding in findings) else 0
+
+
+def _look_at_logs(store: Store) -> list["Finding"]:
+    findings = []
+    for name in list_entries(store):
+        began, size = time.monotonic(), sum(store.files()[name].values())
+        faults = find_log_faults(store, name)
+        seconds = round(time.monotonic() - began, 3)
+        findings.append(Finding(name, Level.CHECKSUMS, size, seconds, faults))
+    return findings
 
 
 @dataclass(frozen=True)

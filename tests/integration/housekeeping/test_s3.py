@@ -172,6 +172,28 @@ def test_an_account_that_may_not_delete_backs_up_and_purges_nothing(
     assert kept_shop.run("restore", old.name, "--replace")["name"] == old.name
 
 
+def test_half_of_a_removed_backup_is_none_and_goes_with_the_next_purge(
+    kept_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, newest = aged(kept_shop, 3), kept_shop.backup()
+    call, deleted = bucket.Bucket.call, []
+
+    def leave(self: bucket.Bucket, operation: str, **arguments: object) -> object:
+        if operation == "delete_object":
+            deleted.append(arguments["Key"])
+            if len(deleted) == 2:
+                raise CouldNot("the store went away")
+        return call(self, operation, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket.Bucket, "call", leave)
+        assert "went away" in kept_shop.run(*PURGE_ALL_BUT_ONE, code=2)
+    assert list(kept_shop.path(old).iterdir())
+    assert [one.name for one in kept_shop.backups()] == [newest.name]
+    kept_shop.run(*PURGE_ALL_BUT_ONE)
+    assert not kept_shop.path(old).exists()
+
+
 def test_another_machine_is_kept_out_and_named(
     kept_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
