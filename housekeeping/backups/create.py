@@ -32,8 +32,9 @@ from housekeeping.backups.manifest import (
     seal,
 )
 from housekeeping.backups.measurements import record_backup
+from housekeeping.backups.places import open_store
 from housekeeping.backups.queue_copy import NoCopy, copy_queue, read_state
-from housekeeping.backups.store import Backup, Store, list_backups, open_store, read_backup
+from housekeeping.backups.store import Backup, Store, list_backups, read_backup
 from housekeeping.backups.streams import CHUNK, require_room, store
 from housekeeping.backups.verify import verify_and_note
 from housekeeping.failures import CouldNot

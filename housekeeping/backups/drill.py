@@ -20,9 +20,10 @@ from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.manifest import Kind, Level, Manifest
 from housekeeping.backups.measurements import record_newest_verified, record_run
 from housekeeping.backups.order_counts import find_contradictions
+from housekeeping.backups.places import open_store
 from housekeeping.backups.scratch_server import end_leftover, scratch_server
 from housekeeping.backups.selection import chosen_good
-from housekeeping.backups.store import Backup, open_store
+from housekeeping.backups.store import Backup
 from housekeeping.backups.streams import opened, write_content
 from housekeeping.backups.targets import Found, read_dump
 from housekeeping.backups.verify import differences

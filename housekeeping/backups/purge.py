@@ -15,7 +15,8 @@ from datetime import datetime
 from housekeeping.backups.binary_logs.entries import list_entries
 from housekeeping.backups.folder import VERIFYING
 from housekeeping.backups.measurements import record_freed, record_run
-from housekeeping.backups.store import Backup, Store, list_backups, open_store
+from housekeeping.backups.places import open_store
+from housekeeping.backups.store import Backup, Store, list_backups
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
 

@@ -23,10 +23,11 @@ from housekeeping.backups.binary_logs.replay import Replay, Until, prepared
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.manifest import Manifest
 from housekeeping.backups.measurements import record_run
+from housekeeping.backups.places import open_store
 from housekeeping.backups.restored import Restored, write_restored
 from housekeeping.backups.restored_queue import write_queue
 from housekeeping.backups.selection import chosen_good
-from housekeeping.backups.store import Store, open_store
+from housekeeping.backups.store import Store
 from housekeeping.backups.streams import opened
 from housekeeping.backups.targets import Target, open_target
 from housekeeping.backups.verify import differences

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from housekeeping.backups.measurements import record_newest_verified
-from housekeeping.backups.store import Backup, list_backups, open_store
+from housekeeping.backups.places import open_store
+from housekeeping.backups.store import Backup, list_backups
 from housekeeping.result import add_json_argument, human_age, human_size, show
 from housekeeping.settings import HousekeepingSettings
 

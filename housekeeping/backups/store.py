@@ -19,7 +19,6 @@ from housekeeping.backups.manifest import (
     Verified,
     unseal,
 )
-from housekeeping.settings import HousekeepingSettings
 
 MANIFEST, _VERIFIED, _DAMAGED = "manifest.json", "verified.json", "damaged.json"
 # Copies of binary logs, which are no backups.
@@ -72,16 +71,6 @@ class Store(Protocol):
         self, purpose: str, command: str, *, shared: bool = False
     ) -> AbstractContextManager[None]:
         """Raises `CouldNot`, which names who holds the lock."""
-
-
-def open_store(settings: HousekeepingSettings) -> Store:
-    if settings.backup_s3_url:
-        from housekeeping.backups.s3.store import S3Store
-
-        return S3Store(settings)
-    from housekeeping.backups.folder import FolderStore
-
-    return FolderStore(settings.backup_directory)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,8 @@ from housekeeping.backups.dump_text import DumpText
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.folder import VERIFYING
 from housekeeping.backups.manifest import Facts, Kind, Level, Manifest
-from housekeeping.backups.store import Backup, Store, list_backups, open_store
+from housekeeping.backups.places import open_store
+from housekeeping.backups.store import Backup, Store, list_backups
 from housekeeping.backups.streams import Damage, check_file, opened, write_content
 from housekeeping.failures import CouldNot
 from housekeeping.result import add_json_argument, human_size, show

@@ -54,14 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(wanted))
         return 0
     try:
-        if not options.servers:
-            build_all(wanted)
-        if options.servers or options.for_tests:
-            build_servers()
+        _build(wanted, options)
     except (BuildFailed, ComposeFailed, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _build(wanted: Sequence[str], options: argparse.Namespace) -> None:
+    if not options.servers:
+        build_all(wanted)
+    if options.servers or options.for_tests:
+        build_servers()
 
 
 def build_servers() -> None:

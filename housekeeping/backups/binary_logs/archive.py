@@ -32,8 +32,9 @@ from housekeeping.backups.encryption import Encryption
 from housekeeping.backups.folder import VERIFYING, unfinished
 from housekeeping.backups.manifest import seal
 from housekeeping.backups.measurements import record_run
+from housekeeping.backups.places import open_store
 from housekeeping.backups.restored import read_restored
-from housekeeping.backups.store import LOGS, Store, open_store
+from housekeeping.backups.store import LOGS, Store
 from housekeeping.backups.streams import read_file
 from housekeeping.backups.streams import store as store_file
 from housekeeping.failures import CouldNot

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from housekeeping.backups.manifest import Kind, Manifest, StoredFile, unseal
+from housekeeping.backups.manifest import Kind, Manifest, Position, StoredFile, unseal
 from housekeeping.backups.store import LOGS, MANIFEST, Store
 from housekeeping.backups.streams import Damage, check_file
 from housekeeping.failures import CouldNot
@@ -111,20 +111,7 @@ def find_chain(store: Store, manifest: Manifest) -> Chain:
     if position is None:
         raise CouldNot(f"{manifest.name} has no position in a binary log to go on from")
     entries = list(_read_since(store, manifest))
-    begin = [
-        (log.begun_at, entry.series)
-        for entry in entries
-        for log in entry.logs
-        if log.name == position.file and log.begun_at <= manifest.snapshot_at
-        if entry.since is None or entry.since <= manifest.snapshot_at
-    ]
-    if not begin:
-        raise CouldNot(
-            f"there is no copy of binary log {position.file}, which goes on after {manifest.name}:"
-            " `archive-logs` makes them"
-        )
-    series = max(begin)[1]
-    chosen = [entry for entry in entries if entry.series == series]
+    chosen = _series_of(position, manifest, entries)
     copies = {log.number: Copied(log, entry.name) for entry in chosen for log in entry.logs}
     first, last = number_of(position.file), number_of(chosen[-1].last)
     for number in range(first, last + 1):
@@ -139,6 +126,25 @@ def find_chain(store: Store, manifest: Manifest) -> Chain:
         raise CouldNot(f"of the last binary log, {chosen[-1].last}, the end is missing")
     newest = chosen[-1]
     return Chain(logs, newest.schema_name, newest.taken_at, newest.encryption)
+
+
+def _series_of(
+    position: Position, manifest: Manifest, entries: Sequence[LogManifest]
+) -> list[LogManifest]:
+    begin = [
+        (log.begun_at, entry.series)
+        for entry in entries
+        for log in entry.logs
+        if log.name == position.file and log.begun_at <= manifest.snapshot_at
+        if entry.since is None or entry.since <= manifest.snapshot_at
+    ]
+    if not begin:
+        raise CouldNot(
+            f"there is no copy of binary log {position.file}, which goes on after {manifest.name}:"
+            " `archive-logs` makes them"
+        )
+    series = max(begin)[1]
+    return [entry for entry in entries if entry.series == series]
 
 
 def _read_since(store: Store, manifest: Manifest) -> Iterator[LogManifest]:

@@ -119,6 +119,15 @@ class Bucket:
         return Refused(code, sentence)
 
 
+def _keys(settings: HousekeepingSettings) -> tuple[str | None, str | None]:
+    """None for the client's own search."""
+    key = settings.backup_s3_access_key_id.get_secret_value()
+    secret = settings.backup_s3_secret_access_key.get_secret_value()
+    if bool(key) != bool(secret):
+        raise CouldNot("of the two BACKUP_S3_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY one is missing")
+    return key or None, secret or None
+
+
 def _create_client(settings: HousekeepingSettings) -> Any:
     try:
         from botocore.config import Config
@@ -127,10 +136,7 @@ def _create_client(settings: HousekeepingSettings) -> Any:
         raise CouldNot(
             "backups to S3 need botocore: install what requirements/housekeeping.txt locks"
         ) from None
-    key = settings.backup_s3_access_key_id.get_secret_value()
-    secret = settings.backup_s3_secret_access_key.get_secret_value()
-    if bool(key) != bool(secret):
-        raise CouldNot("of the two BACKUP_S3_ACCESS_KEY_ID and …_SECRET_ACCESS_KEY one is missing")
+    key, secret = _keys(settings)
     endpoint = settings.backup_s3_endpoint or None
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
@@ -148,8 +154,8 @@ def _create_client(settings: HousekeepingSettings) -> Any:
         "s3",
         region_name=settings.backup_s3_region or ("us-east-1" if endpoint else None),
         endpoint_url=endpoint,
-        aws_access_key_id=key or None,
-        aws_secret_access_key=secret or None,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
         verify=str(ca) if ca else None,
         config=config,
     )

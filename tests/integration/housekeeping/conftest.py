@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine
 
-from housekeeping.backups.store import open_store
+from housekeeping.backups.places import open_store
 from housekeeping.settings import HousekeepingSettings
 from tests.integration.housekeeping.purging import Books
 from tests.integration.housekeeping.s3_server import S3Server
