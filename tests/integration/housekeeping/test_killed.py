@@ -16,7 +16,7 @@ from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.integration.housekeeping.test_purging import aged
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 60 if os.environ.get("LONG_TESTS") else 3
+ROUNDS = 60 if os.environ.get("LONG_TESTS") else 2
 # The process ends itself, as by kill -9, when it has done so many steps that touch files, start
 # programs or speak to servers: what is between two of them nobody else can see.
 KILL_AFTER = """
