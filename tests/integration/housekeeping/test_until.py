@@ -184,6 +184,24 @@ def test_logs_that_the_server_removed_before_they_were_copied_end_a_series(
     assert orders(target) == 4
 
 
+def test_a_log_of_the_same_name_from_another_server_is_not_taken_for_the_same(
+    kept_shop: Shop, target: str, logging_server: MySqlServer
+) -> None:
+    logging_server.execute("RESET MASTER")
+    kept_shop.backup()
+    kept_shop.order()
+    series = kept_shop.run("archive-logs")["series"]
+    moment()
+    # As a new one begins: with its first log, which grows longer than the old one was.
+    logging_server.execute("RESET MASTER")
+    for _ in range(3):
+        kept_shop.order()
+    said = kept_shop.run("archive-logs")
+    assert (said["logs"], said["series"] == series) == (["binlog.000001"], False)
+    kept_shop.run("restore", "--until", "latest")
+    assert orders(target) == 4
+
+
 def test_no_backup_goes_on_across_a_restore(kept_shop: Shop) -> None:
     first = kept_shop.backup()
     kept_shop.order()
