@@ -27,6 +27,17 @@ COPY services services
 COPY watch_faces watch_faces
 RUN python -m compileall -q .
 
+FROM $PYTHON_IMAGE AS housekeeping-dependencies
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements/housekeeping.txt /tmp/housekeeping.txt
+# Of the descriptions of every service of AWS those that backups need: of the store, and of what
+# gives out credentials.
+RUN python -m pip install --require-hashes --no-deps --only-binary :all: \
+        --target /opt/housekeeping --requirement /tmp/housekeeping.txt \
+ && find /opt/housekeeping/botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} + \
+ && python -m compileall -q /opt/housekeeping
+
 FROM $PYTHON_IMAGE AS load-dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/load
@@ -58,7 +69,7 @@ CMD ["python", "-m", "locust", "--headless"]
 FROM $MYSQL_IMAGE AS mysql-programs
 USER 0
 COPY housekeeping/gather-programs.sh /tmp/
-RUN ["bash", "/tmp/gather-programs.sh", "/opt/mysql", "mysqld", "mysqldump", "mysql"]
+RUN ["bash", "/tmp/gather-programs.sh", "/opt/mysql", "mysqld", "mysqldump", "mysql", "mysqlbinlog"]
 
 FROM $GO_IMAGE AS supercronic
 WORKDIR /src
@@ -98,10 +109,12 @@ RUN apt-get update -q \
  && install -d -o 10001 -g 10001 -m 700 /var/lib/arloji/backups
 COPY --from=mysql-programs /opt/mysql /opt/mysql
 COPY --from=supercronic /supercronic /usr/local/bin/
+COPY --from=housekeeping-dependencies /opt/housekeeping /opt/housekeeping
 COPY --from=dependencies /opt/arloji /opt/arloji
 COPY --from=code /app /app
 WORKDIR /app
 ENV PATH=/opt/arloji/bin:/opt/mysql/bin:$PATH \
+    PYTHONPATH=/opt/housekeeping \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001

@@ -49,7 +49,9 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 	$(LIVE)@$(IN) test -m local.pip install --quiet --upgrade --target .venv/lock --require-hashes -r requirements/lock.txt
 	@$(LOCK) --output-file requirements/services.txt pyproject.toml
 	@$(LOCK) --output-file requirements/local.txt pyproject.toml --group local
-	@$(LOCK) --output-file requirements/test.txt pyproject.toml --group local --group test
+	@$(LOCK) --output-file requirements/test.txt pyproject.toml --group local --group housekeeping --group test
+	@$(LOCK) --output-file requirements/housekeeping.txt --constraint requirements/services.txt \
+		--group pyproject.toml:housekeeping
 	@$(LOCK) --output-file requirements/load.txt --group pyproject.toml:load
 
 bench: ## Measure the request path; prints ratios

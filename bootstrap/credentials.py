@@ -43,10 +43,10 @@ DATABASE_USERS: Mapping[str, tuple[str, ...]] = {
     "service_http": (),
     "consumer": (),
     "housekeeping": (),
-    # Backups read everything and change nothing; the rest is for the binary log's position.
+    # Backups read everything and change nothing; the rest is for the binary log and its position.
     "backup": (
         "SELECT, TRIGGER, EVENT ON arloji.*",
-        "FLUSH_TABLES, REPLICATION CLIENT, SHOW_ROUTINE ON *.*",
+        "FLUSH_TABLES, REPLICATION CLIENT, REPLICATION SLAVE, SHOW_ROUTINE ON *.*",
     ),
     # A restore fills a schema beside and changes it for the one in use.
     "migrate": tuple(

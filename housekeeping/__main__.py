@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from housekeeping import reconcile
 from housekeeping.backups import create, drill, purge, restore, status, verify
+from housekeeping.backups.binary_logs import archive as archive_logs
 from housekeeping.failures import CouldNot
 from housekeeping.measurements import record_run, write_textfile
 from housekeeping.purge_audit import command as purge_audit
@@ -34,6 +35,7 @@ _COMMANDS = {
     "drill": drill,
     "purge-backups": purge,
     "status": status,
+    "archive-logs": archive_logs,
     "reconcile": reconcile,
     "purge-orders": purge_orders,
     "purge-audit": purge_audit,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from housekeeping.failures import CouldNot
 
@@ -23,26 +24,36 @@ def locked(folder: Path, purpose: str, command: str, *, shared: bool = False) ->
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CouldNot(f"{folder} is in use by {_holder(path)}: try again after it") from None
-        _sign(descriptor, command)
+        _write(descriptor, sign(command))
         yield
     finally:
         os.close(descriptor)
 
 
-def _sign(descriptor: int, command: str) -> None:
-    holder = {
+def sign(command: str) -> dict[str, object]:
+    """What a lock says of who holds it."""
+    return {
         "command": command,
         "process": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def describe_holder(found: Any) -> str:
+    try:
+        return "`{command}` (process {process} on {host}, since {since})".format(**found)
+    except (KeyError, TypeError):
+        return "another command"
+
+
+def _write(descriptor: int, holder: dict[str, object]) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _holder(path: Path) -> str:
     try:
-        found = json.loads(path.read_bytes())
-        return "`{command}` (process {process} on {host}, since {since})".format(**found)
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another command"
+        return describe_holder(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return describe_holder(None)

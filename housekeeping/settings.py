@@ -1,7 +1,7 @@
 """Where the stores are that housekeeping looks after."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from servicekit.settings import (
     DatabaseUrl,
     EnvironmentSettings,
+    HttpUrl,
     RedisUrl,
     embedded_archive_folder,
     embedded_audit_folder,
@@ -31,6 +32,16 @@ class HousekeepingSettings(EnvironmentSettings):
     purge_audit_days: Annotated[int, Field(ge=1)] = 90
 
     backup_directory: Path = embedded_backup_folder()
+    # s3://bucket/prefix: backups go to a store that speaks S3 and the folder above is only where
+    # they are made and looked at. Without keys the client looks for credentials itself, as for the
+    # role of a machine or of a pod.
+    backup_s3_url: Annotated[str, Field(pattern=r"^(s3://[a-z0-9.-]{3,63}(/[^\s?#]*)?)?$")] = ""
+    backup_s3_endpoint: HttpUrl | Literal[""] = ""
+    backup_s3_region: str = ""
+    backup_s3_access_key_id: SecretStr = SecretStr("")
+    backup_s3_secret_access_key: SecretStr = SecretStr("")
+    backup_s3_ca_file: Path | None = None
+
     # Accounts that may read everything, and that may make schemas and tables; by default the one
     # above, which on MySQL may do neither.
     backup_database_url: DatabaseUrl | None = None

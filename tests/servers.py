@@ -66,7 +66,7 @@ class RedisServer(Process):
 class MySqlServer(Process):
     """MariaDB or MySQL, whichever is installed; user `root` without a password, on loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = ("--skip-log-bin",)) -> None:
         self.port = free_port()
         data = folder / "data"
         program = find_program("mariadbd", "mysqld")
@@ -80,7 +80,7 @@ class MySqlServer(Process):
             *("--no-defaults", "--user=root", f"--datadir={data}", f"--port={self.port}"),
             *("--bind-address=127.0.0.1", f"--socket={folder / 'sql.sock'}"),
             *(f"--pid-file={folder / 'sql.pid'}", "--innodb-buffer-pool-size=32M"),
-            *("--skip-log-bin", "--skip-name-resolve", f"--tmpdir={temporary}"),
+            *("--skip-name-resolve", f"--tmpdir={temporary}", *options),
         ]
         super().__init__(command, folder / "sql.log", self._answers)
 

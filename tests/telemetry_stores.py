@@ -25,7 +25,7 @@ def go_server(name: str) -> Path:
     """The program as it was built for the stand-in images."""
     found = find_built(name)
     if found is None:
-        pytest.skip(f"{name} is not built (python -m tools.offline_images builds it)")
+        pytest.skip(f"{name} is not built (python -m tools.offline_images --servers builds it)")
     return found
 
 

@@ -21,20 +21,23 @@ from sqlalchemy import URL, make_url
 from housekeeping.backups import mysql, sqlite
 from housekeeping.backups.dump_text import DumpText
 from housekeeping.backups.encryption import Decryption, Encryption
-from housekeeping.backups.folder import (
-    Backup,
-    finish,
-    list_backups,
-    remove_leftovers,
-    unfinished,
+from housekeeping.backups.folder import unfinished
+from housekeeping.backups.manifest import (
+    Facts,
+    Kind,
+    Manifest,
+    Position,
+    QueueCopy,
+    StoredFile,
+    seal,
 )
-from housekeeping.backups.manifest import Facts, Kind, Manifest, Position, QueueCopy, StoredFile
 from housekeeping.backups.measurements import record_backup, record_newest_verified
+from housekeeping.backups.places import open_store
 from housekeeping.backups.queue_copy import NoCopy, copy_queue, read_state
+from housekeeping.backups.store import Backup, Store, list_backups, read_backup
 from housekeeping.backups.streams import CHUNK, require_room, store
 from housekeeping.backups.verify import verify_and_note
 from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
 from housekeeping.progress import Progress
 from housekeeping.queue_contents import open_queue
 from housekeeping.result import add_json_argument, human_size, show
@@ -50,21 +53,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if the backup is there but not as it should be."""
     began = time.monotonic()
-    source = _source(settings)
+    source, store = _source(settings), open_store(settings)
     if options.dry_run:
-        line = f"would back up {source.describe()} to {settings.backup_directory}"
+        line = f"would back up {source.describe()} to {store}"
         show({"dry_run": True, "would": line}, [line], as_json=options.json)
         return 0
-    folder = settings.backup_directory
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with locked(folder, "writing", "backup"):
-        for name in remove_leftovers(folder):
+    store.prepare()
+    with store.locked("writing", "backup"):
+        for name in store.remove_leftovers():
             print(f"removed {name}, which was never finished", file=sys.stderr)
-        _require_room(folder)
-        backup = _Run(settings, source, folder).take(with_queue=not options.without_queue)
+        _require_room(store)
+        backup = _Run(settings, source, store).take(with_queue=not options.without_queue)
         decryption = Decryption(settings.backup_identity.get_secret_value())
-        faults = verify_and_note(backup, decryption)
-    record_newest_verified(list_backups(folder))
+        with backup.fetched() as place:
+            faults = verify_and_note(backup, place, decryption)
+    record_newest_verified(list_backups(store))
     return _report(backup, faults, time.monotonic() - began, options)
 
 
@@ -81,7 +84,7 @@ def _report(backup: Backup, faults: list[str], seconds: float, options: argparse
     }
     lines = [
         f"backed up {manifest.rows} rows of {len(manifest.tables)} tables"
-        f" ({human_size(manifest.size)}) in {seconds:.1f} s: {backup.path}",
+        f" ({human_size(manifest.size)}) in {seconds:.1f} s: {backup.store}/{backup.name}",
         *([f"WITHOUT THE QUEUE: {missing}"] if missing else []),
         *(f"DAMAGED: {fault}" for fault in faults),
     ]
@@ -89,11 +92,11 @@ def _report(backup: Backup, faults: list[str], seconds: float, options: argparse
     return 0 if good else 1
 
 
-def _require_room(folder: Path) -> None:
+def _require_room(store: Store) -> None:
     """As much as the last one took and a half again."""
-    sizes = [backup.manifest.size for backup in list_backups(folder) if backup.manifest]
+    sizes = [backup.manifest.size for backup in list_backups(store) if backup.manifest]
     if sizes:
-        require_room(folder, sizes[-1] * 3 // 2, shutil.disk_usage(folder).free)
+        require_room(store.work, sizes[-1] * 3 // 2, shutil.disk_usage(store.work).free)
 
 
 @dataclass(frozen=True)
@@ -129,14 +132,14 @@ class _Copied:
 
 
 class _Run:
-    def __init__(self, settings: HousekeepingSettings, source: _Source, folder: Path) -> None:
-        self._settings, self._source, self._folder = settings, source, folder
+    def __init__(self, settings: HousekeepingSettings, source: _Source, store: Store) -> None:
+        self._settings, self._source, self._store = settings, source, store
         self._encryption = Encryption(settings.backup_recipient)
         self._progress = Progress()
 
     def take(self, *, with_queue: bool) -> Backup:
         started = datetime.now(UTC)
-        with unfinished(self._folder, started, self._source.kind) as (name, path):
+        with unfinished(self._store, started, self._source.kind) as (name, path):
             # An order moves from the queue to the database: copied in this order, it is in one of
             # the two copies or in both.
             queue, missing = self._copy_queue(path) if with_queue else (None, "not asked for")
@@ -161,10 +164,12 @@ class _Run:
                 server_version=copied.server_version,
                 tool_version=copied.tool_version,
             )
-            return finish(self._folder, path, manifest)
+            files = [file.name for file in manifest.files]
+            self._store.finish(path, name, files, seal(manifest))
+            return read_backup(self._store, name)
 
     def _next_sequence(self) -> int:
-        return max([0, *(backup.order[0] for backup in list_backups(self._folder))]) + 1
+        return max([0, *(backup.order[0] for backup in list_backups(self._store))]) + 1
 
     def _copy_queue(self, path: Path) -> tuple[QueueCopy | None, str | None]:
         """A queue that is away is no reason to be without a backup of the database too."""

@@ -17,17 +17,16 @@ from pathlib import Path
 
 from housekeeping.backups import mysql, sqlite
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import Backup, list_backups
 from housekeeping.backups.manifest import Kind, Level, Manifest
 from housekeeping.backups.measurements import record_newest_verified
 from housekeeping.backups.order_counts import find_contradictions
+from housekeeping.backups.places import open_store
 from housekeeping.backups.scratch_server import end_leftover, scratch_server
-from housekeeping.backups.selection import choose_good
+from housekeeping.backups.selection import chosen_good
+from housekeeping.backups.store import Backup, list_backups
 from housekeeping.backups.streams import opened, write_content
 from housekeeping.backups.targets import Found, read_dump
 from housekeeping.backups.verify import differences
-from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
 from housekeeping.result import add_json_argument, show
 from housekeeping.settings import HousekeepingSettings
 
@@ -49,22 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if what was restored is not what was backed up, or contradicts itself."""
     began = time.monotonic()
-    folder = settings.backup_directory
-    if not folder.is_dir():
-        raise CouldNot(f"there is no folder of backups {folder}")
+    store = open_store(settings)
+    store.require()
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with (
-        locked(folder, "reading", "drill", shared=True),
+        store.locked("reading", "drill", shared=True),
         _work_folder(options.work) as place,
+        chosen_good(store, options.name, decryption) as (backup, manifest, files),
     ):
-        backup, manifest = choose_good(folder, options.name, decryption)
-        wrong, contradictions = _try(backup, manifest, decryption, place)
+        wrong, contradictions = _try(files, manifest, decryption, place)
         seconds = time.monotonic() - began
         if wrong:
             backup.note_damaged(wrong)
         elif not contradictions:
             backup.note_verified(Level.DRILL, seconds)
-        record_newest_verified(list_backups(folder))
+        record_newest_verified(list_backups(store))
     return _report(backup, manifest, seconds, (wrong, contradictions), as_json=options.json)
 
 
@@ -93,10 +91,10 @@ def _report(
 
 
 def _try(
-    backup: Backup, manifest: Manifest, decryption: Decryption, place: Path
+    files: Path, manifest: Manifest, decryption: Decryption, place: Path
 ) -> tuple[list[str], list[str]]:
     with ExitStack() as stack:
-        content = stack.enter_context(opened(backup.path, manifest.database, decryption))
+        content = stack.enter_context(opened(files, manifest.database, decryption))
         if manifest.kind is Kind.SQLITE:
             path = place / "arloji.db"
             write_content(content, path)

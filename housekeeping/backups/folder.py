@@ -1,93 +1,93 @@
-"""Where backups are: each a folder that appears whole, under its name, or not at all."""
+"""Backups in a folder: each a folder in it that appears whole, under its name, or not at all."""
 
 import os
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from housekeeping.backups.manifest import StoredFile
+from housekeeping.backups.store import IS_NAME, MANIFEST, Store
+from housekeeping.failures import CouldNot
+from housekeeping.lock import locked
 
-from housekeeping.backups.manifest import Damaged, Level, Manifest, Verified, seal, unseal
-
-_MANIFEST, _VERIFIED, _DAMAGED = "manifest.json", "verified.json", "damaged.json"
 # Never taken for a backup, whatever is in them.
 _UNFINISHED, _REMOVING, VERIFYING = ".unfinished-", ".removing-", ".verifying-"
-M = TypeVar("M", bound=BaseModel)
-_IS_NAME = re.compile(r"\d{8}T\d{6}Z-\w+$")
 _NAME = "%Y%m%dT%H%M%SZ"
 
 
-@dataclass(frozen=True, eq=False)
-class Backup:
-    """`manifest` is None if it cannot be read: then the backup is damaged."""
+class FolderStore:
+    def __init__(self, folder: Path) -> None:
+        self.work = folder
 
-    path: Path
-    manifest: Manifest | None
-    verified: Verified | None
-    damaged: Damaged | None
+    def __str__(self) -> str:
+        return str(self.work)
 
-    @property
-    def name(self) -> str:
-        return self.path.name
+    def require(self) -> None:
+        if not self.work.is_dir():
+            raise CouldNot(f"there is no folder of backups {self.work}")
 
-    @property
-    def is_good(self) -> bool:
-        """Verified, and nothing was found since."""
-        return self.manifest is not None and self.verified is not None and self.damaged is None
+    def prepare(self) -> None:
+        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    @property
-    def order(self) -> tuple[int, str]:
-        return (self.manifest.sequence if self.manifest else -1, self.name)
+    def free(self) -> int | None:
+        return shutil.disk_usage(self.work).free if self.work.is_dir() else None
 
-    def note_verified(self, level: Level, seconds: float) -> None:
-        """A drill is not forgotten for a verification that looked less far."""
-        moment = datetime.now(UTC)
-        if self.verified and self.verified.level is Level.DRILL:
-            level = Level.DRILL
-        found = Verified(verified_at=moment, level=level, seconds=round(seconds, 3))
-        write_whole(self.path / _VERIFIED, found.model_dump_json() + "\n")
-        (self.path / _DAMAGED).unlink(missing_ok=True)
+    def files(self) -> Mapping[str, Mapping[str, int]]:
+        if not self.work.is_dir():
+            return {}
+        return {
+            path.name: _sizes(path)
+            for path in self.work.iterdir()
+            if IS_NAME.match(path.name) and path.is_dir()
+        }
 
-    def note_damaged(self, faults: list[str]) -> None:
-        found = Damaged(found_at=datetime.now(UTC), faults=faults)
-        write_whole(self.path / _DAMAGED, found.model_dump_json() + "\n")
+    def read(self, name: str, file: str) -> bytes:
+        return (self.work / name / file).read_bytes()
+
+    def write(self, name: str, file: str, text: str) -> None:
+        write_whole(self.work / name / file, text)
+
+    def forget(self, name: str, file: str) -> None:
+        (self.work / name / file).unlink(missing_ok=True)
+
+    @contextmanager
+    def fetched(self, name: str, files: Sequence[StoredFile]) -> Iterator[Path]:
+        yield self.work / name
+
+    def finish(self, unfinished: Path, name: str, files: Sequence[str], manifest: str) -> None:
+        """The manifest last, then the name."""
+        for file in files:
+            sync(unfinished / file)
+        write_whole(unfinished / MANIFEST, manifest)
+        unfinished.rename(self.work / name)
+        sync(self.work)
+
+    def remove(self, name: str) -> None:
+        """First its name."""
+        doomed = self.work / f"{_REMOVING}{name}"
+        (self.work / name).rename(doomed)
+        sync(self.work)
+        shutil.rmtree(doomed)
+
+    def remove_leftovers(self, *others: str) -> list[str]:
+        return remove_unfinished(self.work, *others)
+
+    def locked(
+        self, purpose: str, command: str, *, shared: bool = False
+    ) -> AbstractContextManager[None]:
+        return locked(self.work, purpose, command, shared=shared)
 
 
-def list_backups(folder: Path) -> list[Backup]:
-    """The oldest first. A folder that does not exist has none."""
-    if not folder.is_dir():
-        return []
-    paths = [path for path in folder.iterdir() if path.is_dir() and _IS_NAME.match(path.name)]
-    return sorted(map(read_backup, paths), key=lambda backup: backup.order)
-
-
-def read_backup(path: Path) -> Backup:
+def _sizes(path: Path) -> dict[str, int]:
     try:
-        manifest = unseal((path / _MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        manifest = None
-    if manifest is not None and manifest.name != path.name:
-        manifest = None
-    return Backup(
-        path, manifest, _read(path / _VERIFIED, Verified), _read(path / _DAMAGED, Damaged)
-    )
+        return {file.name: file.stat().st_size for file in path.iterdir()}
+    except FileNotFoundError:
+        return {}  # removed meanwhile
 
 
-def _read(path: Path, model: type[M]) -> M | None:
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def remove_leftovers(folder: Path, *others: str) -> list[str]:
-    """What a run that was ended by force has left; under the lock for writing only. Marks of
-    `others` are those of readers, for whoever has locked these out too."""
+def remove_unfinished(folder: Path, *others: str) -> list[str]:
     marks = (_UNFINISHED, _REMOVING, *others)
     left = [path for mark in marks for path in folder.glob(f"{mark}*")]
     for path in left:
@@ -96,36 +96,18 @@ def remove_leftovers(folder: Path, *others: str) -> list[str]:
 
 
 @contextmanager
-def unfinished(folder: Path, moment: datetime, kind: str) -> Iterator[tuple[str, Path]]:
+def unfinished(store: Store, moment: datetime, kind: str) -> Iterator[tuple[str, Path]]:
     """The name of a new backup, and the folder to write it into, which is gone after an error."""
-    while (folder / (name := f"{moment.strftime(_NAME)}-{kind}")).exists():
+    taken = store.files()
+    while (name := f"{moment.strftime(_NAME)}-{kind}") in taken:
         moment += timedelta(seconds=1)  # the clock was set back
-    path = folder / f"{_UNFINISHED}{name}"
+    path = store.work / f"{_UNFINISHED}{name}"
     path.mkdir(mode=0o700)
     try:
         yield name, path
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-
-
-def finish(folder: Path, unfinished_path: Path, manifest: Manifest) -> Backup:
-    """The manifest last, then the name: from here on it is a backup, also after a power cut."""
-    for file in manifest.files:
-        sync(unfinished_path / file.name)
-    write_whole(unfinished_path / _MANIFEST, seal(manifest))
-    path = folder / manifest.name
-    unfinished_path.rename(path)
-    sync(folder)
-    return read_backup(path)
-
-
-def remove(backup: Backup) -> None:
-    """First its name: half of a backup never looks like one."""
-    doomed = backup.path.with_name(f"{_REMOVING}{backup.name}")
-    backup.path.rename(doomed)
-    sync(doomed.parent)
-    shutil.rmtree(doomed)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -4,9 +4,11 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Kind(StrEnum):
@@ -115,18 +117,18 @@ class Damaged(BaseModel):
     faults: list[str]
 
 
-def seal(manifest: Manifest) -> str:
+def seal(manifest: BaseModel) -> str:
     """As text that proves its own integrity."""
     content = json.loads(manifest.model_dump_json())
     return json.dumps({"manifest": content, "sha256": _digest(content)}, indent=1) + "\n"
 
 
-def unseal(text: bytes) -> Manifest:
+def unseal(text: bytes, model: type[M]) -> M:
     """Raises ValueError."""
     sealed = json.loads(text)
     if not isinstance(sealed, dict) or sealed.get("sha256") != _digest(sealed.get("manifest")):
         raise ValueError("the manifest does not fit its checksum")
-    return Manifest.model_validate(sealed["manifest"])
+    return model.model_validate(sealed["manifest"])
 
 
 def _digest(content: object) -> str:

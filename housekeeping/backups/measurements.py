@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from contracts import telemetry
-from housekeeping.backups.folder import Backup
 from housekeeping.backups.manifest import Manifest
+from housekeeping.backups.store import Backup
 from housekeeping.measurements import set_gauge
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, text
 
 from housekeeping.backups.manifest import Kind
 from housekeeping.backups.streams import CHUNK
@@ -39,6 +39,14 @@ class Server:
 
 
 def find_server(url: URL) -> Server:
+    with connected(url) as connection:
+        version, log = connection.execute(text("SELECT VERSION(), @@log_bin")).one()
+    kind = Kind.MARIADB if "mariadb" in str(version).lower() else Kind.MYSQL
+    return Server(url, kind, str(version), bool(log))
+
+
+@contextmanager
+def connected(url: URL) -> Iterator[Connection]:
     engine = create_database_engine(
         url.render_as_string(hide_password=False),
         read_only=True,
@@ -47,11 +55,9 @@ def find_server(url: URL) -> Server:
     )
     try:
         with engine.connect() as connection:
-            version, log = connection.execute(text("SELECT VERSION(), @@log_bin")).one()
+            yield connection
     finally:
         engine.dispose()
-    kind = Kind.MARIADB if "mariadb" in str(version).lower() else Kind.MYSQL
-    return Server(url, kind, str(version), bool(log))
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Tool:
 
 
 def find_dump_tool(kind: Kind) -> Tool:
-    return _find_tool(kind, _DUMP_PROGRAMS[kind])
+    return find_tool(kind, _DUMP_PROGRAMS[kind])
 
 
 def dump(server: Server, tool: Tool, database: str) -> Iterator[bytes]:
@@ -83,7 +89,7 @@ def dump_tables(server: Server, tool: Tool, database: str) -> Iterator[bytes]:
 def _stream(server: Server, tool: Tool, options: list[str]) -> Iterator[bytes]:
     if server.kind is Kind.MYSQL:
         options = ["--set-gtid-purged=OFF", *options]
-    with _client(server.url, [tool.path], options) as process:
+    with client(server.url, [tool.path], options) as process:
         assert process.stdout is not None
         while chunk := process.stdout.read(CHUNK):
             yield chunk
@@ -91,8 +97,8 @@ def _stream(server: Server, tool: Tool, options: list[str]) -> Iterator[bytes]:
 
 def load(server: Server, database: str, content: Iterable[bytes]) -> None:
     """Run a dump in this schema; ends with the first statement that fails."""
-    tool = _find_tool(server.kind, _CLIENT_PROGRAMS[server.kind])
-    with _client(server.url, [tool.path], ["--binary-mode", database], takes=True) as process:
+    tool = find_tool(server.kind, _CLIENT_PROGRAMS[server.kind])
+    with client(server.url, [tool.path], ["--binary-mode", database], takes=True) as process:
         assert process.stdin is not None
         try:
             for chunk in content:
@@ -103,13 +109,17 @@ def load(server: Server, database: str, content: Iterable[bytes]) -> None:
 
 
 @contextmanager
-def _client(
-    url: URL, program: list[str], options: list[str], *, takes: bool = False
+def client(
+    url: URL | None, program: list[str], options: list[str], *, takes: bool = False
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A client with the address and the password of this URL, by an option file in memory."""
-    with tempfile.TemporaryFile() as complaints, secret_file(_option_file(url)) as (file, number):
+    """A client with the address and the password of this URL, by an option file in memory. It
+    takes times for UTC."""
+    with (
+        tempfile.TemporaryFile() as complaints,
+        secret_file(_option_file(url) if url else "") as (file, number),
+    ):
         process = subprocess.Popen(
-            [*program, f"--defaults-file={file}", *options],
+            ["env", "TZ=UTC", *program, f"--defaults-file={file}", *options],
             stdin=subprocess.PIPE if takes else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if takes else subprocess.PIPE,
             stderr=complaints,
@@ -148,7 +158,8 @@ def _option_file(url: URL) -> str:
     if not socket:
         # Names like localhost would be taken for a socket.
         options["protocol"] = "tcp"
-    options["default-character-set"] = "utf8mb4"
+    # Of the programs for logs none knows it.
+    options["loose-default-character-set"] = "utf8mb4"
     lines = [
         f"{name}={_quoted(str(value))}" for name, value in options.items() if value is not None
     ]
@@ -169,7 +180,7 @@ def _search_path() -> str:
     return os.pathsep.join(os.get_exec_path())
 
 
-def _find_tool(kind: Kind, names: tuple[str, ...]) -> Tool:
+def find_tool(kind: Kind, names: tuple[str, ...]) -> Tool:
     """Each server's own: the other's tool asks questions that it does not understand."""
     path = find_program(*names)
     if path is None:

@@ -10,17 +10,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from housekeeping.backups.folder import (
-    VERIFYING,
-    Backup,
-    list_backups,
-    remove,
-    remove_leftovers,
-)
-from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
+from housekeeping.backups.binary_logs.entries import list_entries
+from housekeeping.backups.folder import VERIFYING
+from housekeeping.backups.places import open_store
+from housekeeping.backups.store import Backup, Store, list_backups
 from housekeeping.measurements import record_freed
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
@@ -59,28 +53,28 @@ def _number(text: str) -> int:
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if nothing may be removed because no backup is verified."""
-    folder = settings.backup_directory
-    if not folder.is_dir():
-        raise CouldNot(f"there is no folder of backups {folder}")
+    store = open_store(settings)
+    store.require()
     retention = Retention(options.daily, options.weekly, options.monthly)
     with (
-        locked(folder, "writing", "purge-backups"),
-        locked(folder, "reading", "purge-backups"),
+        store.locked("writing", "purge-backups"),
+        store.locked("reading", "purge-backups"),
     ):
-        backups = list_backups(folder)
+        backups = list_backups(store)
         doomed = choose_doomed(backups, retention)
-        sizes = {backup.name: _size(backup) for backup in doomed}
+        sizes = {backup.name: sum(backup.files.values()) for backup in doomed}
+        sizes |= _old_logs(store, backups, retention)
         freed = sum(sizes.values())
         if not options.dry_run:
-            remove_leftovers(folder, VERIFYING)
-            for backup in doomed:
-                print(f"… removing {backup.name}", file=sys.stderr)
-                remove(backup)
+            store.remove_leftovers(VERIFYING)
+            for name in sizes:
+                print(f"… removing {name}", file=sys.stderr)
+                store.remove(name)
     record_freed(options, freed)
     good = not backups or any(backup.is_good for backup in backups)
     kept = [backup.name for backup in backups if backup not in doomed]
     result = {
-        **{"dry_run": options.dry_run, "removed": [backup.name for backup in doomed]},
+        **{"dry_run": options.dry_run, "removed": list(sizes)},
         **{"kept": kept, "freed": freed},
     }
     show(result, _lines(sizes, kept, good=good, options=options), as_json=options.json)
@@ -98,6 +92,17 @@ def _lines(
     return [*lines, f"{verb} {len(sizes)}, {freed}; {len(kept)} stay"]
 
 
+def _old_logs(store: Store, backups: Sequence[Backup], retention: Retention) -> dict[str, int]:
+    """Copies of binary logs from before the oldest backup that stays for its day."""
+    good = [backup for backup in backups if backup.is_good]
+    days = _newest_of(good, _PERIODS[0][1])[: max(retention.daily, 1)]
+    if not days:
+        return {}
+    first = f"{days[-1].moment:%Y%m%dT%H%M%SZ}"
+    files = store.files()
+    return {name: sum(files[name].values()) for name in list_entries(store) if name < first}
+
+
 def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
     """Of backups in their order, the oldest first. The newest good one is never among them."""
     good = [backup for backup in backups if backup.is_good]
@@ -106,24 +111,21 @@ def choose_doomed(backups: Sequence[Backup], retention: Retention) -> list[Backu
     newest = backups.index(good[-1])
     # Twice: by themselves the good ones fill every place; those that may yet be verified have
     # places too, beside them.
-    stay = {backup.path for backup in (*_retained(good, retention), *backups[newest:])}
-    stay |= {backup.path for backup in _retained(backups, retention)}
-    return [backup for backup in backups if backup.path not in stay]
+    stay = {backup.name for backup in (*_retained(good, retention), *backups[newest:])}
+    stay |= {backup.name for backup in _retained(backups, retention)}
+    return [backup for backup in backups if backup.name not in stay]
 
 
 def _retained(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
     retained = []
     for period, key in _PERIODS:
-        newest_of = {key(moment_of(backup)): backup for backup in backups}
-        newest = sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)
-        retained += newest[: getattr(retention, period)]
+        retained += _newest_of(backups, key)[: getattr(retention, period)]
     return retained
 
 
-def moment_of(backup: Backup) -> datetime:
-    """By its name, which the manifest confirms, as one that is damaged may have none."""
-    return datetime.strptime(backup.name[:16], "%Y%m%dT%H%M%SZ")
-
-
-def _size(backup: Backup) -> int:
-    return sum(path.stat().st_size for path in Path(backup.path).iterdir())
+def _newest_of(
+    backups: Sequence[Backup], key: Callable[[datetime], tuple[int, ...]]
+) -> list[Backup]:
+    """The newest of each period, the last period first."""
+    newest_of = {key(backup.moment): backup for backup in backups}
+    return sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)

@@ -9,6 +9,8 @@ that the keys of recent orders are cleared in the queue, so that a retry orders 
 import argparse
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,18 @@ from redis.exceptions import RedisError
 
 from contracts.queue import CONSUMERS, ORDERS
 from database.schema import known_revisions, newest_revision
+from housekeeping.backups.binary_logs.replay import Replay, Until, prepared
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import Backup, sync
 from housekeeping.backups.manifest import Manifest
+from housekeeping.backups.places import open_store
 from housekeeping.backups.restored import Restored, write_restored
-from housekeeping.backups.selection import choose_good
-from housekeeping.backups.streams import opened, write_content
+from housekeeping.backups.restored_queue import write_queue
+from housekeeping.backups.selection import chosen_good
+from housekeeping.backups.store import Store
+from housekeeping.backups.streams import opened
 from housekeeping.backups.targets import Target, open_target
 from housekeeping.backups.verify import differences
 from housekeeping.failures import CouldNot
-from housekeeping.lock import locked
 from housekeeping.queue_contents import clear_keys, open_queue
 from housekeeping.result import add_json_argument, show
 from housekeeping.settings import HousekeepingSettings
@@ -39,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="of the backup; without, the newest good one")
     parser.add_argument(
         "--replace", action="store_true", help="a database that has orders may be replaced"
+    )
+    parser.add_argument(
+        "--until",
+        type=Until.parse,
+        metavar="TIME",
+        help="go on from the backup to this moment (2026-11-28T05:00:00Z, a position like"
+        " binlog.000007:1234, or `latest`) by the binary logs that `archive-logs` copied",
     )
     parser.add_argument(
         "--queue-to",
@@ -57,20 +68,41 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     """1 if the database is restored and the keys could not be cleared."""
     if options.clear_keys:
         return _only_clear_keys(options, settings)
-    folder = settings.backup_directory
+    store = open_store(settings)
+    store.require()
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with (
-        locked(_existing(folder), "reading", "restore", shared=True),
-        locked(folder, "restoring", "restore"),
+        store.locked("reading", "restore", shared=True),
+        store.locked("restoring", "restore"),
+        chosen_good(store, options.name, decryption, _fitting(options.until)) as (
+            _,
+            manifest,
+            place,
+        ),
+        _replay(store, manifest, decryption, options.until) as replay,
     ):
-        backup, manifest = choose_good(folder, options.name, decryption)
         if options.queue_to:
-            return _write_queue(backup, manifest, decryption, options)
-        return _restore_guarded(backup, manifest, decryption, options, settings)
+            return write_queue(place, manifest, decryption, options)
+        return _restore_guarded((place, replay), manifest, decryption, options, settings)
+
+
+def _fitting(until: Until | None) -> Callable[[Manifest], bool]:
+    return until.is_after if until else lambda _: True
+
+
+@contextmanager
+def _replay(
+    store: Store, manifest: Manifest, decryption: Decryption, until: Until | None
+) -> Iterator[Replay | None]:
+    if until is None:
+        yield None
+    else:
+        with prepared(store, manifest, until, decryption) as replay:
+            yield replay
 
 
 def _restore_guarded(
-    backup: Backup,
+    source: tuple[Path, Replay | None],
     manifest: Manifest,
     decryption: Decryption,
     options: argparse.Namespace,
@@ -79,28 +111,25 @@ def _restore_guarded(
     began = time.monotonic()
     target = open_target(settings.restore_database_url or settings.database_url)
     plan = _plan(manifest, target, replace=options.replace)
+    if source[1]:
+        target.require_replay()
+        plan.insert(1, f"logs     {len(source[1].logs)} binary logs, until {options.until}")
     print(*plan, sep="\n", file=sys.stderr)
     if options.dry_run:
         show({"dry_run": True, "would": plan}, ["nothing was changed"], as_json=options.json)
         return 0
     _require_no_consumer(settings.queue_redis_url)
-    previous = _restore(backup, manifest, target, decryption)
+    previous = _restore(source, manifest, target, decryption)
     restored = Restored.of(manifest, previous, datetime.now(UTC))
     write_restored(settings.backup_directory, restored)
     keys = _clear_keys(settings.queue_redis_url)
     seconds = time.monotonic() - began
     result = {
-        **{"name": backup.name, "target": target.describe(), "previous": previous},
+        **{"name": manifest.name, "target": target.describe(), "previous": previous},
         **{"keys_cleared": keys, "seconds": round(seconds, 3)},
     }
     show(result, _conclude(restored, keys, manifest), as_json=options.json)
     return 1 if keys is None else 0
-
-
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise CouldNot(f"there is no folder of backups {folder}")
-    return folder
 
 
 def _plan(manifest: Manifest, target: Target, *, replace: bool) -> list[str]:
@@ -140,13 +169,17 @@ def _require_no_consumer(url: str) -> None:
 
 
 def _restore(
-    backup: Backup, manifest: Manifest, target: Target, decryption: Decryption
+    source: tuple[Path, Replay | None], manifest: Manifest, target: Target, decryption: Decryption
 ) -> str | None:
+    place, replay = source
     print("… loading beside the database in use", file=sys.stderr)
-    with opened(backup.path, manifest.database, decryption) as content:
+    with opened(place, manifest.database, decryption) as content:
         tables, revision = target.fill(content)
     if wrong := differences(manifest, tables, revision):
         raise CouldNot(f"what was loaded is not what was backed up, nothing changed: {wrong[0]}")
+    if replay:
+        print("… going on by the binary logs", file=sys.stderr)
+        target.replay(replay)
     print("… putting it in place", file=sys.stderr)
     return target.swap()
 
@@ -164,29 +197,6 @@ def _only_clear_keys(options: argparse.Namespace, settings: HousekeepingSettings
     with open_queue(settings.queue_redis_url) as client:
         keys = clear_keys(client)
     show({"keys_cleared": keys}, [f"{keys} keys of recent orders cleared"], as_json=options.json)
-    return 0
-
-
-def _write_queue(
-    backup: Backup, manifest: Manifest, decryption: Decryption, options: argparse.Namespace
-) -> int:
-    place: Path = options.queue_to
-    if manifest.queue is None:
-        raise CouldNot(f"{backup.name} has no copy of the queue: {manifest.queue_missing}")
-    if place.exists() and any(place.iterdir()):
-        raise CouldNot(f"{place} is not empty: move what is in it away first")
-    line = f"{manifest.queue.entries} orders that waited, to {place}/appendonly.aof"
-    if not options.dry_run:
-        place.mkdir(parents=True, exist_ok=True)
-        # Redis takes an RDB for the beginning of an append-only file, and makes its own folder of
-        # one in the old place.
-        unfinished = place / "appendonly.aof.new"
-        with opened(backup.path, manifest.queue.file, decryption) as content:
-            write_content(content, unfinished)
-        sync(unfinished)
-        unfinished.rename(place / "appendonly.aof")
-        sync(place)
-    show({"name": backup.name, "queue_to": str(place)}, [line], as_json=options.json)
     return 0
 
 

@@ -1,28 +1,41 @@
 """Which backup is restored or tried: the newest that is good now."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.folder import Backup
 from housekeeping.backups.manifest import Manifest
+from housekeeping.backups.store import Backup, Store
 from housekeeping.backups.verify import choose, verify_and_note
 from housekeeping.failures import CouldNot
 
 
-def choose_good(folder: Path, name: str | None, decryption: Decryption) -> tuple[Backup, Manifest]:
-    """Each is verified before it is chosen; a damaged one is passed over, and one that was asked
-    for is refused. Raises `CouldNot`."""
-    candidates = choose(folder, [name]) if name else reversed(choose(folder, [], every=True))
+@contextmanager
+def chosen_good(
+    store: Store,
+    name: str | None,
+    decryption: Decryption,
+    fits: Callable[[Manifest], bool] = lambda _: True,
+) -> Iterator[tuple[Backup, Manifest, Path]]:
+    """With the folder that its files are in. Each is verified before it is chosen; a damaged one
+    is passed over, as are those that do not fit; one that was asked for is refused. Raises
+    `CouldNot`."""
+    candidates = choose(store, [name]) if name else reversed(choose(store, [], every=True))
     for backup in candidates:
         manifest = backup.manifest
+        if manifest and not fits(manifest):
+            continue
         if manifest and not decryption.can_read(manifest.encryption):
             raise CouldNot(
                 f"{backup.name} is encrypted with {manifest.encryption}:"
                 " set BACKUP_IDENTITY_FILE to its private key"
             )
-        faults = verify_and_note(backup, decryption)
-        if manifest and not faults:
-            return backup, manifest
+        with backup.fetched() as place:
+            faults = verify_and_note(backup, place, decryption)
+            if manifest and not faults:
+                yield backup, manifest, place
+                return
         print(f"{backup.name} is damaged, passed over: {'; '.join(faults)}", file=sys.stderr)
-    raise CouldNot(f"no backup in {folder} is good: `status` says what each lacks")
+    raise CouldNot(f"no backup in {store} is good and old enough: `status` shows each")

@@ -5,12 +5,12 @@
 """
 
 import argparse
-import shutil
 from datetime import UTC, datetime
 from typing import Any
 
-from housekeeping.backups.folder import Backup, list_backups
 from housekeeping.backups.measurements import record_newest_verified
+from housekeeping.backups.places import open_store
+from housekeeping.backups.store import Backup, list_backups
 from housekeeping.result import add_json_argument, human_age, human_size, show
 from housekeeping.settings import HousekeepingSettings
 
@@ -29,20 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
-    folder, now = settings.backup_directory, datetime.now(UTC)
-    backups = list_backups(folder)
+    store, now = open_store(settings), datetime.now(UTC)
+    backups = list_backups(store)
     rows = [_describe(backup, now) for backup in backups]
     good = [row for row in rows if row["state"] == "verified"]
-    free = shutil.disk_usage(folder).free if folder.is_dir() else None
+    free = store.free()
     complaints = _complain(rows, good, options.older_than)
     result = {
-        **{"folder": str(folder), "free": free, "backups": rows, "complaints": complaints},
+        **{"folder": str(store), "free": free, "backups": rows, "complaints": complaints},
         **{"newest": rows[-1] if rows else None, "newest_verified": good[-1] if good else None},
     }
     record_newest_verified(backups)
     lines = [f"{'backup':<26} {'age':>12} {'size':>10}  state", *map(_line, rows)]
     if free is not None:
-        lines.append(f"{human_size(free)} free in {folder}")
+        lines.append(f"{human_size(free)} free in {store}")
     show(result, [*lines, *complaints], as_json=options.json)
     return 1 if complaints else 0
 

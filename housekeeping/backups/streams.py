@@ -44,6 +44,12 @@ def store(content: Iterable[bytes], path: Path, encryption: Encryption) -> Store
     )
 
 
+def read_file(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
 def checksum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

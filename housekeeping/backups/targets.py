@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import URL, Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from housekeeping.backups import mysql, sqlite
+from housekeeping.backups.binary_logs.replay import Replay
+from housekeeping.backups.binary_logs.server import replay_logs
 from housekeeping.backups.dump_text import DumpText
 from housekeeping.backups.manifest import Facts, Kind
-from housekeeping.backups.order_counts import Content, read_content
+from housekeeping.backups.order_counts import Content, find_contradictions, read_content
 from housekeeping.backups.streams import write_content
 from housekeeping.failures import CouldNot
 from servicekit.database.engine import create_database_engine
@@ -21,6 +24,7 @@ Found = tuple[dict[str, Facts], str | None]
 # A statement may have to wait for a transaction of a service; nobody waits longer for a restore.
 _LOCK_SECONDS = 20
 _STATEMENT_SECONDS = 600
+_NOT_ALLOWED = 1227
 
 
 class Target(Protocol):
@@ -33,6 +37,12 @@ class Target(Protocol):
 
     def fill(self, content: Iterable[bytes]) -> Found:
         """Put the content of a backup beside the database in use, and say what is there then."""
+
+    def require_replay(self) -> None:
+        """Raises `CouldNot` if this account cannot bring a backup to a later moment."""
+
+    def replay(self, replay: Replay) -> None:
+        """Bring what was filled in to a later moment. Raises `CouldNot`."""
 
     def swap(self) -> str | None:
         """Put it in place; where the content from before is now, None if there was none."""
@@ -69,6 +79,12 @@ class SqliteTarget:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_content(content, self._beside)
         return sqlite.read_facts(self._beside)
+
+    def require_replay(self) -> None:
+        raise CouldNot("SQLite has no binary log: --until is of no use")
+
+    def replay(self, replay: Replay) -> None:
+        self.require_replay()
 
     def swap(self) -> str | None:
         """By one transaction in the file in use, so that whoever has it open sees all of the old
@@ -119,6 +135,25 @@ class MySqlTarget:
             self._create(connection, self._beside)
         mysql.load(self._server, self._beside, content)
         return read_dump(self._server, self._beside)
+
+    def require_replay(self) -> None:
+        try:
+            with self._connected() as connection:
+                self._run(connection, "BINLOG ''")
+        except DBAPIError as error:
+            # Else it complains of what it was given.
+            if error.orig and error.orig.args[0] == _NOT_ALLOWED:
+                right = "BINLOG REPLAY" if self.kind is Kind.MARIADB else "REPLICATION_APPLIER"
+                raise CouldNot(
+                    f"this account may not apply binary logs: GRANT {right} ON *.* to it, and"
+                    " revoke that after the restore"
+                ) from None
+
+    def replay(self, replay: Replay) -> None:
+        replay_logs(self._server, self._beside, replay.options(self._beside, self.kind))
+        url = self._url.set(database=self._beside).render_as_string(hide_password=False)
+        if wrong := find_contradictions(url):
+            raise CouldNot(f"what the binary logs lead to contradicts itself: {wrong[0]}")
 
     def swap(self) -> str | None:
         """By one statement: all tables or none."""

@@ -33,7 +33,7 @@ MYSQL = {
     },
     "backup": {
         "*": "SELECT TRIGGER EVENT",
-        "*.*": "FLUSH_TABLES REPLICATION_CLIENT SHOW_ROUTINE",
+        "*.*": "FLUSH_TABLES REPLICATION_CLIENT REPLICATION_SLAVE SHOW_ROUTINE",
     },
     "migrate": dict.fromkeys(
         ("*", r"arloji\_%.*"), "SELECT INSERT UPDATE DELETE CREATE ALTER DROP INDEX REFERENCES"

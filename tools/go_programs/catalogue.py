@@ -108,4 +108,11 @@ KUBERNETES_PROGRAMS: Mapping[str, GoProgram] = {
         "sigs.k8s.io/kube-network-policies/cmd", "sigs.k8s.io/kube-network-policies"
     ),
 }
-GO_PROGRAMS: Mapping[str, GoProgram] = {**IMAGE_PROGRAMS, **KUBERNETES_PROGRAMS}
+_VERSITY = "github.com/versity/versitygw"
+# Servers of tests that are in no image of the stack.
+TEST_PROGRAMS: Mapping[str, GoProgram] = {
+    "versitygw": GoProgram(
+        "versitygw", f"{_VERSITY}/cmd/versitygw", _VERSITY, {"main.Version": "{version}"}
+    )
+}
+GO_PROGRAMS: Mapping[str, GoProgram] = {**IMAGE_PROGRAMS, **TEST_PROGRAMS, **KUBERNETES_PROGRAMS}

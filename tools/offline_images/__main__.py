@@ -16,7 +16,7 @@ from operations.images import pinned_images, repository_and_tag
 from operations.pin_images import replace_images
 from tools.commands import BuildFailed, run
 from tools.go_programs.build import build_program, module_settings
-from tools.go_programs.catalogue import COLLECTOR, IMAGE_PROGRAMS
+from tools.go_programs.catalogue import COLLECTOR, IMAGE_PROGRAMS, TEST_PROGRAMS
 from tools.offline_images import docker
 from tools.offline_images.base import ensure_base
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES, Recipe
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--servers", action="store_true", help="build the Go servers only, which needs no Docker"
     )
+    parser.add_argument(
+        "--for-tests", action="store_true", help="also the servers of tests that no image has"
+    )
     options = parser.parse_args(arguments)
     wanted = options.images or pinned_images()
     unknown = [
@@ -51,26 +54,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(wanted))
         return 0
     try:
-        if options.servers:
-            build_servers()
-        else:
-            build_all(wanted)
+        _build(wanted, options)
     except (BuildFailed, ComposeFailed, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def _build(wanted: Sequence[str], options: argparse.Namespace) -> None:
+    if not options.servers:
+        build_all(wanted)
+    if options.servers or options.for_tests:
+        build_servers()
+
+
 def build_servers() -> None:
-    for name in (*IMAGE_PROGRAMS, COLLECTOR):
+    for name in (*IMAGE_PROGRAMS, COLLECTOR, *TEST_PROGRAMS):
         print(f"{name}: {build_program(name)}", flush=True)
 
 
 def build_all(wanted: Sequence[str]) -> None:
     base = ensure_base()
-    if list(wanted) == pinned_images():
-        # With those of the tests that no image has.
-        build_servers()
     others = {}
     for number, image in enumerate(wanted, 1):
         repository, _ = repository_and_tag(image)

@@ -14,17 +14,21 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from database.tables import order_items, orders, products, stock_ledger
 from housekeeping.__main__ import main
-from housekeeping.backups.folder import Backup, list_backups
+from housekeeping.backups.store import Backup, Store, list_backups
 from servicekit.database.engine import transaction
 
+BOTH_PLACES = pytest.mark.parametrize("place", ["folder", "s3"], indirect=True)
 # Whatever could be taken for the end of a text, of a row or of a statement.
 AWKWARD = "'); DROP TABLE `orders`; -- \\' \"\\\n\r\0\x1a ),( é 😀 INSERT INTO `orders` VALUES ("
 
 
 @dataclass
 class Shop:
+    """`folder` is where the backups lie, also those of a store that speaks S3."""
+
     engine: Engine
     queue: Redis
+    store: Store
     folder: Path
     audit: Path
     capture: pytest.CaptureFixture[str]
@@ -47,7 +51,10 @@ class Shop:
         return printed.err.strip() if code == 2 else json.loads(printed.out)
 
     def backups(self) -> list[Backup]:
-        return list_backups(self.folder)
+        return list_backups(self.store)
+
+    def path(self, backup: Backup) -> Path:
+        return self.folder / backup.name
 
     def backup(self) -> Backup:
         self.run("backup")

@@ -1,6 +1,7 @@
 """Backups are whole, agree with what they say of themselves, and are never half there."""
 
 import errno
+import itertools
 import json
 import os
 import threading
@@ -12,12 +13,14 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from database.tables import metadata
-from housekeeping.backups import create, folder
+from housekeeping.backups import create
 from housekeeping.backups.encryption import Decryption
-from housekeeping.backups.manifest import Manifest
+from housekeeping.backups.folder import FolderStore
+from housekeeping.backups.manifest import Manifest, seal
+from housekeeping.backups.store import list_backups
 from housekeeping.backups.streams import opened
 from tests.disks import small_disk
-from tests.integration.housekeeping.shop import Shop
+from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.servers import RedisServer, running
 
 NOBODY = Decryption("")
@@ -88,8 +91,18 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [cut, flip, Path.unlink], ids=["cut", "flipped", "missing"])
-@pytest.mark.parametrize("name", ["database", "queue", "manifest"])
+DAMAGES = list(itertools.product(["database", "queue", "manifest"], [cut, flip, Path.unlink]))
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "damage"),
+    [
+        *(("folder", *damage) for damage in DAMAGES),
+        # The same code looks; without its manifest it would be no backup.
+        *[("s3", "database", flip), ("s3", "queue", Path.unlink), ("s3", "manifest", cut)],
+    ],
+    indirect=["place"],
+)
 def test_damage_is_found_whatever_file_it_is_in(
     kept_shop: Shop, name: str, damage: Callable[[Path], None]
 ) -> None:
@@ -101,7 +114,7 @@ def test_damage_is_found_whatever_file_it_is_in(
         "queue": backup.manifest.queue.file.name,
         "manifest": "manifest.json",
     }
-    damage(backup.path / files[name])
+    damage(kept_shop.path(backup) / files[name])
     (found,) = kept_shop.run("verify", code=1)["backups"]
     assert found["faults"]
     assert not kept_shop.backups()[-1].is_good
@@ -110,6 +123,7 @@ def test_damage_is_found_whatever_file_it_is_in(
     assert status["newest_verified"] is None
 
 
+@BOTH_PLACES
 def test_content_that_is_not_what_was_counted_is_found(kept_shop: Shop) -> None:
     """As by a tool that left rows out: every checksum fits, and the numbers do not."""
     backup = kept_shop.backup()
@@ -122,7 +136,7 @@ def test_content_that_is_not_what_was_counted_is_found(kept_shop: Shop) -> None:
     ):
         tables = {**manifest.tables, "orders": wrong}
         claimed = manifest.model_copy(update={"tables": tables})
-        (backup.path / "manifest.json").write_text(folder.seal(claimed))
+        (kept_shop.path(backup) / "manifest.json").write_text(seal(claimed))
         (found,) = kept_shop.run("verify", code=1)["backups"]
         assert found["faults"] == [complaint]
 
@@ -148,7 +162,7 @@ def test_the_copy_of_the_queue_starts_a_server_with_the_same_orders(
     assert backup.manifest.queue is not None
     place = tmp_path / "queue"
     place.mkdir()
-    with opened(backup.path, backup.manifest.queue.file, NOBODY) as content:
+    with opened(kept_shop.path(backup), backup.manifest.queue.file, NOBODY) as content:
         (place / "appendonly.aof").write_bytes(b"".join(content))
     with (
         running(server := RedisServer(place, durable=True)),
@@ -207,9 +221,9 @@ def test_an_error_in_the_middle_leaves_the_backups_there_were(
     def fill(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    for step in ("finish", "store"):
+    for place, step in ((FolderStore, "finish"), (create, "store")):
         with monkeypatch.context() as patch:
-            patch.setattr(create, step, fill)
+            patch.setattr(place, step, fill)
             assert "the disk is full" in kept_shop.run("backup", code=2)
     assert [backup.name for backup in kept_shop.backups()] == [first.name]
     assert list(kept_shop.folder.glob(".unfinished-*")) == []
@@ -223,15 +237,17 @@ def test_a_full_disk_is_said_and_costs_no_backup_that_was_there(
         place = disk.path / "backups"
         monkeypatch.setenv("BACKUP_DIRECTORY", str(place))
         kept_shop.run("backup")
-        before = folder.list_backups(place)
+        before = list_backups(FolderStore(place))
         disk.fill(leaving=16 << 10)
         assert "MiB left" in kept_shop.run("backup", code=2)
         monkeypatch.setattr(create, "_require_room", lambda _: None)
         assert "the disk is full" in kept_shop.run("backup", code=2)
         disk.free()
-        assert [one.name for one in folder.list_backups(place)] == [one.name for one in before]
+        assert [one.name for one in list_backups(FolderStore(place))] == [
+            one.name for one in before
+        ]
         kept_shop.run("backup")
-        assert len(folder.list_backups(place)) == 2
+        assert len(list_backups(FolderStore(place))) == 2
 
 
 def test_two_at_once_are_refused_and_the_one_at_work_is_named(kept_shop: Shop) -> None:
@@ -248,15 +264,16 @@ def folder_locked(shop: Shop):  # type: ignore[no-untyped-def]
     return locked(shop.folder, "writing", "other")
 
 
+@BOTH_PLACES
 def test_a_clock_that_is_set_back_does_not_make_an_old_backup_the_newest(
     kept_shop: Shop,
 ) -> None:
     first = kept_shop.backup()
     assert first.manifest is not None
-    ahead = first.path.with_name(first.name.replace("2026", "2031"))
+    ahead = kept_shop.folder / first.name.replace("2026", "2031")
     claimed = first.manifest.model_copy(update={"name": ahead.name})
-    (first.path / "manifest.json").write_text(folder.seal(claimed))
-    first.path.rename(ahead)
+    (kept_shop.path(first) / "manifest.json").write_text(seal(claimed))
+    kept_shop.path(first).rename(ahead)
     second = kept_shop.backup()
     assert kept_shop.run("status")["newest"]["name"] == second.name
 

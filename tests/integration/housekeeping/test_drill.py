@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from housekeeping.backups import drill, scratch_server
-from tests.integration.housekeeping.shop import Shop
+from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.integration.housekeeping.test_backup import flip
 
 
@@ -72,10 +72,11 @@ def test_a_backup_of_a_shop_that_does_not_add_up_fails_its_drill(
     assert backup.name == said["name"]
 
 
+@BOTH_PLACES
 def test_a_damaged_newest_backup_is_passed_over(kept_shop: Shop, tmp_path: Path) -> None:
     good, bad = kept_shop.backup(), kept_shop.backup()
     assert bad.manifest is not None
-    flip(bad.path / bad.manifest.database.name)
+    flip(kept_shop.path(bad) / bad.manifest.database.name)
     assert kept_shop.run("drill", "--work", str(tmp_path))["name"] == good.name
     assert kept_shop.run("status", code=1)["newest"]["state"] == "damaged"
 

@@ -8,7 +8,7 @@ import pytest
 
 from housekeeping.backups.encryption import Encryption
 from housekeeping.failures import CouldNot
-from tests.integration.housekeeping.shop import Shop
+from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.servers import find_program
 
 
@@ -39,6 +39,7 @@ def keys(
     subprocess.run(["gpgconf", "--homedir", str(folder), "--kill", "all"], check=False)
 
 
+@BOTH_PLACES
 def test_only_who_has_the_private_key_reads_a_backup(
     kept_shop: Shop,
     keys: tuple[Path, Path],
@@ -49,7 +50,7 @@ def test_only_who_has_the_private_key_reads_a_backup(
     monkeypatch.setenv("BACKUP_RECIPIENT_FILE", str(public))
     assert kept_shop.run("backup")["encryption"] in {"age", "gpg"}
     backup = kept_shop.backups()[-1]
-    for path in backup.path.iterdir():
+    for path in kept_shop.path(backup).iterdir():
         assert b"sari@example.com" not in path.read_bytes()
         # The magic number of what is only compressed.
         assert not path.read_bytes().startswith(b"\x28\xb5\x2f\xfd")

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from housekeeping.backups import folder
-from housekeeping.backups.folder import Backup
-from tests.integration.housekeeping.shop import Shop
+from housekeeping.backups.manifest import seal
+from housekeeping.backups.store import Backup, read_backup
+from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.integration.housekeeping.test_backup import flip
 
 
@@ -16,14 +16,16 @@ def aged(shop: Shop, days: int) -> Backup:
     moment = manifest.started_at - timedelta(days=days)
     name = f"{moment:%Y%m%dT%H%M%SZ}-{manifest.kind}"
     changed = manifest.model_copy(update={"name": name, "snapshot_at": moment})
-    (backup.path / "manifest.json").write_text(folder.seal(changed))
-    return folder.read_backup(backup.path.rename(backup.path.with_name(name)))
+    (shop.path(backup) / "manifest.json").write_text(seal(changed))
+    shop.path(backup).rename(shop.folder / name)
+    return read_backup(shop.store, name)
 
 
 def names(shop: Shop) -> list[str]:
     return [backup.name for backup in shop.backups()]
 
 
+@BOTH_PLACES
 def test_old_backups_go_after_a_dry_run_that_named_them(kept_shop: Shop) -> None:
     backups = [aged(kept_shop, days) for days in (400, 3, 2, 1)]
     retention = ("--daily", "2", "--weekly", "0", "--monthly", "0")
@@ -37,18 +39,20 @@ def test_old_backups_go_after_a_dry_run_that_named_them(kept_shop: Shop) -> None
     assert kept_shop.run("purge-backups", *retention)["removed"] == []
 
 
+@BOTH_PLACES
 def test_the_last_good_backup_outlives_damaged_newer_ones(kept_shop: Shop) -> None:
     good, bad = aged(kept_shop, 100), aged(kept_shop, 1)
     assert bad.manifest is not None
-    flip(bad.path / bad.manifest.database.name)
+    flip(kept_shop.path(bad) / bad.manifest.database.name)
     kept_shop.run("verify", "--all", code=1)
     kept_shop.run("purge-backups", "--daily", "1", "--weekly", "0", "--monthly", "0")
     assert names(kept_shop) == [good.name, bad.name]
-    (good.path / "verified.json").unlink()
+    (kept_shop.path(good) / "verified.json").unlink()
     kept_shop.run("purge-backups", "--daily", "0", code=1)
     assert names(kept_shop) == [good.name, bad.name]
 
 
+@BOTH_PLACES
 def test_files_of_others_stay(kept_shop: Shop) -> None:
     kept_shop.backup()
     for name in ("notes", "lost+found"):

@@ -23,7 +23,7 @@ class Schedule(Process):
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         path = f"{go_server('supercronic').parent}{os.pathsep}{os.environ['PATH']}"
-        others = ("DRILL", "PURGE_AUDIT", "PURGE_ORDERS", "RECONCILE")
+        others = ("ARCHIVE_LOGS", "DRILL", "PURGE_AUDIT", "PURGE_ORDERS", "RECONCILE")
         never = {f"{name}_SCHEDULE": "off" for name in others}
         super().__init__(
             [sys.executable, "-m", "housekeeping", "schedule", *arguments],

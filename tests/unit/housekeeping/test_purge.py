@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housekeeping.backups.folder import Backup
+from housekeeping.backups.folder import FolderStore
 from housekeeping.backups.manifest import Damaged, Kind, Level, Manifest, StoredFile, Verified
 from housekeeping.backups.purge import Retention, choose_doomed
+from housekeeping.backups.store import Backup
 
 State = Literal["verified", "unverified", "damaged"]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +38,9 @@ def backup(moment: datetime, sequence: int, state: State = "verified") -> Backup
         tool_version="3",
     )
     return Backup(
-        Path("/backups") / name,
+        FolderStore(Path("/backups")),
+        name,
+        {},
         manifest,
         Verified(verified_at=moment, level=Level.CONTENTS, seconds=1)
         if state == "verified"

@@ -1,0 +1,1 @@
+"""Backups in a store that speaks S3: Amazon's, MinIO, Ceph and others."""
