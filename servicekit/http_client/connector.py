@@ -152,7 +152,7 @@ class ConnectorResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        return [
+        results = [
             ResolveResult(
                 hostname=host,
                 host=address.host,
@@ -164,6 +164,11 @@ class ConnectorResolver(AbstractResolver):
             for address in await resolver.resolve(host)
             if family in (socket.AF_UNSPEC, address.family)
         ]
+        # The Service of a cluster has one address for all its pods. aiohttp starts a second
+        # connection after 0.25 s (RFC 8305, Connection Attempt Delay) where there is a second
+        # address: here the same one, as the first SYN may have been lost or sent to a pod that has
+        # just gone, and the kernel repeats it only after a second, to the same pod.
+        return results * 2 if len(results) == 1 else results
 
     async def close(self) -> None:
         pass

@@ -1,6 +1,7 @@
 """The frontend's client: one span, one deadline, one second try, and problems for failures."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from servicekit.deadline import within
 from servicekit.http_client.client import check_alive, fetch, open_http_client
 from servicekit.http_client.session import ConnectionFailed
 from servicekit.problems import BadGateway, DeadlinePassed, Problem, ServiceUnavailable
+from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted
 
 
@@ -190,3 +192,19 @@ async def test_a_loop_that_stood_still_finds_every_server_reachable(
         await asyncio.sleep(0)
         time.sleep(0.4)  # noqa: ASYNC251 (this is the event loop standing still)
     assert [(await request).status_code for request in requests] == [200] * 5
+
+
+async def test_a_connection_does_not_wait_for_a_packet_that_was_lost() -> None:
+    """As when a name stands for many pods and one of them has gone: the kernel asks again after a
+    second, when the time for a connection is over."""
+    with socket.socket() as listener, socket.socket() as other, system_names() as names:
+        names.addresses["gateway.test"] = ["127.0.0.1"]
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        other.connect(listener.getsockname())  # the queue is full, and drops who comes next
+        url = f"http://gateway.test:{listener.getsockname()[1]}"
+        async with open_http_client(url) as client:
+            request = asyncio.create_task(fetch(client, "GET", "/x"))
+            await asyncio.sleep(0.1)
+            async with await asyncio.start_server(ScriptedServer().serve, sock=listener):
+                assert (await request).status_code == 200
