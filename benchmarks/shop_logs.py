@@ -67,7 +67,7 @@ def record(folder: Path, visits: int) -> list[Request]:
 
 def _visit(client: httpx.Client, note: Any, *, orders: bool) -> None:
     note(client.get("/"))
-    query = {"q": random.choice("abcdefgs"), "page": random.randint(1, 3)}
+    query = {"q": random.choice("abcdefgs"), "page": str(random.randint(1, 3))}
     products = note(client.get("/api/products", params=query)).json()["items"]
     products = products or client.get("/api/products").json()["items"]
     for product in random.choices(products, k=_PAGES):
@@ -95,8 +95,8 @@ def _wait_for_lines(logs: Path, requests: list[Request]) -> None:
         for path in sorted(logs.glob("*.log")):
             for text in path.read_text().splitlines():
                 line = json.loads(text) if text.startswith('{"time"') else {}
-                if request := by_trace.get(line.get("trace_id", "")):
-                    request.lines.append(line)
+                if asked := by_trace.get(line.get("trace_id", "")):
+                    asked.lines.append(line)
 
 
 def multiply(recorded: list[Request], count: int, day: datetime) -> Iterator[tuple[str, str]]:

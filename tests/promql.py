@@ -13,6 +13,8 @@ DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
 ALERTS = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
 # They ask for what only a cluster has.
 OF_KUBERNETES = ("kubernetes: ", "alert kubernetes: ")
+# What there is only after housekeeping has run.
+OF_RUNS = re.compile(r"arloji_(backup_|housekeeping_|logs_|orders_purged|reconcile_)")
 
 _KEYWORDS = {
     "and",

@@ -55,10 +55,11 @@ class MetricsStore:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def query(self, query: str) -> list[dict[str, Any]]:
-        """`{"metric": labels, "value": [time, text]}` for each series."""
+    def query(self, query: str, at: float | None = None) -> list[dict[str, Any]]:
+        """`{"metric": labels, "value": [time, text]}` for each series, now or at another time."""
         # The end of the range is otherwise 30 s ago.
-        data = self._ask("query", {"query": query, "latency_offset": "1ms"})
+        moment = {} if at is None else {"time": str(at)}
+        data = self._ask("query", {"query": query, "latency_offset": "1ms", **moment})
         return list(data["result"])
 
     def query_range(self, query: str, seconds: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tests.compose.project import LEFT_OUT, ComposeProject
 from tests.e2e.conftest import Guest
 from tests.promql import (
     OF_KUBERNETES,
+    OF_RUNS,
     alert_rules,
     dashboard_targets,
     metric_queries,
@@ -166,7 +167,7 @@ def test_everything_that_is_scraped_answers(telemetry: FirstTelemetry) -> None:
 
 
 def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) -> None:
-    queries = [query for where, query in metric_queries() if not where.startswith(OF_KUBERNETES)]
+    queries = [query for where, query in metric_queries() if is_there_at_once(where, query)]
     asked = {name for query in queries for name in metrics_in(query)}
     wanted = {name for name in asked if not ONLY_AFTER_FAILURES.match(name) and "(" not in name}
 
@@ -186,11 +187,17 @@ METRIC_PANELS, LOG_PANELS = list(dashboard_targets("vm")), list(dashboard_target
 GRAFANA_ONLY = {title for title, _ in dashboard_targets("vt")}
 
 
+def is_there_at_once(where: str, query: str) -> bool:
+    """Runs have tests of their own: tests/integration/housekeeping/test_telemetry.py."""
+    of_runs = OF_RUNS.search(query) or '"housekeeping"' in query
+    return not (where.startswith(OF_KUBERNETES) or of_runs)
+
+
 def each_of(panels: list[tuple[str, dict[str, Any]]]) -> pytest.MarkDecorator:
     named = [
         pytest.param(target, id=f"{title} {target['refId']}")
         for title, target in panels
-        if not title.startswith(OF_KUBERNETES)
+        if is_there_at_once(title, target["expr"])
     ]
     return pytest.mark.parametrize("target", named)
 
@@ -229,7 +236,7 @@ def test_no_panel_of_logs_is_empty(telemetry: FirstTelemetry, target: dict[str, 
 
 
 def test_only_what_asks_the_missing_store_is_left_out() -> None:
-    traces = {"request: Trace", "order: Traces of the order"}
+    traces = {"request: Trace", "order: Traces of the order", "housekeeping: Traces of runs"}
     assert {"overview: Who calls whom", *traces} == GRAFANA_ONLY
 
 
@@ -253,6 +260,6 @@ def test_alerts_are_evaluated_and_reach_the_alertmanager(telemetry: FirstTelemet
 def test_the_number_of_series_is_that_of_a_small_shop(telemetry: FirstTelemetry) -> None:
     """Some 3000 scraped ones, and 300 of each replica; an id that became a label would show."""
     assert len(telemetry.metrics.labels('{__name__!=""}')) < 8000
-    pushed = telemetry.metrics.labels('{service_namespace="arloji"}')
+    pushed = telemetry.metrics.labels('{service_namespace="arloji",service_name!="housekeeping"}')
     instances = {labels["service_instance_id"] for labels in pushed}
     assert all(re.fullmatch(r"[0-9a-f]{12}:808\d", instance) for instance in instances)

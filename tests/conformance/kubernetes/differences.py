@@ -48,9 +48,15 @@ COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {
         ["-promscrape.config=/etc/scrape/compose.yaml"],
         ["-promscrape.config=/etc/scrape/kubernetes.yaml"],
     ),
-    # Not in its node's process namespace, and beside containerd's and the kubelet's mounts.
+    # Not in its node's process namespace, and beside containerd's and the kubelet's mounts. Log
+    # files are the kubelet's to rotate, and no job is without a network.
     "node-exporter": (
-        ["--collector.filesystem.mount-points-exclude=^/(dev|proc|run|sys|var/lib/docker/.+)($|/)"],
+        [
+            "--collector.filesystem.mount-points-exclude=^/(dev|proc|run|sys|var/lib/docker/.+)($|/)",
+            "--collector.textfile",
+            "--collector.textfile.directory=/textfile/jobs",
+            "--collector.textfile.directory=/textfile/host",
+        ],
         [
             "--path.procfs=/host/proc",
             "--path.sysfs=/host/sys",

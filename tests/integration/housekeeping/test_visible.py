@@ -68,7 +68,7 @@ def test_a_backup_leaves_its_size_and_what_is_newest(kept_shop: Shop, figures: F
     newest = {"": pytest.approx(manifest.snapshot_at.timestamp())}
     assert left["arloji_backup_newest_verified_seconds"] == newest
     damaged = kept_shop.backup()
-    for file in damaged.path.glob("*.zst"):
+    for file in kept_shop.path(damaged).glob("*.zst"):
         file.write_bytes(file.read_bytes()[:-1])
     # A younger one counts only while it is good, whoever looks.
     for command, code in (("verify", 1), ("status", 1), ("drill", 0)):

@@ -39,7 +39,7 @@ BACKUPS = Row(
             "Orders that are nowhere",
             "Accepted, and neither stored, nor waiting, nor a dead letter, by the last "
             "reconciliation. Any: the alert ReconcileDifference says what to do.",
-            [Query(f"sum(last_over_time(max by (kind) ({_MISSING})[1d:5m]))")],
+            [Query(f"sum(last_over_time(max by (kind) ({_MISSING})[1d:1m]))")],
             kind="stat",
             width=6,
             height=5,

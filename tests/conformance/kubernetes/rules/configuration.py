@@ -13,6 +13,7 @@ _NOT_IN_CLUSTER: Mapping[str, str] = {
     "observability/alert-tests": "tests the rules",
     "observability/docker-proxy": "is between cAdvisor and Docker",
     "observability/grafana/Dockerfile": "builds Grafana's image",
+    "observability/textfile": "is of Docker's host",
     "observability/compose.yaml": "is compose's",
     "observability/collector/compose.yaml": "is compose's",
     "observability/scrape/compose.yaml": "is compose's",
