@@ -23,12 +23,15 @@ _READ_BY_MANY: Mapping[str, set[str]] = {
     "service-environment": {"frontend", "api-gw", "service-http", "publisher", "consumer"},
     "shop-environment": {"frontend", "ingress"},
     "load": {"load", "load-worker"},
+    "backup-s3": {"backup", "drill"},
 }
 # Reader of bootstrap/credentials.py → containers, where they are not of the same name.
 _CONTAINERS_OF: Mapping[str, set[str]] = {
     # Both are MySQL's administrator.
     "accounts": {"accounts", "rights"},
-    "migrate": {"schema"},
+    "migrate": {"schema", "restore"},
+    # Each by the files that its command reads.
+    "housekeeping": {"backup", "purge-orders", "purge-audit", "reconcile", "restore"},
     # Beside MySQL itself, what makes that administrator where an operator runs MySQL.
     "mysql": {"mysql", "administrator"},
 }

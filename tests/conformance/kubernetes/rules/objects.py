@@ -75,7 +75,7 @@ def objects_bear_the_recommended_labels(shop: Manifests) -> Iterator[str]:
             wanted = ["app.kubernetes.io/name", _COMPONENT, _PART_OF]
             # Of what is released here; others say theirs by their tag.
             image, _, tag = pod.main.described["image"].rpartition(":")
-            if image.endswith("arloji/service"):
+            if image.endswith(("arloji/service", "arloji/housekeeping")):
                 wanted.append(_VERSION)
             for label in wanted:
                 if label not in labels:
