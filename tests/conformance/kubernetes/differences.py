@@ -12,8 +12,7 @@ NOT_HERE: Mapping[str, str] = {
     "load": "component load-test",
     "load-worker": "component load-test",
     **dict.fromkeys(
-        ("rotate-nginx-logs", "rotate-mysql-logs", "rotate-queue-redis-logs")
-        + ("rotate-cache-redis-logs",),
+        (f"rotate-{one}-logs" for one in ("nginx", "mysql", "queue-redis", "cache-redis")),
         "pods print their logs; the kubelet rotates them",
     ),
     "restorer": "the task `restore`, which is in a set of its own",
