@@ -23,6 +23,9 @@ CALLS = {*SHOP, *EDGE, *TELEMETRY, *SCRAPED, *API}
 STAND_INS = {
     "bootstrap-secrets": NAMESPACE,
     "migrate": NAMESPACE,
+    "backup": NAMESPACE,
+    "drill": NAMESPACE,
+    "purge-orders": NAMESPACE,
     "grafana": NAMESPACE,
     "unknown": NAMESPACE,
     STRANGER: "default",

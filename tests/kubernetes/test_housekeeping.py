@@ -103,8 +103,12 @@ def _fail(shop: Shop, pod: str, exit_code: int) -> None:
 @pytest.fixture
 def held(small: Shop) -> Iterator[Shop]:
     yield small
-    small.control_plane.kubectl("delete", "pods", "--selector=held=true", _HERE, "--now")
+    _let_go(small)
     small.uncordon()
+
+
+def _let_go(shop: Shop) -> None:
+    shop.control_plane.kubectl("delete", "pods", "--selector=held=true", _HERE, "--now")
 
 
 def test_pods_that_share_the_claim_of_backups_meet_on_one_node(held: Shop) -> None:
@@ -113,9 +117,10 @@ def test_pods_that_share_the_claim_of_backups_meet_on_one_node(held: Shop) -> No
     assert node, "the first one has nobody to be near to, and runs all the same"
     assert _hold(held, "backup") == node
     held.control_plane.kubectl("cordon", node)
-    assert _hold(held, "backup", suffix="late", seconds=5) is None
-    held.control_plane.kubectl("delete", "pod", "held-drill", "held-backup", _HERE, "--now")
-    assert _node_of(held, "held-backuplate") not in {None, node}
+    assert _hold(held, "backup", suffix="-late", seconds=5) is None
+    _let_go(held)
+    # Nobody has it any more.
+    assert _hold(held, "backup") not in {None, node}
 
 
 def _hold(shop: Shop, name: str, suffix: str = "", seconds: float = 30) -> str | None:
