@@ -3,6 +3,8 @@
 ARG PYTHON_IMAGE=python:3.14.10-slim
 # That of the server in compose.yaml: a dump, and the server that a drill restores it into.
 ARG MYSQL_IMAGE=mysql:9.7.4
+# That of requirements/go.txt. It builds what runs housekeeping by the clock.
+ARG GO_IMAGE=golang:1.27.3
 
 FROM $PYTHON_IMAGE AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -58,6 +60,14 @@ USER 0
 COPY housekeeping/gather-programs.sh /tmp/
 RUN ["bash", "/tmp/gather-programs.sh", "/opt/mysql", "mysqld", "mysqldump", "mysql"]
 
+FROM $GO_IMAGE AS supercronic
+WORKDIR /src
+COPY housekeeping/supercronic .
+ENV CGO_ENABLED=0 GOTOOLCHAIN=local
+RUN version=$(go list -mod=readonly -m -f '{{.Version}}' github.com/aptible/supercronic) \
+ && go build -mod=readonly -trimpath -ldflags "-s -w -X main.Version=$version" \
+        -o /supercronic github.com/aptible/supercronic
+
 FROM $PYTHON_IMAGE AS service
 COPY --from=dependencies /opt/arloji /opt/arloji
 COPY --from=code /app /app
@@ -78,22 +88,31 @@ LABEL arloji.image=service \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
 
-# The service image and what its commands need: clients and a server of MySQL, encryption, and what
-# rotates log files.
-FROM service AS housekeeping
-USER 0
+# What its commands need beyond the services': clients and a server of MySQL, encryption, what rotates
+# log files, and a cron. Not on top of the service image, or each change of code would install it anew.
+FROM $PYTHON_IMAGE AS housekeeping
 RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends age gnupg logrotate zstd \
  && rm -rf /var/lib/apt/lists/* \
 # A new volume takes its owner from here.
  && install -d -o 10001 -g 10001 -m 700 /var/lib/arloji/backups
 COPY --from=mysql-programs /opt/mysql /opt/mysql
-ENV PATH=/opt/mysql/bin:$PATH
+COPY --from=supercronic /supercronic /usr/local/bin/
+COPY --from=dependencies /opt/arloji /opt/arloji
+COPY --from=code /app /app
+WORKDIR /app
+ENV PATH=/opt/arloji/bin:/opt/mysql/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
 USER 10001:10001
-# A job, not a server.
+# A job, or a cron that ends with its container: neither answers anybody.
 HEALTHCHECK NONE
 ENTRYPOINT ["python", "-m", "housekeeping"]
 CMD ["--help"]
+ARG VERSION=local
+ENV OTEL_RESOURCE_ATTRIBUTES=service.version=$VERSION
 LABEL arloji.image=housekeeping \
       org.opencontainers.image.title="Arloji housekeeping" \
-      org.opencontainers.image.description="Backups, restore drills and the other work around the shop"
+      org.opencontainers.image.description="Backups, restore drills and the other work around the shop" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"

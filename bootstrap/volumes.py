@@ -28,6 +28,7 @@ LOG_WRITERS: Mapping[str, int] = {
 DATA_OWNERS: Mapping[str, int] = {
     "audit": 10001,
     "archive": 10001,
+    "backups": 10001,
     "queue-redis": 999,
     "mysql": 999,
     "mysql-socket": 999,

@@ -21,6 +21,7 @@ from housekeeping.failures import CouldNot
 from housekeeping.purge_audit import command as purge_audit
 from housekeeping.purge_orders import command as purge_orders
 from housekeeping.rotate_logs import command as rotate_logs
+from housekeeping.schedule import command as schedule
 from housekeeping.settings import HousekeepingSettings
 from servicekit.settings import InvalidSettings, read_settings
 from servicekit.telemetry.tracing import tracer
@@ -37,6 +38,7 @@ _COMMANDS = {
     "purge-orders": purge_orders,
     "purge-audit": purge_audit,
     "rotate-logs": rotate_logs,
+    "schedule": schedule,
 }
 _MEASURED = {"backup", "restore", "drill", "purge-backups"}
 _COULD_NOT = 2

@@ -88,4 +88,10 @@ for level in warn crit; do
     echo "${folder:+error_log $folder/error.log $level;}" > "/tmp/error-log-$level.conf"
 done
 
+# Rotation renames them and tells nobody (housekeeping/rotate_logs); what is under way ends in the old
+# file. As long as nginx runs, which will be this process.
+[ -z "$folder" ] || while sleep 5 && kill -0 $$; do
+    [ -e "$folder/access.log" ] && [ -e "$folder/error.log" ] || kill -USR1 $$
+done 2> /dev/null &
+
 exec nginx -e /dev/stderr -c /etc/nginx/arloji/nginx.conf -g "daemon off;"

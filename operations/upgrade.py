@@ -1,6 +1,6 @@
 """`make upgrade`: the services as they are in this folder now, without a failed request.
 
-Builds the image, brings the schema up to it, then replaces the containers of one service after
+Builds the images, brings the schema up to it, then replaces the containers of one service after
 the other. Stores, ingress and telemetry stay as they are: `docker compose up -d` replaces those
 whose image or settings have changed, with a short gap each.
 """
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"not a service: {', '.join(sorted(unknown))}")
     try:
         if not options.no_build:
-            compose("build", "bootstrap")
+            compose("build", "bootstrap", "housekeeping")
         if networks_differ():
             start_anew()
             return 0

@@ -86,5 +86,13 @@ if [ "${MYSQL_LOG_DESTINATION:-files}" = streams ]; then
     while sleep 30; do
         [ "$(stat --format=%s "$slow")" -lt 4194304 ] || : > "$slow"
     done &
+else
+    # Rotation renames them and tells nobody (housekeeping/rotate_logs). USR1 is FLUSH ERROR LOGS, SLOW
+    # LOGS without an account: by SQL it would take RELOAD, which may also lock all tables. As long as
+    # the server runs, which will be this process.
+    logs=/var/log/arloji
+    while sleep 5 && kill -0 $$; do
+        [ -e "$logs/error.log" ] && [ -e "$logs/slow.log" ] || kill -USR1 $$
+    done 2> /dev/null &
 fi
 exec mysqld --defaults-file="$settings" --init-file="$administrator"

@@ -1,9 +1,9 @@
 """Rename, compress and remove the log files of nginx, MySQL or a Redis, by logrotate.
 
-Each day, or before that once a file has 256 MB; gone after 90 days. A file is renamed and its
-writer told to open a new one: nothing is copied or cut, and no line is lost. It runs as the
-writer's own user and, for nginx and MySQL, in its process namespace (compose.yaml). Call it
-every hour: logrotate knows whose turn it is.
+Each day, or before that once a file has 256 MB; gone after 90 days. A file is renamed, never
+copied or cut, so that no line is lost: a Redis opens it for each line, nginx and MySQL open a new
+one within seconds (ingress/start.sh, stores/mysql-start.sh). It runs as the writer's own user.
+Call it every hour: logrotate knows whose turn it is.
 """
 
 import argparse
@@ -30,9 +30,6 @@ _SECONDS = 1800
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("writer", choices=_WRITERS, help="whose log files these are")
     parser.add_argument("folder", type=Path, help="where they are")
-    parser.add_argument(
-        "--process", type=int, default=1, help="the writer's number, 1 in its container"
-    )
     parser.add_argument("--force", action="store_true", help="whether it is their turn or not")
     parser.add_argument("--dry-run", action="store_true", help="say what logrotate would do")
     add_json_argument(parser)
@@ -70,7 +67,7 @@ def _configuration(options: argparse.Namespace, folder: Path) -> Iterator[Path]:
     text = "\n".join(texts).replace("@FOLDER@", str(folder))
     with tempfile.TemporaryDirectory(prefix="rotation-") as name:
         path = Path(name) / "logrotate.conf"
-        path.write_text(text.replace("@PROCESS@", str(options.process)))
+        path.write_text(text)
         # It passes over a file that others may write, whatever the umask is.
         path.chmod(0o600)
         yield path
@@ -79,7 +76,7 @@ def _configuration(options: argparse.Namespace, folder: Path) -> Iterator[Path]:
 def _rotate(configuration: Path, state: Path, options: argparse.Namespace) -> str:
     program = shutil.which("logrotate", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
     if program is None:
-        raise CouldNot("there is no logrotate here: it is in the image `arloji/log-rotation`")
+        raise CouldNot("there is no logrotate here: it is in the image `arloji/housekeeping`")
     flags = ["--debug"] * options.dry_run + ["--force"] * options.force
     command = [program, *flags, "--state", str(state), str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)

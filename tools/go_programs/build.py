@@ -2,6 +2,7 @@
 raise each other's versions. They are kept outside the checkout, by what they were built from."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,8 +13,9 @@ from pathlib import Path
 from tools.commands import BuildFailed, run
 from tools.go_programs.catalogue import COLLECTOR, GO_PROGRAMS, GoProgram
 
-MODULES = Path(__file__).parents[1] / "servers"
-REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "go.txt"
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "tools" / "servers"
+REQUIREMENTS = ROOT / "requirements" / "go.txt"
 
 
 def cache_folder() -> Path:
@@ -46,9 +48,13 @@ def _cached(name: str, go: str) -> Path:
     folders = (
         [MODULES / "collector", MODULES / "collector-builder"]
         if name == COLLECTOR
-        else [MODULES / GO_PROGRAMS[name].module]
+        else [_folder(GO_PROGRAMS[name])]
     )
     return cache_folder() / "go" / _key(folders, go) / name
+
+
+def _folder(program: GoProgram) -> Path:
+    return ROOT / program.modules / program.module
 
 
 def _find_go() -> str:
@@ -89,27 +95,34 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **flags, "GOTOOLCHAIN": f"go{version}"}
 
 
+def module_settings() -> str:
+    """This machine's way to Go modules, where it is not Go's own, as a file for `go env`."""
+    names = ("GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH")
+    changed = json.loads(run([_find_go(), "env", "-changed", "-json", *names]))
+    return "".join(f"{name}={value}\n" for name, value in changed.items())
+
+
 def sources_of(module: str, go_module: str) -> Path:
     """The read-only folder with the sources of a Go module, as the folder `module` of
     tools/servers pins it."""
     go, folder = _find_go(), MODULES / module
     run([go, "mod", "download", "-C", folder, go_module], env=_environment())
-    return Path(_listed(go, module, go_module, "{{.Dir}}"))
+    return Path(_listed(go, folder, go_module, "{{.Dir}}"))
 
 
-def _listed(go: str, module: str, go_module: str, form: str) -> str:
-    command: list[str | Path] = [go, "list", "-C", MODULES / module, "-m", "-f", form, go_module]
+def _listed(go: str, folder: Path, go_module: str, form: str) -> str:
+    command: list[str | Path] = [go, "list", "-C", folder, "-m", "-f", form, go_module]
     return run(command, env=_environment()).split()[-1]
 
 
 def _build(name: str, go: str, target: Path) -> None:
     program = GO_PROGRAMS[name]
-    version = _listed(go, program.module, program.version_of, "{{.Version}}")
+    version = _listed(go, _folder(program), program.version_of, "{{.Version}}")
     major, minor, *_ = version.removeprefix("v").split(".")
     values = {"version": version, "major": major, "minor": minor}
     stamps = [f"-X {name}={form.format(**values)}" for name, form in program.variables.items()]
     command: list[str | Path] = [
-        *(go, "build", "-C", MODULES / program.module),
+        *(go, "build", "-C", _folder(program)),
         *("-trimpath", "-buildmode=exe", "-ldflags", " ".join(["-s -w", *stamps])),
     ]
     with tempfile.TemporaryDirectory(prefix="arloji-go-") as scratch:
@@ -121,7 +134,7 @@ def _build(name: str, go: str, target: Path) -> None:
 def _with_pages(program: GoProgram, go: str, scratch: Path) -> Path:
     """A go.mod that takes the program from a copy in which the pages are one empty file: Go embeds
     no folder that is missing."""
-    copy, folder = scratch / "sources", MODULES / program.module
+    copy, folder = scratch / "sources", _folder(program)
     sources = sources_of(program.module, program.version_of)
     # Files of the module cache are read-only.
     shutil.copytree(sources, copy, copy_function=shutil.copyfile)

@@ -1,4 +1,4 @@
-"""Which programs there are, and the module in tools/servers that pins each one."""
+"""Which programs there are, and the module that pins each one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class GoProgram:
-    """`module` is a folder in tools/servers; `version_of` the Go module whose version, as go.mod
+    """`module` is a folder in `modules`; `version_of` the Go module whose version, as go.mod
     pins it, is stamped into `variables`: their values may name {version}, {major} and {minor}.
     `pages` is the folder of that module which only its releases fill, with what a browser would be
     shown."""
@@ -16,6 +16,7 @@ class GoProgram:
     version_of: str
     variables: Mapping[str, str] = field(default_factory=dict)
     pages: str | None = None
+    modules: str = "tools/servers"
 
 
 _VICTORIA = "github.com/VictoriaMetrics/VictoriaMetrics"
@@ -23,6 +24,7 @@ _VICTORIA_LOGS = "github.com/VictoriaMetrics/VictoriaLogs"
 _NODE_EXPORTER = "github.com/prometheus/node_exporter"
 _ALERTMANAGER = "github.com/prometheus/alertmanager"
 _KUBE_STATE_METRICS = "k8s.io/kube-state-metrics/v2"
+_SUPERCRONIC = "github.com/aptible/supercronic"
 _VICTORIA_VERSION = {f"{_VICTORIA}/lib/buildinfo.Version": "{version}"}
 _PROMETHEUS_VERSION = {"github.com/prometheus/common/version.Version": "{version}"}
 
@@ -55,6 +57,14 @@ IMAGE_PROGRAMS: Mapping[str, GoProgram] = {
     ),
     "kube-state-metrics": GoProgram(
         "kube-state-metrics", _KUBE_STATE_METRICS, _KUBE_STATE_METRICS, _PROMETHEUS_VERSION
+    ),
+    # The Dockerfile builds it for the image of housekeeping; this one is for tests without Docker.
+    "supercronic": GoProgram(
+        "supercronic",
+        _SUPERCRONIC,
+        _SUPERCRONIC,
+        {"main.Version": "{version}"},
+        modules="housekeeping",
     ),
 }
 # The collector is generated: its components are listed in a manifest.

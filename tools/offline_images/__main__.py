@@ -15,7 +15,7 @@ from operations.compose import ComposeFailed
 from operations.images import pinned_images, repository_and_tag
 from operations.pin_images import replace_images
 from tools.commands import BuildFailed, run
-from tools.go_programs.build import build_program
+from tools.go_programs.build import build_program, module_settings
 from tools.go_programs.catalogue import COLLECTOR, IMAGE_PROGRAMS
 from tools.offline_images import docker
 from tools.offline_images.base import ensure_base
@@ -68,6 +68,9 @@ def build_servers() -> None:
 
 def build_all(wanted: Sequence[str]) -> None:
     base = ensure_base()
+    if list(wanted) == pinned_images():
+        # With those of the tests that no image has.
+        build_servers()
     others = {}
     for number, image in enumerate(wanted, 1):
         repository, _ = repository_and_tag(image)
@@ -97,6 +100,8 @@ def ensure_image(image: str, recipe: Recipe, base: str) -> tuple[str, bool]:
         shutil.copytree(CONTEXTS / recipe.context, context)
         if recipe.server:
             shutil.copy2(build_program(recipe.server), context / "server")
+        if recipe.fetches_modules:
+            (context / "env").write_text(module_settings())
         unchecked = f"arloji-offline/unchecked:{key}"
         docker.build(context, unchecked, key, recipe.arguments)
     try:

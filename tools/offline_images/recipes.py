@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Recipe:
     """`context` is a folder in `contexts/`; `server` a Go server put into it; `version` the
-    command whose output must show the version that the image's tag promises."""
+    command whose output must show the version that the image's tag promises. One that
+    `fetches_modules` gets this machine's settings for that."""
 
     context: str
     version: Sequence[str]
     server: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
+    fetches_modules: bool = False
 
 
 def _go_server(binary: str, server: str, version_flag: str, user_id: str = "0") -> Recipe:
@@ -40,6 +42,9 @@ RECIPES: Mapping[str, Recipe] = {
     "nginx": Recipe("nginx", ("nginx", "-v")),
     "redis": Recipe("redis", ("redis-server", "--version")),
     "mysql": Recipe("mysql", ("mysqld", "--version")),
+    "golang": Recipe(
+        "golang", ("go", "version"), arguments={"SERIES": "1.27"}, fetches_modules=True
+    ),
     "victoriametrics/victoria-metrics": _go_server(
         "/victoria-metrics-prod", "victoria-metrics", "-version"
     ),

@@ -3,6 +3,8 @@
 import http.client
 import json
 import os
+import re
+import shlex
 import socket
 import subprocess
 import threading
@@ -94,13 +96,16 @@ def load(ask: Callable[[int, int], None], writers: int = 3) -> Iterator[Counter[
 
 
 def rotate_under_load(
-    rotate: Callable[..., Any], ask: Callable[[int, int], None], *arguments: object
+    rotate: Callable[..., Any], ask: Callable[[int, int], None], writer: str, folder: Path
 ) -> set[str]:
-    """Five turns; the marks that must be in the logs now."""
+    """Five turns, each after the writer has gone on in new files; the marks that must be in the
+    logs now."""
+    names = re.findall(r"@FOLDER@/(\S+)", (command._HERE / f"{writer}.conf").read_text())
     with load(ask) as asked:
         for _ in range(5):
+            rotate(writer, folder, "--force")
+            eventually(lambda: all((folder / name).exists() for name in names))
             before = asked.total()
-            rotate(*arguments, "--force")
             eventually(asked.total, lambda total, before=before: total > before + 20)
     return {f"mark-{writer}-{n}-" for writer, count in asked.items() for n in range(count)}
 
@@ -112,32 +117,45 @@ def answers(port: int) -> bool:
     return False
 
 
+def watching(script: str, folder: Path, command: list[str]) -> list[str]:
+    """A command as that script starts it: with the loop that looks for its log files."""
+    text = (ROOT / script).read_text()
+    (loop,) = re.findall(r"^ *(?:\[[^\n]*\|\| )?while sleep 5 &&.*?done[^\n]*&$", text, re.M | re.S)
+    # Only the first process of a container is safe from a signal that it does not know yet.
+    for name in re.findall(r'-e "\$\w+/([\w.]+)"', loop):
+        (folder / name).touch()
+    start = f"folder={folder} logs={folder}\n{loop}\nexec {shlex.join(command)}"
+    return ["bash", "-euc", start.replace("sleep 5", "sleep 0.1")]
+
+
 @contextmanager
-def nginx(folder: Path) -> Iterator[tuple[Process, int]]:
+def nginx(folder: Path) -> Iterator[int]:
     """With the ingress's own format and buffers."""
     port = free_port()
+    script = (ROOT / "ingress" / "start.sh").read_text()
+    (access_log,) = re.findall(r"\+(access_log [^}]*)}", script)
+    access_log = access_log.replace("$folder", str(folder))
     for name in ("requests.conf", "log.conf"):
         text = (ROOT / "ingress" / "conf" / name).read_text()
         text = text.replace("access_log /dev/stdout json;\n", "")
-        (folder / name).write_text(text.replace("/var/log/arloji", str(folder)))
+        (folder / name).write_text(text.replace("include /tmp/access-log.conf;", access_log))
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     program = find_program("nginx")
     options = ["-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    server = Process([program, *options], folder / "output", lambda: answers(port))
-    with running(server):
-        yield server, port
+    command = watching("ingress/start.sh", folder, [program, *options])
+    with running(Process(command, folder / "output", lambda: answers(port))):
+        yield port
 
 
 def test_nginx_loses_no_line(tmp_path: Path, rotate: Callable[..., Any]) -> None:
-    with nginx(tmp_path) as (_, port):
+    with nginx(tmp_path) as port:
         clients = [http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(3)]
 
         def ask(writer: int, n: int) -> None:
             clients[writer].request("GET", f"/mark-{writer}-{n}-")
             clients[writer].getresponse().read()
 
-        master = (tmp_path / "nginx.pid").read_text().strip()
-        marks = rotate_under_load(rotate, ask, "nginx", tmp_path, "--process", master)
+        marks = rotate_under_load(rotate, ask, "nginx", tmp_path)
         for client in clients:
             client.close()
         assert len(marks) > 100
@@ -169,20 +187,16 @@ def test_redis_loses_no_line(tmp_path: Path, rotate: Callable[..., Any]) -> None
     assert found == dict.fromkeys(marks, 1)
 
 
-def test_mysql_loses_no_line(
-    tmp_path: Path, rotate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MySQL by SIGUSR1 (and in tests/compose); MariaDB knows SIGHUP alone."""
-    logs, texts = tmp_path / "logs", tmp_path / "texts"
-    for folder in (logs, texts):
-        folder.mkdir()
-    with running(server := MySqlServer(tmp_path)):
-        is_mariadb = "mariadb" in server.command[0]
-        for path in command._HERE.glob("*.conf"):
-            text = path.read_text()
-            assert ("-USR1" in text) == (path.name in {"nginx.conf", "mysql.conf"})
-            (texts / path.name).write_text(text.replace("-USR1", "-HUP" if is_mariadb else "-USR1"))
-        monkeypatch.setattr(command, "_HERE", texts)
+def test_mysql_loses_no_line(tmp_path: Path, rotate: Callable[..., Any]) -> None:
+    """MySQL by SIGUSR1 (in tests/compose); MariaDB knows SIGHUP alone."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    server = MySqlServer(tmp_path)
+    plain = [*server.command, f"--log-error={logs / 'error.log'}"]
+    server.command = watching("stores/mysql-start.sh", logs, plain)
+    if "mariadb" in plain[0]:
+        server.command[-1] = server.command[-1].replace("-USR1", "-HUP")
+    with running(server):
         server.execute(
             "SET GLOBAL log_output = 'FILE'",
             f"SET GLOBAL slow_query_log_file = '{logs / 'slow.log'}'",
@@ -196,8 +210,7 @@ def test_mysql_loses_no_line(
         def ask(writer: int, n: int) -> None:
             clients[writer].cursor().execute(f"SELECT 'mark-{writer}-{n}-'")
 
-        process = (tmp_path / "sql.pid").read_text().strip()
-        marks = rotate_under_load(rotate, ask, "mysql", logs, "--process", process)
+        marks = rotate_under_load(rotate, ask, "mysql", logs)
         for client in clients:
             client.close()
     lines = [line for line in lines_of(logs, "slow.log") if line.startswith("SELECT 'mark-")]
@@ -239,16 +252,12 @@ def test_what_is_older_than_90_days_is_gone_and_nothing_else(
             os.utime(path, (time.time() - age * DAY,) * 2)
     (tmp_path / "foreign.txt").touch()
     os.utime(tmp_path / "foreign.txt", (0, 0))
-    with nginx(tmp_path) as (_, _port):
-        master = (tmp_path / "nginx.pid").read_text().strip()
-        rotate("nginx", tmp_path, "--process", master, "--force")
-        for name in ("access.log", "error.log"):
-            eventually((tmp_path / name).exists)
-            ages = {
-                round((time.time() - path.stat().st_mtime) / DAY)
-                for path in tmp_path.glob(f"{name}.*")
-            }
-            assert ages == set(range(91))
+    rotate("nginx", tmp_path, "--force")
+    for name in ("access.log", "error.log"):
+        ages = {
+            round((time.time() - path.stat().st_mtime) / DAY) for path in tmp_path.glob(f"{name}.*")
+        }
+        assert ages == set(range(91))
     assert (tmp_path / "foreign.txt").read_text() == "stays"
 
 
@@ -263,12 +272,5 @@ def test_what_cannot_be_done_is_said(
     tmp_path: Path, rotate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "is not there" in rotate("redis", tmp_path / "missing", code=2)
-    (tmp_path / "access.log").write_text("one\n")
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    # nginx is not there to be told: the file is renamed, and the next start opens a new one.
-    said = rotate("nginx", tmp_path, "--force", "--process", gone.pid, code=2)
-    assert "logrotate says" in said
-    assert (tmp_path / "access.log.1").read_text() == "one\n"
     monkeypatch.setattr(command.shutil, "which", lambda *_, **__: None)
     assert "there is no logrotate" in rotate("redis", tmp_path, code=2)

@@ -44,20 +44,15 @@ def test_every_image_is_pinned_by_the_digest_of_its_tag(
 
     monkeypatch.setattr(pin_images, "docker", docker)
     assert pin_images.main([]) == 0
-    python, mysql = (
-        next(image for image in pinned_images() if image.startswith(name))
-        for name in ("python:", "mysql:")
-    )
+    bases = {
+        f"{name.upper()}_IMAGE": next(
+            f"{image}@{DIGEST}" for image in pinned_images() if image.startswith(repository)
+        )
+        for name, repository in (("python", "python:"), ("mysql", "mysql:"), ("go", "golang:"))
+    }
     assert written(override) == {
         "ingress": {"image": f"nginx:1.30.6@{DIGEST}"},
-        "bootstrap": {
-            "build": {
-                "args": {
-                    "PYTHON_IMAGE": f"{python}@{DIGEST}",
-                    "MYSQL_IMAGE": f"{mysql}@{DIGEST}",
-                }
-            }
-        },
+        "bootstrap": {"build": {"args": bases}},
     }
 
 

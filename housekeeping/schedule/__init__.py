@@ -1,0 +1,1 @@
+"""Housekeeping by the clock: which command runs when, and supercronic, which runs it."""
