@@ -47,7 +47,7 @@ def test_a_lost_database_is_restored_and_no_order_with_it(shop: KubernetesShop) 
         lines = {guest.product()["product_id"]: 1}
         before = [guest.post_order(lines).json()["order_id"] for _ in range(3)]
         assert {guest.wait_for_end(one)["status"] for one in before} == {"confirmed"}
-        assert "verified" in run_now(shop, "backup")
+        assert "backed up" in run_now(shop, "backup")
         assert "restored" in run_now(shop, "drill")
         after = {f"after-{number}": "" for number in range(3)}
         for key in after:

@@ -35,6 +35,7 @@ HOUSEKEEPING = frozenset(
 OTHER_NAMES: Mapping[str, str] = {
     "schema": "migrate",
     **dict.fromkeys(HOUSEKEEPING, "housekeeping"),
+    "restore": "restorer",
 }
 # By container here: words that are left out, and words that are added.
 COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {

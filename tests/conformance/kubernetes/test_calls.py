@@ -1,14 +1,14 @@
 """The calls that network policies allow are those of the contract's networks, no more."""
 
-from tests.conformance.kubernetes.calls import ANYONE, EDGE, HOUSEKEEPING, SCRAPED, SHOP, TELEMETRY
-from tests.conformance.kubernetes.differences import ONLY_HERE
+from tests.conformance.kubernetes.calls import ANYONE, EDGE, SCRAPED, SHOP, TELEMETRY
+from tests.conformance.kubernetes.differences import ONLY_HERE, OTHER_NAMES
 from tests.conformance.test_networks import SENDERS, TABLE
 
 # Whom compose knows by other means: an exporter beside its target, agents instead of files.
 ONLY_IN_CLUSTERS = {ANYONE, *ONLY_HERE}
 MEMBERS = set().union(*TABLE.values())
 CALLS = {
-    ("housekeeping" if client in HOUSEKEEPING else client, server, port)
+    (OTHER_NAMES.get(client, client), server, port)
     for client, server, port in {*SHOP, *EDGE, *TELEMETRY, *SCRAPED}
 }
 

@@ -23,6 +23,16 @@ FAULTS = (
         "CronJob/backup leaves no trace",
     ),
     Fault(
+        rules.times_are_those_of_compose,
+        [put(_BACKUP, "/spec/schedule", "0 3 * * *")],
+        "CronJob/backup runs at 0 3",
+    ),
+    Fault(
+        rules.times_are_those_of_compose,
+        [put(_BACKUP, "/metadata/name", "verify")],
+        "CronJob/verify is not run by the clock in compose",
+    ),
+    Fault(
         rules.findings_and_drains_are_no_failed_tries,
         [drop(_BACKUP, f"{_JOB}/podFailurePolicy/rules/0")],
         "CronJob/backup counts a drained node",

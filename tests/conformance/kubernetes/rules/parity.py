@@ -33,7 +33,7 @@ _FIELDS: Mapping[str, Any] = {
         for one in SERVICES
     },
     **dict.fromkeys(("accounts", "migrate", "rights"), DatabaseSettings.model_fields),
-    "housekeeping": HousekeepingSettings.model_fields,
+    **dict.fromkeys(("housekeeping", "restorer"), HousekeepingSettings.model_fields),
 }
 Pair = tuple[Pod, Container, str]
 
@@ -107,8 +107,8 @@ def _different_command(pod: Pod, name: str, ours: list[str], found: list[str]) -
 
 def commands_of_housekeeping_exist(shop: Manifests) -> Iterator[str]:
     """By the entrypoint of the image; each in a container of its name."""
-    for pod, container, name in _pairs(shop):
-        if name != "housekeeping":
+    for pod, container, _ in _pairs(shop):
+        if container.name not in differences.HOUSEKEEPING:
             continue
         words = container.described.get("args", [""])
         if "command" in container.described or words[0] != container.name:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from housekeeping.schedule.settings import ScheduleSettings
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.pods import Object, Pod, reference, selects, within
 
+_TIMES = ScheduleSettings.model_fields
 HOST = "kubernetes.io/hostname"
 # A first try and what one short outage explains.
 _MOST_RETRIES = 2
@@ -23,6 +25,15 @@ def scheduled_jobs_are_bounded(shop: Manifests) -> Iterator[str]:
                 yield f"{reference(one)} makes Jobs without {field}"
         if job.get("backoffLimit", 6) > _MOST_RETRIES:
             yield f"{reference(one)} is tried again and again"
+
+
+def times_are_those_of_compose(shop: Manifests) -> Iterator[str]:
+    for one in shop.of("CronJob"):
+        name = one["metadata"]["name"]
+        if (field := _TIMES.get(f"{name.replace('-', '_')}_schedule")) is None:
+            yield f"{reference(one)} is not run by the clock in compose"
+        elif one["spec"]["schedule"] != field.default or one["spec"].get("timeZone") != "Etc/UTC":
+            yield f"{reference(one)} runs at {one['spec']['schedule']}, in compose {field.default}"
 
 
 def findings_and_drains_are_no_failed_tries(shop: Manifests) -> Iterator[str]:
