@@ -24,6 +24,7 @@ STAND_INS = {
     "bootstrap-secrets": NAMESPACE,
     "migrate": NAMESPACE,
     "backup": NAMESPACE,
+    "archive-logs": NAMESPACE,
     "drill": NAMESPACE,
     "purge-orders": NAMESPACE,
     "grafana": NAMESPACE,

@@ -2,7 +2,6 @@
 meet on one node."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import yaml
 
 from tests.kubernetes.shop import NAMESPACE, Shop, rendered
-from tests.processes import ROOT
 from tests.waiting import eventually
 
 _SMALL = "k8s/overlays/small/kustomization.yaml"
@@ -49,7 +47,10 @@ def with_audit(small: Shop) -> Iterator[Shop]:
 
 def test_a_job_of_each_can_be_started_by_hand_and_ends(with_audit: Shop) -> None:
     names = {one["metadata"]["name"] for one in with_audit.objects("cronjobs")}
-    assert names == {"backup", "drill", "purge-orders", "purge-audit", "reconcile"}
+    assert names == {
+        *("backup", "archive-logs", "drill"),
+        *("purge-orders", "purge-audit", "reconcile"),
+    }
     for name in names:
         create = ("create", "job", f"{name}-now", f"--from=cronjob/{name}", _HERE)
         done = with_audit.control_plane.try_kubectl(*create)
@@ -60,22 +61,6 @@ def test_a_job_of_each_can_be_started_by_hand_and_ends(with_audit: Shop) -> None
         )
     pods = with_audit.objects("pods", f"--selector={_NAME} in ({','.join(sorted(names))})")
     assert {pod["metadata"]["labels"][_NAME] for pod in pods} == names
-
-
-def test_another_command_is_a_job_with_other_words(small: Shop) -> None:
-    """As docs/housekeeping.md pipes it, from step to step."""
-    create = ("create", "job", "status-now", "--from=cronjob/drill", _HERE, "--dry-run=client")
-    text = small.control_plane.kubectl(*create, "--output=json")
-    page = (ROOT / "docs/housekeeping.md").read_text(encoding="utf-8")
-    (change,) = re.findall(r"--patch '(\[.*\])'", page)
-    patch = ("patch", "--local", "--filename=-", "--output=json", "--type=json")
-    text = small.control_plane.kubectl(*patch, f"--patch={change}", content=text)
-    small.control_plane.kubectl("apply", "--filename=-", content=text)
-    (job,) = small.objects("jobs", "--field-selector=metadata.name=status-now")
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["status"]
-    small.control_plane.kubectl(
-        "wait", "--for=condition=complete", "job/status-now", _HERE, "--timeout=90s"
-    )
 
 
 def test_a_finding_ends_a_job_and_what_could_not_be_done_is_tried_again(small: Shop) -> None:

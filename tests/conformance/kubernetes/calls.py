@@ -60,6 +60,7 @@ SHOP: tuple[Call, ...] = (
     ("migrate", "mysql", MYSQL),
     ("backup", "mysql", MYSQL),
     ("backup", "queue-redis", REDIS),
+    ("archive-logs", "mysql", MYSQL),
     ("purge-orders", "mysql", MYSQL),
     ("purge-audit", "mysql", MYSQL),
     ("reconcile", "mysql", MYSQL),
@@ -68,7 +69,10 @@ SHOP: tuple[Call, ...] = (
     ("restore", "queue-redis", REDIS),
 )
 # In compose one container, `housekeeping`; here each may do what its command needs.
-HOUSEKEEPING = ("backup", "drill", "purge-orders", "purge-audit", "reconcile", "restore")
+HOUSEKEEPING = (
+    *("backup", "archive-logs", "drill", "restore"),
+    *("purge-orders", "purge-audit", "reconcile"),
+)
 EDGE: tuple[Call, ...] = (
     (ANYONE, "ingress", 8080),
     ("ingress", "frontend", PORT["frontend"]),
@@ -142,7 +146,7 @@ def _of_components(shop: Manifests) -> Iterable[Call]:
     if "keda" in has:
         yield "keda", "queue-redis", REDIS
     if "backup-s3" in has:
-        yield from ((name, ANYONE, 443) for name in ("backup", "drill", "restore"))
+        yield from ((name, ANYONE, 443) for name in HOUSEKEEPING[:4])
     if "mysql-percona" in has:
         yield from ((client, "haproxy", MYSQL) for client, server, _ in SHOP if server == "mysql")
         yield "mysqld-exporter", "haproxy", MYSQL

@@ -29,7 +29,8 @@ ONLY_HERE: Mapping[str, str] = {
 }
 # Commands of housekeeping, which one container of compose runs, and here each one of its own.
 HOUSEKEEPING = frozenset(
-    {"backup", "purge-backups", "drill", "purge-orders", "purge-audit", "reconcile", "restore"}
+    {"backup", "purge-backups", "archive-logs", "drill", "restore"}
+    | {"purge-orders", "purge-audit", "reconcile"}
 )
 # Container here → in compose.
 OTHER_NAMES: Mapping[str, str] = {

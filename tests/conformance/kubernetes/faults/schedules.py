@@ -45,12 +45,18 @@ FAULTS = (
     Fault(
         rules.pods_that_share_a_claim_of_one_node_are_on_it,
         [drop("CronJob/drill", f"{_POD}/affinity")],
-        r"CronJob/drill shares backups and may be on another node than \['backup', 'drill'\]",
+        r"CronJob/drill shares backups and may be .* than \['archive-logs', 'backup', 'drill'\]",
     ),
     # Nobody runs who would draw it.
     Fault(
         rules.pods_that_share_a_claim_of_one_node_are_on_it,
-        [put("CronJob/drill", f"{_NEAR}/labelSelector/matchExpressions/0/values", ["backup"])],
+        [
+            put(
+                "CronJob/drill",
+                f"{_NEAR}/labelSelector/matchExpressions/0/values",
+                ["backup", "archive-logs"],
+            )
+        ],
         r"CronJob/drill shares backups and may be on another node than \['drill'\]",
     ),
     Fault(

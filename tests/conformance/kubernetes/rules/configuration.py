@@ -23,7 +23,7 @@ _READ_BY_MANY: Mapping[str, set[str]] = {
     "service-environment": {"frontend", "api-gw", "service-http", "publisher", "consumer"},
     "shop-environment": {"frontend", "ingress"},
     "load": {"load", "load-worker"},
-    "backup-s3": {"backup", "drill"},
+    "backup-s3": {"backup", "archive-logs", "drill"},
 }
 # Reader of bootstrap/credentials.py → containers, where they are not of the same name.
 _CONTAINERS_OF: Mapping[str, set[str]] = {
@@ -31,7 +31,8 @@ _CONTAINERS_OF: Mapping[str, set[str]] = {
     "accounts": {"accounts", "rights"},
     "migrate": {"schema", "restore"},
     # Each by the files that its command reads.
-    "housekeeping": {"backup", "purge-orders", "purge-audit", "reconcile", "restore"},
+    "housekeeping": {"backup", "archive-logs", "restore"}
+    | {"purge-orders", "purge-audit", "reconcile"},
     # Beside MySQL itself, what makes that administrator where an operator runs MySQL.
     "mysql": {"mysql", "administrator"},
 }
