@@ -21,6 +21,7 @@ ORDER = (
     "test_configuration",
     "test_stores",
     "test_images",
+    "test_prune_images",
     "test_start",
     "test_first_telemetry",
     "test_quiet",
@@ -32,11 +33,14 @@ ORDER = (
     "test_ingress_upstream",
     "test_shop",
     "test_scaling",
+    "test_log_rotation",
+    "test_housekeeping",
     "test_keeping",
     "test_upgrades",
     "test_reload",
     "test_rotation",
     "test_healing",
+    "test_disaster",
     "test_removal",
 )
 

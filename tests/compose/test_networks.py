@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.compose.project import LEFT_OUT, ComposeProject, Container, in_parallel
+from tests.conformance.test_compose import ROTATIONS
 from tests.conformance.test_networks import SENDERS, TABLE
 
 # Listening ports of each process, as its network namespace shows them; those on loopback (and
@@ -76,6 +77,8 @@ def test_every_server_listens_where_the_contract_says(ports: dict[str, list[int]
         "cache-redis": [6379],
         # By a socket in a volume alone.
         "docker-proxy": [],
+        # Clocks, which nobody asks.
+        **{name: [] for name in ("housekeeping", *ROTATIONS)},
     }
     for name, found in ports.items():
         service = name.rpartition("-")[0]
