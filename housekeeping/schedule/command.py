@@ -25,6 +25,7 @@ from servicekit.settings import InvalidSettings, read_settings
 # One after the other, as long as all is well.
 _JOBS: Mapping[str, tuple[str, ...]] = {
     "backup": ("backup", "purge-backups"),
+    "archive-logs": ("archive-logs",),
     "drill": ("drill",),
     "purge-audit": ("purge-audit",),
     "purge-orders": ("purge-orders",),

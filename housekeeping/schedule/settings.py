@@ -19,6 +19,8 @@ class ScheduleSettings(EnvironmentSettings):
     is the year; with seven, the first is the second. `off` is never."""
 
     backup_schedule: Time = "0 2 * * *"
+    # Not at the minute of a backup, which has the same lock.
+    archive_logs_schedule: Time = "40 * * * *"
     # Sundays, after that night's backup.
     drill_schedule: Time = "30 3 * * 0"
     purge_audit_schedule: Time = "0 4 * * *"
