@@ -3,7 +3,6 @@
 from tests.conformance.kubernetes.planting import MAIN, Fault, drop, put
 from tests.conformance.kubernetes.rules import parity as rules
 
-_OF_DRILL = f"/spec/jobTemplate{MAIN}"
 _SIDECAR = {"name": "sidecar", "image": "busybox"}
 
 FAULTS = (
@@ -46,13 +45,6 @@ FAULTS = (
         rules.commands_are_those_of_compose,
         [put("StatefulSet/queue-redis", f"{MAIN}/command/-", "--appendonly no")],
         r"StatefulSet/queue-redis is started without \[\] and with .*--appendonly no",
-    ),
-    *(
-        Fault(rules.commands_of_housekeeping_exist, changes, says)
-        for changes, says in (
-            ([put("CronJob/drill", f"{_OF_DRILL}/args", ["verify"])], "CronJob/drill/drill runs"),
-            ([put("CronJob/drill", f"{_OF_DRILL}/command", ["sh"])], "CronJob/drill/drill runs"),
-        )
     ),
     Fault(
         rules.users_are_those_of_compose,

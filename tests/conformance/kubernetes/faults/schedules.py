@@ -32,6 +32,19 @@ FAULTS = (
         [put(_BACKUP, "/metadata/name", "verify")],
         "CronJob/verify is not run by the clock in compose",
     ),
+    *(
+        Fault(rules.commands_of_housekeeping_exist, changes, says)
+        for changes, says in (
+            (
+                [put("CronJob/drill", f"{_POD}/containers/0/args", ["verify"])],
+                "CronJob/drill/drill runs",
+            ),
+            (
+                [put("CronJob/drill", f"{_POD}/containers/0/command", ["sh"])],
+                "CronJob/drill/drill runs",
+            ),
+        )
+    ),
     Fault(
         rules.findings_and_drains_are_no_failed_tries,
         [drop(_BACKUP, f"{_JOB}/podFailurePolicy/rules/0")],

@@ -1,12 +1,8 @@
 """Kubernetes runs what compose runs: images, commands, users, environment, memory."""
 
 import importlib
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from bootstrap.credentials import EXPORTER_USER_ID, REDIS_EXPORTER_USER_ID
@@ -16,7 +12,6 @@ from housekeeping.settings import HousekeepingSettings
 from tests.conformance.kubernetes import differences
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.pods import Container, Pod, within
-from tests.conformance.kubernetes.rendering import ROOT
 from tests.conformance.test_compose import CONTAINERS
 
 # Their images have no entrypoint, or one that does nothing but start the command: it does not
@@ -103,31 +98,6 @@ def _different_command(pod: Pod, name: str, ours: list[str], found: list[str]) -
     more = [word for word in found if word not in ours]
     if sorted(missing) != sorted(removed) or sorted(more) != sorted(added):
         yield f"{pod.reference} is started without {missing} and with {more}"
-
-
-def commands_of_housekeeping_exist(shop: Manifests) -> Iterator[str]:
-    """By the entrypoint of the image; each in a container of its name."""
-    for pod, container, _ in _pairs(shop):
-        if container.name not in differences.HOUSEKEEPING:
-            continue
-        words = container.described.get("args", [""])
-        if "command" in container.described or words[0] != container.name:
-            yield f"{pod.reference}/{container.name} runs {container.words}"
-        elif words[0] not in _commands_of_housekeeping():
-            yield f"{pod.reference}/{container.name} is no command of housekeeping"
-
-
-@cache
-def _commands_of_housekeeping() -> frozenset[str]:
-    said = subprocess.run(
-        [sys.executable, "-m", "housekeeping", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "OTEL_SDK_DISABLED": "true"},
-        cwd=ROOT,
-    ).stdout
-    return frozenset(re.findall(r"^    ([a-z-]+)\b", said, re.M))
 
 
 def users_are_those_of_compose(shop: Manifests) -> Iterator[str]:

@@ -1,10 +1,17 @@
 """What runs by the clock ends, is not repeated in vain, and keeps what it makes."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 
 from housekeeping.schedule.settings import ScheduleSettings
+from tests.conformance.kubernetes.differences import HOUSEKEEPING
 from tests.conformance.kubernetes.manifests import Manifests
-from tests.conformance.kubernetes.pods import Object, Pod, reference, selects, within
+from tests.conformance.kubernetes.pods import Container, Object, Pod, reference, selects, within
+from tests.conformance.kubernetes.rendering import ROOT
 
 _TIMES = ScheduleSettings.model_fields
 HOST = "kubernetes.io/hostname"
@@ -34,6 +41,36 @@ def times_are_those_of_compose(shop: Manifests) -> Iterator[str]:
             yield f"{reference(one)} is not run by the clock in compose"
         elif one["spec"]["schedule"] != field.default or one["spec"].get("timeZone") != "Etc/UTC":
             yield f"{reference(one)} runs at {one['spec']['schedule']}, in compose {field.default}"
+
+
+def commands_of_housekeeping_exist(shop: Manifests) -> Iterator[str]:
+    """By the entrypoint of the image; each in a container of its name."""
+    for pod, container in _of_housekeeping(shop):
+        words = container.described.get("args", [""])
+        if "command" in container.described or words[0] != container.name:
+            yield f"{pod.reference}/{container.name} runs {container.words}"
+        elif words[0] not in _commands_of_housekeeping():
+            yield f"{pod.reference}/{container.name} is no command of housekeeping"
+
+
+@cache
+def _commands_of_housekeeping() -> frozenset[str]:
+    said = subprocess.run(
+        [sys.executable, "-m", "housekeeping", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OTEL_SDK_DISABLED": "true"},
+        cwd=ROOT,
+    ).stdout
+    return frozenset(re.findall(r"^    ([a-z-]+)\b", said, re.M))
+
+
+def _of_housekeeping(shop: Manifests) -> Iterator[tuple[Pod, Container]]:
+    for pod in shop.pods:
+        for container in pod.containers:
+            if container.name in HOUSEKEEPING:
+                yield pod, container
 
 
 def findings_and_drains_are_no_failed_tries(shop: Manifests) -> Iterator[str]:
