@@ -17,6 +17,7 @@ RELEASE = ROOT / "k8s" / "components" / "release" / "kustomization.yaml"
 # Name → what `docker build` is told beside tag and version.
 IMAGES: Mapping[str, Sequence[str]] = {
     "arloji/service": ("--target", "service", "."),
+    "arloji/housekeeping": ("--target", "housekeeping", "."),
     "arloji/load": ("--target", "load", "."),
     "arloji/grafana": ("observability/grafana",),
 }

@@ -27,6 +27,7 @@ ORDER = (
     "test_configuration",
     "test_rollout",
     "test_healing",
+    "test_housekeeping",
     "test_removal",
 )
 RELEASE = "tests-cluster"

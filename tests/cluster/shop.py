@@ -67,8 +67,9 @@ class KubernetesShop:
         path.write_text(text)
 
     def release(self, tag: str) -> None:
-        """The image of the services, which the node must have."""
-        self.change(_RELEASE, r"(name: arloji/service\n\s+newTag: )\S+", rf"\g<1>{tag}")
+        """The images of the services and of housekeeping, which the node must have."""
+        ours = r"(name: arloji/(?:service|housekeeping)\n\s+newTag: )\S+"
+        self.change(_RELEASE, ours, rf"\g<1>{tag}")
 
     @property
     def overlay(self) -> Path:

@@ -23,6 +23,10 @@ CALLS = {*SHOP, *EDGE, *TELEMETRY, *SCRAPED, *API}
 STAND_INS = {
     "bootstrap-secrets": NAMESPACE,
     "migrate": NAMESPACE,
+    "backup": NAMESPACE,
+    "archive-logs": NAMESPACE,
+    "drill": NAMESPACE,
+    "purge-orders": NAMESPACE,
     "grafana": NAMESPACE,
     "unknown": NAMESPACE,
     STRANGER: "default",

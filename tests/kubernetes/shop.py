@@ -130,7 +130,7 @@ class Shop:
         """As docs/kubernetes.md says it: everything but the namespaces and the claims."""
         self.control_plane.kubectl(
             *("delete", "-k", self.folder_of(self.name), "--wait=false"),
-            "--selector=app.kubernetes.io/component!=namespace",
+            "--selector=app.kubernetes.io/component notin (namespace,claim)",
         )
         eventually(self.pods, lambda pods: not pods, seconds=60)
 

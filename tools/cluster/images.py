@@ -88,9 +88,10 @@ def docker_answers() -> bool:
 
 
 def build_own(root: Path, tag: str) -> None:
-    """The shop's image, and the receiver that stands where traces are stored in the overlay of the
+    """The shop's images, and the receiver that stands where traces are stored in the overlay of the
     tests."""
-    _build(root, "--target=service", f"--tag=arloji/service:{tag}", f"--build-arg=VERSION={tag}")
+    for name in ("service", "housekeeping"):
+        _build(root, f"--target={name}", f"--tag=arloji/{name}:{tag}", f"--build-arg=VERSION={tag}")
     file = f"--file={root / 'tests/cluster/receiver.Dockerfile'}"
     base = f"--build-arg=SERVICE=arloji/service:{tag}"
     _build(root / "local", "--tag=arloji/receiver:local", file, base)

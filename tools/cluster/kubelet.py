@@ -5,12 +5,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tools.cluster.containerd import Containerd
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.network import DNS_ADDRESS, node_address
 from tools.cluster.pki import KeyPair
 from tools.cluster.processes import Daemon
 
+_FOR_EVERY_NODE = Path(__file__).parents[2] / "k8s" / "nodes" / "kubelet.yaml"
 _NO_STRANGERS = {"anonymous": {"enabled": False}, "webhook": {"enabled": True}}
 # The disk is the machine's: a node that evicts because others fill it helps nobody.
 _EVICT_BELOW = {
@@ -67,8 +70,6 @@ class Kubelet:
         no_servers = self._node.folder / "resolv.conf"
         no_servers.touch()
         return {
-            "apiVersion": "kubelet.config.k8s.io/v1beta1",
-            "kind": "KubeletConfiguration",
             "authentication": {
                 **_NO_STRANGERS,
                 "x509": {"clientCAFile": str(credentials.client_ca)},
@@ -87,9 +88,10 @@ class Kubelet:
             "clusterDNS": [DNS_ADDRESS],
             "resolvConf": str(no_servers),
             "volumePluginDir": str(self._node.folder / "volume-plugins"),
-            # Images are kept for the next run.
+            **yaml.safe_load(_FOR_EVERY_NODE.read_text(encoding="utf-8")),
+            # But for this: how full the disk is, is others' doing, and no registry would have an
+            # image again.
             "imageGCHighThresholdPercent": 100,
-            "imageMaximumGCAge": "0s",
             "evictionHard": _EVICT_BELOW,
             # Changed ConfigMaps and Secrets reach their files soon.
             "syncFrequency": "10s",

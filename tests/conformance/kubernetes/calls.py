@@ -58,8 +58,20 @@ SHOP: tuple[Call, ...] = (
     ("consumer", "cache-redis", REDIS),
     ("consumer", "mysql", MYSQL),
     ("migrate", "mysql", MYSQL),
-    ("housekeeping", "mysql", MYSQL),
-    ("housekeeping", "queue-redis", REDIS),
+    ("backup", "mysql", MYSQL),
+    ("backup", "queue-redis", REDIS),
+    ("archive-logs", "mysql", MYSQL),
+    ("purge-orders", "mysql", MYSQL),
+    ("purge-audit", "mysql", MYSQL),
+    ("reconcile", "mysql", MYSQL),
+    ("reconcile", "queue-redis", REDIS),
+    ("restore", "mysql", MYSQL),
+    ("restore", "queue-redis", REDIS),
+)
+# In compose one container, `housekeeping`; here each may do what its command needs.
+HOUSEKEEPING = (
+    *("backup", "archive-logs", "drill", "restore"),
+    *("purge-orders", "purge-audit", "reconcile"),
 )
 EDGE: tuple[Call, ...] = (
     (ANYONE, "ingress", 8080),
@@ -68,6 +80,7 @@ EDGE: tuple[Call, ...] = (
 TELEMETRY: tuple[Call, ...] = (
     *((one.name, "otel-collector", OTLP) for one in SERVICES),
     ("otel-agent", "otel-collector", OTLP),
+    *((name, "otel-collector", OTLP) for name in HOUSEKEEPING),
     ("otel-collector", "victoria-metrics", 8428),
     ("otel-collector", "victoria-logs", 9428),
     ("otel-collector", "victoria-traces", 10428),
@@ -132,6 +145,8 @@ def _of_components(shop: Manifests) -> Iterable[Call]:
         yield "gateway", "otel-collector", OTLP_GRPC
     if "keda" in has:
         yield "keda", "queue-redis", REDIS
+    if "backup-s3" in has:
+        yield from ((name, ANYONE, 443) for name in HOUSEKEEPING[:4])
     if "mysql-percona" in has:
         yield from ((client, "haproxy", MYSQL) for client, server, _ in SHOP if server == "mysql")
         yield "mysqld-exporter", "haproxy", MYSQL

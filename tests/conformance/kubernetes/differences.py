@@ -11,7 +11,11 @@ NOT_HERE: Mapping[str, str] = {
     "docker-proxy": "serves cAdvisor",
     "load": "component load-test",
     "load-worker": "component load-test",
-    "housekeeping": "has its account and its ways; it runs when an operator or a CronJob asks",
+    **dict.fromkeys(
+        (f"rotate-{one}-logs" for one in ("nginx", "mysql", "queue-redis", "cache-redis")),
+        "pods print their logs; the kubelet rotates them",
+    ),
+    "restorer": "the task `restore`, which is in a set of its own",
 }
 # Containers without a counterpart in compose.
 ONLY_HERE: Mapping[str, str] = {
@@ -23,8 +27,17 @@ ONLY_HERE: Mapping[str, str] = {
     "cluster-autoscaler": "component cluster-autoscaler-*",
     "pause": "component overprovisioning",
 }
+# Commands of housekeeping, which one container of compose runs, and here each one of its own.
+HOUSEKEEPING = frozenset(
+    {"backup", "purge-backups", "archive-logs", "drill", "restore"}
+    | {"purge-orders", "purge-audit", "reconcile"}
+)
 # Container here → in compose.
-OTHER_NAMES: Mapping[str, str] = {"schema": "migrate"}
+OTHER_NAMES: Mapping[str, str] = {
+    "schema": "migrate",
+    **dict.fromkeys(HOUSEKEEPING, "housekeeping"),
+    "restore": "restorer",
+}
 # By container here: words that are left out, and words that are added.
 COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {
     # To its output instead of a file: the agent reads what pods print.
@@ -64,8 +77,6 @@ COMMANDS: Mapping[str, tuple[list[str], list[str]]] = {
             "^/(dev|proc|run|sys|var/lib/(docker|containerd|kubelet)/.+)($|/)",
         ],
     ),
-    # What an operator asks of it (k8s/tasks).
-    "housekeeping": (["--help"], ["reconcile"]),
     # Its master's address and the load are settings of the component's ConfigMap.
     "load": (["--host=http://ingress:8080"], []),
 }

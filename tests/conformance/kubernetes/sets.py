@@ -25,6 +25,7 @@ class Set:
 # with the edge or the scaler has.
 ALONE: Mapping[str, tuple[str, ...]] = {
     "audit-shared": ("small", "ha", "production"),
+    "backup-s3": ("small", "ha"),
     "cluster-autoscaler-aws": ("ha",),
     "cluster-autoscaler-clusterapi": ("ha",),
     "external-secrets": ("small", "ha"),
@@ -52,7 +53,8 @@ DOCUMENTED = (
         added=("gateway-api", "ngf-policies"),
         removed=("ingress", "nic-config", "tls"),
     ),
-    Set("ha", added=("mysql-percona", "backup-s3")),
+    Set("ha", added=("mysql-percona", "mysql-percona-backup")),
+    Set("ha", added=("mysql-percona", "audit-shared")),
     Set("ha", added=("karpenter", "overprovisioning")),
     Set("production", removed=("cluster-autoscaler-aws",)),
     Set(
@@ -65,7 +67,9 @@ SHARED = {"cluster-autoscaler"}
 TASKS = (
     Set("small", task="rotate-secrets"),
     Set("small", task="finish-rotation"),
-    Set("small", added=("audit-shared",), task="reconcile"),
+    Set("small", task="restore"),
+    Set("small", added=("backup-s3",), task="restore"),
+    Set("ha", added=("mysql-percona",), task="restore"),
 )
 SETS = (
     *(Set(overlay) for overlay in OVERLAYS),

@@ -1,16 +1,20 @@
 """The calls that network policies allow are those of the contract's networks, no more."""
 
 from tests.conformance.kubernetes.calls import ANYONE, EDGE, SCRAPED, SHOP, TELEMETRY
-from tests.conformance.kubernetes.differences import ONLY_HERE
+from tests.conformance.kubernetes.differences import ONLY_HERE, OTHER_NAMES
 from tests.conformance.test_networks import SENDERS, TABLE
 
 # Whom compose knows by other means: an exporter beside its target, agents instead of files.
 ONLY_IN_CLUSTERS = {ANYONE, *ONLY_HERE}
 MEMBERS = set().union(*TABLE.values())
+CALLS = {
+    (OTHER_NAMES.get(client, client), server, port)
+    for client, server, port in {*SHOP, *EDGE, *TELEMETRY, *SCRAPED}
+}
 
 
 def test_two_that_call_each_other_are_on_one_network_of_compose() -> None:
-    for client, server, port in {*SHOP, *EDGE, *TELEMETRY, *SCRAPED}:
+    for client, server, port in CALLS:
         if {client, server} & ONLY_IN_CLUSTERS or (client, server) == (
             "victoria-metrics",
             "ingress",
@@ -24,7 +28,7 @@ def test_two_that_call_each_other_are_on_one_network_of_compose() -> None:
 def test_whoever_is_on_a_network_has_a_reason_in_the_calls() -> None:
     """Jobs of operators and of tests aside."""
     aside = {"load", "load-worker", "receiver", "cadvisor", "nginx-exporter"}
-    called = {frozenset(call[:2]) for call in {*SHOP, *EDGE, *TELEMETRY, *SCRAPED}}
+    called = {frozenset(call[:2]) for call in CALLS}
     for network, members in TABLE.items():
         for member in members - aside:
             others = members - {member}

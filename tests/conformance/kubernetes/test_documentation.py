@@ -147,6 +147,13 @@ def test_what_is_said_to_fit_an_overlay_is_rendered_with_it() -> None:
         assert tried - used == said - used, overlay
 
 
+def test_the_settings_of_kubelets_that_readers_are_shown_are_those_of_the_file() -> None:
+    (shown,) = re.findall(
+        r"```yaml\n(apiVersion: kubelet.config.*?)```", PAGE.read_text(encoding="utf-8"), re.S
+    )
+    assert (K8S / "nodes/kubelet.yaml").read_text(encoding="utf-8").endswith(shown)
+
+
 def test_the_overlay_that_readers_are_shown_renders() -> None:
     text = PAGE.read_text(encoding="utf-8")
     (shown,) = re.findall(r"```yaml\n(# k8s/overlays/mine/.*?)```", text, re.S)

@@ -1,5 +1,6 @@
 """Every set renders without a word of warning, and the table of sets is complete."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 
 from operations import cluster_images
 from tests.conformance.kubernetes.manifests import Manifests
+from tests.conformance.kubernetes.pods import Pod
 from tests.conformance.kubernetes.rendering import (
     K8S,
     ROOT,
@@ -16,6 +18,7 @@ from tests.conformance.kubernetes.rendering import (
     parse,
     render,
     render_folder,
+    render_text,
 )
 from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, TASKS, Set
 
@@ -80,15 +83,33 @@ def test_a_release_is_named_in_one_place(
         for container in pod.containers
         if "arloji/" in container.described["image"]
     }
-    assert ours == {f"{at}arloji/service:1.4.0-rc.1", f"{at}arloji/grafana:1.4.0-rc.1"}
+    built = ("service", "housekeeping", "grafana")
+    assert ours == {f"{at}arloji/{name}:1.4.0-rc.1" for name in built}
     jobs = {one["metadata"]["name"] for one in shop.of("Job")}
     assert jobs == {"migrate-1.4.0-rc.1", "bootstrap-secrets-1.4.0-rc.1"}
     versions = {
         pod.labels["app.kubernetes.io/version"]
         for pod in shop.pods
-        if "arloji/service" in pod.main.described["image"]
+        if re.search(r"arloji/(service|housekeeping):", pod.main.described["image"])
     }
     assert versions == {"1.4.0-rc.1"}
+
+
+def test_a_restore_from_a_bucket_is_told_of_it_as_the_backup_is() -> None:
+    """By the ConfigMap that is in the cluster already: the task brings its own Job alone."""
+    text = (K8S / "tasks/restore/kustomization.yaml").read_text(encoding="utf-8")
+    taken_in = text.replace("# If the shop has it: - ", "- ")
+    assert taken_in != text
+    task = Manifests(render_text(taken_in, K8S / "tasks/restore"))
+    (job,) = task.pods
+    backup = next(pod for pod in _pods_with_bucket() if pod.name == "backup")
+    assert task.of("ConfigMap") == []
+    assert job.main.described["envFrom"] == backup.main.described["envFrom"]
+    assert job.volumes["bucket"] == backup.volumes["bucket"]
+
+
+def _pods_with_bucket() -> list[Pod]:
+    return render(Set("small", added=("backup-s3",))).pods
 
 
 def test_one_entry_names_the_service_image() -> None:

@@ -11,7 +11,7 @@ from operations import cluster_images
 from operations.cluster_images import IMAGES, main
 
 Commands = Callable[..., list[str]]
-BUILT = ["service", "load", "grafana"]
+BUILT = ["service", "housekeeping", "load", "grafana"]
 
 
 @pytest.fixture

@@ -41,6 +41,16 @@ def _without_default(objects: list[Any]) -> None:
 
 FAULTS = (
     Fault(
+        rules.ports_say_their_protocol,
+        [_policy("Egress", "drill", to=[_pod("otel-collector")], ports=[{"port": 4318}])],
+        "NetworkPolicy/planted is sent again",
+    ),
+    Fault(
+        rules.policies_allow_the_calls_and_no_others,
+        [_policy("Egress", "drill", to=[_pod("mysql")], ports=[{"port": 3306}])],
+        "drill can send to mysql:3306",
+    ),
+    Fault(
         rules.calls_lead_to_ports_that_are_declared,
         [put("StatefulSet/mysql", f"{MAIN}/ports/0/containerPort", 3307)],
         r"mysql is called on 3306 and declares \[3307\]",

@@ -1,6 +1,6 @@
 """A ConfigMap or a Secret that lacks what is read of it."""
 
-from tests.conformance.kubernetes.planting import MAIN, Fault, put
+from tests.conformance.kubernetes.planting import MAIN, Fault, drop, put
 from tests.conformance.kubernetes.rules import sources as rules
 
 FAULTS = (
@@ -33,5 +33,11 @@ FAULTS = (
             )
         ],
         "reads /run/secrets/database_url, which is not mounted",
+    ),
+    # Of a Secret that is there, a key that is left out.
+    Fault(
+        rules.files_of_secrets_are_there,
+        [drop("CronJob/backup", "/spec/jobTemplate/spec/template/spec/volumes/2/secret/items/0")],
+        "reads /run/secrets/backup_database_url, which is not mounted",
     ),
 )

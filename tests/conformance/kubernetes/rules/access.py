@@ -14,8 +14,6 @@ ASKS_THE_API: Mapping[str, str] = {
 }
 # Roles that do more than read.
 MAY_CHANGE = {"bootstrap-secrets", "cluster-autoscaler", "cluster-autoscaler-clusterapi"}
-# Accounts that wait for their pods.
-PREPARED = {"housekeeping"}
 # One program in two parts.
 ONE_ACCOUNT = {"load": {"load", "load-worker"}}
 
@@ -37,7 +35,7 @@ def accounts_are_their_own_and_have_no_token(shop: Manifests) -> Iterator[str]:
             yield f"{reference(one)} hands its token to any pod"
         name = one["metadata"]["name"]
         used = (one["metadata"].get("namespace"), name) in users or _named_by_others(shop, name)
-        if not used and name not in PREPARED:
+        if not used:
             yield f"{reference(one)} is nobody's"
 
 

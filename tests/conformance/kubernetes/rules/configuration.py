@@ -17,6 +17,7 @@ _NOT_IN_CLUSTER: Mapping[str, str] = {
     "observability/compose.yaml": "is compose's",
     "observability/collector/compose.yaml": "is compose's",
     "observability/scrape/compose.yaml": "is compose's",
+    "observability/textfile": "is what jobs of a Docker host leave",
     "observability/alerts/compose.yaml": "is compose's",
 }
 # Settings that several must agree on, rather than files of one program.
@@ -24,12 +25,16 @@ _READ_BY_MANY: Mapping[str, set[str]] = {
     "service-environment": {"frontend", "api-gw", "service-http", "publisher", "consumer"},
     "shop-environment": {"frontend", "ingress"},
     "load": {"load", "load-worker"},
+    "backup-s3": {"backup", "archive-logs", "drill"},
 }
 # Reader of bootstrap/credentials.py → containers, where they are not of the same name.
 _CONTAINERS_OF: Mapping[str, set[str]] = {
     # Both are MySQL's administrator.
     "accounts": {"accounts", "rights"},
-    "migrate": {"schema"},
+    "migrate": {"schema", "restore"},
+    # Each by the files that its command reads.
+    "housekeeping": {"backup", "archive-logs", "restore"}
+    | {"purge-orders", "purge-audit", "reconcile"},
     # Beside MySQL itself, what makes that administrator where an operator runs MySQL.
     "mysql": {"mysql", "administrator"},
 }

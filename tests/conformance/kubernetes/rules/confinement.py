@@ -13,7 +13,9 @@ ON_NODES = {"node-exporter", "otel-agent"}
 # Written by the process and too large, or too precious, for memory.
 ON_DISK: Mapping[tuple[str, str], str] = {
     ("publisher", "audit"): "audit lines live as long as their pod",
-    ("housekeeping", "work"): "hundreds of MB while it compares; a Job, which ends",
+    ("reconcile", "work"): "hundreds of MB while it compares; a Job, which ends",
+    ("purge-audit", "work"): "the same",
+    ("drill", "work"): "a whole database, as long as its Job lasts",
 }
 # Folders of the node that a reader of it writes to.
 WRITES_ON_NODE = {("otel-agent", "/var/lib/otelcol"): "how far each log was read; what waits"}

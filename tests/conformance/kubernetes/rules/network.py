@@ -13,7 +13,7 @@ from tests.conformance.kubernetes.calls import (
     outsiders_of,
 )
 from tests.conformance.kubernetes.manifests import Manifests
-from tests.conformance.kubernetes.pods import Object, Pod, selects
+from tests.conformance.kubernetes.pods import Object, Pod, reference, selects
 from tests.conformance.kubernetes.rules.confinement import NODES, SHOP
 
 Policy = dict[str, Any]
@@ -58,6 +58,16 @@ def policies_allow_the_calls_and_no_others(shop: Manifests) -> Iterator[str]:
             right = bool({call, (ANYONE, member.name, port)} & wanted)
             if ((other.name, port) in taken) != right:
                 yield f"{other.name} {'is not' if right else 'is'} let in by {member.name}:{port}"
+
+
+def ports_say_their_protocol(shop: Manifests) -> Iterator[str]:
+    """The API server writes the default into a list that kubectl then compares as a whole, and
+    sends again with each apply."""
+    for one in shop.of("NetworkPolicy"):
+        for direction in ("ingress", "egress"):
+            for rule in one["spec"].get(direction, ()):
+                if any("protocol" not in port for port in rule.get("ports", ())):
+                    yield f"{reference(one)} is sent again by each apply"
 
 
 def calls_lead_to_ports_that_are_declared(shop: Manifests) -> Iterator[str]:

@@ -29,6 +29,7 @@ _NAMESPACES_OF = {
 }
 _KEEPS_ITS_NAME = {
     "load": "its readers are Jobs, which cannot be rolled",
+    "backup-s3": "its readers are Jobs, which read it anew each time",
     "nginx-config": "the ingress controller reads it under this name",
 }
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s:@$]+@")
@@ -75,7 +76,7 @@ def objects_bear_the_recommended_labels(shop: Manifests) -> Iterator[str]:
             wanted = ["app.kubernetes.io/name", _COMPONENT, _PART_OF]
             # Of what is released here; others say theirs by their tag.
             image, _, tag = pod.main.described["image"].rpartition(":")
-            if image.endswith("arloji/service"):
+            if image.endswith(("arloji/service", "arloji/housekeeping")):
                 wanted.append(_VERSION)
             for label in wanted:
                 if label not in labels:

@@ -10,9 +10,8 @@ _INSTANCE, _PART_OF = "app.kubernetes.io/instance", "app.kubernetes.io/part-of"
 # Not made by the manifests: every cluster has them.
 BUILT_IN_CLASSES = {"system-cluster-critical", "system-node-critical"}
 BUILT_IN_ROLES = {"view"}
-# Labels of pods that no manifest here makes: CronJobs to come, and what operators run.
+# Labels of pods that no manifest here makes.
 MADE_BY_OTHERS: tuple[dict[str, str], ...] = (
-    {NAME: "housekeeping"},
     {"acme.cert-manager.io/http01-solver": "true"},
     *(
         {NAME: name, _INSTANCE: "mysql", _PART_OF: "percona-server"}

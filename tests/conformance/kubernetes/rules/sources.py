@@ -10,6 +10,8 @@ from tests.conformance.kubernetes.pods import Object, Pod, within
 # A certificate's secret, by the controller that fills it.
 TLS_KEYS = {"tls.crt", "tls.key", "ca.crt"}
 MASTER = {"master.json"}
+# By a person, who has the bucket.
+BUCKET = {"access_key_id", "secret_access_key"}
 
 
 def configuration_exists_with_its_keys(shop: Manifests) -> Iterator[str]:
@@ -24,14 +26,15 @@ def configuration_exists_with_its_keys(shop: Manifests) -> Iterator[str]:
 
 
 def files_of_secrets_are_there(shop: Manifests) -> Iterator[str]:
-    """Each path beneath /run/secrets that a container is told is in what it mounts there."""
+    """Each path beneath /run/secrets, and folders named like it, that a container is told is in
+    what it mounts there."""
     for pod in shop.pods:
         for container in pod.containers:
             mounted = _files_mounted(shop, pod, container.mounts)
             told = " ".join([*shop.environment(pod, container).values(), *container.words])
-            for name in re.findall(r"/run/secrets/([\w.-]+)", told):
-                if name not in mounted:
-                    yield f"{pod.reference} reads /run/secrets/{name}, which is not mounted"
+            for path in re.findall(r"/run/secrets[\w-]*/[\w.-]+", told):
+                if path not in mounted:
+                    yield f"{pod.reference} reads {path}, which is not mounted"
 
 
 def _named_by(pod: Pod) -> Iterator[tuple[str, str, set[str]]]:
@@ -70,6 +73,8 @@ def _keys(shop: Manifests, namespace: str, kind: str, name: str) -> set[str] | N
 def _secrets_made(shop: Manifests) -> dict[str, set[str]]:
     """Name → keys of each Secret that the shop's Job, an operator or a person makes."""
     made: dict[str, set[str]] = {}
+    if "backup-s3" in shop.components:
+        made["backup-s3"] = BUCKET
     readers = {f"secrets-{one.name}": set(one.files) for one in READERS}
     if any(pod.name == "bootstrap-secrets" for pod in shop.pods):
         made |= readers
@@ -96,8 +101,9 @@ def _files_mounted(shop: Manifests, pod: Pod, mounts: list[Object]) -> set[str]:
         if not mount["mountPath"].startswith("/run/secrets"):
             continue
         if "subPath" in mount:
-            files.add(mount["mountPath"].removeprefix("/run/secrets/"))
+            files.add(mount["mountPath"])
             continue
         for _, name, keys in _sources(pod.volumes.get(mount["name"], {})):
-            files |= keys or _keys(shop, pod.namespace, "Secret", name) or set()
+            found = keys or _keys(shop, pod.namespace, "Secret", name) or set()
+            files |= {f"{mount['mountPath']}/{one}" for one in found}
     return files
