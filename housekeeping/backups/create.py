@@ -169,7 +169,7 @@ class _Run:
             return read_backup(self._store, name)
 
     def _next_sequence(self) -> int:
-        return max([0, *(backup.order[0] for backup in list_backups(self._store))]) + 1
+        return max([0, *(backup.sequence for backup in list_backups(self._store))]) + 1
 
     def _copy_queue(self, path: Path) -> tuple[QueueCopy | None, str | None]:
         """A queue that is away is no reason to be without a backup of the database too."""

@@ -128,4 +128,4 @@ def _newest_of(
 ) -> list[Backup]:
     """The newest of each period, the last period first."""
     newest_of = {key(backup.moment): backup for backup in backups}
-    return sorted(newest_of.values(), key=lambda backup: backup.order, reverse=True)
+    return [backup for backup in reversed(backups) if newest_of[key(backup.moment)] is backup]

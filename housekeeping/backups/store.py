@@ -90,8 +90,8 @@ class Backup:
         return self.manifest is not None and self.verified is not None and self.damaged is None
 
     @property
-    def order(self) -> tuple[int, str]:
-        return (self.manifest.sequence if self.manifest else -1, self.name)
+    def sequence(self) -> int:
+        return self.manifest.sequence if self.manifest else 0
 
     @property
     def moment(self) -> datetime:
@@ -117,13 +117,20 @@ class Backup:
 
 
 def list_backups(store: Store) -> list[Backup]:
-    """The oldest first. A place that does not exist has none."""
+    """The oldest first: by number, since a clock may have been set back, and one whose manifest
+    cannot be read by its name among them. A place that does not exist has none."""
     found = [
         _read_backup(store, name, files)
         for name, files in store.files().items()
         if not name.endswith(LOGS)
     ]
-    return sorted(found, key=lambda backup: backup.order)
+    ordered = sorted(
+        (one for one in found if one.manifest), key=lambda one: (one.sequence, one.name)
+    )
+    for damaged in sorted((one for one in found if not one.manifest), key=lambda one: one.name):
+        younger = (n for n, other in enumerate(ordered) if other.name > damaged.name)
+        ordered.insert(next(younger, len(ordered)), damaged)
+    return ordered
 
 
 def read_backup(store: Store, name: str) -> Backup:

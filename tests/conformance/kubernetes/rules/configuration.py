@@ -17,7 +17,6 @@ _NOT_IN_CLUSTER: Mapping[str, str] = {
     "observability/compose.yaml": "is compose's",
     "observability/collector/compose.yaml": "is compose's",
     "observability/scrape/compose.yaml": "is compose's",
-    "observability/textfile": "is what jobs of a Docker host leave",
     "observability/alerts/compose.yaml": "is compose's",
 }
 # Settings that several must agree on, rather than files of one program.
