@@ -6,13 +6,8 @@ sum of its ledger, each order has items, totals are those of the items.
 """
 
 import argparse
-import fcntl
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from housekeeping.backups import mysql, sqlite
@@ -29,6 +24,7 @@ from housekeeping.backups.targets import Found, read_dump
 from housekeeping.backups.verify import differences
 from housekeeping.result import add_json_argument, show
 from housekeeping.settings import HousekeepingSettings
+from housekeeping.work_folder import work_folder
 
 _PREFIX = "arloji-drill-"
 
@@ -53,7 +49,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
     decryption = Decryption(settings.backup_identity.get_secret_value())
     with (
         store.locked("reading", "drill", shared=True),
-        _work_folder(options.work) as place,
+        work_folder(options.work, _PREFIX, end_leftover) as place,
         chosen_good(store, options.name, decryption) as (backup, manifest, files),
     ):
         wrong, contradictions = _try(files, manifest, decryption, place)
@@ -107,34 +103,3 @@ def _try(
             found = read_dump(server, address.database or "")
             url = address.render_as_string(hide_password=False)
         return differences(manifest, *found), find_contradictions(url)
-
-
-@contextmanager
-def _work_folder(parent: Path) -> Iterator[Path]:
-    """Held by a lock, so that the next drill knows one that nobody uses any more."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_PREFIX}*"):
-        _remove_if_left(left)
-    place = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-        os.close(descriptor)
-
-
-def _remove_if_left(place: Path) -> None:
-    try:
-        descriptor = os.open(place, os.O_RDONLY)
-    except OSError:
-        return  # somebody else's
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        end_leftover(place)
-        shutil.rmtree(place, ignore_errors=True)
-    except BlockingIOError:
-        pass
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from housekeeping.backups.manifest import StoredFile
 from housekeeping.backups.store import IS_NAME, MANIFEST, Store
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
+from housekeeping.work_folder import remove_abandoned
 
 # Never taken for a backup, whatever is in them.
 _UNFINISHED, _REMOVING, VERIFYING = ".unfinished-", ".removing-", ".verifying-"
@@ -71,8 +72,8 @@ class FolderStore:
         sync(self.work)
         shutil.rmtree(doomed)
 
-    def remove_leftovers(self, *others: str) -> list[str]:
-        return remove_unfinished(self.work, *others)
+    def remove_leftovers(self) -> list[str]:
+        return remove_unfinished(self.work)
 
     def locked(
         self, purpose: str, command: str, *, shared: bool = False
@@ -87,12 +88,11 @@ def _sizes(path: Path) -> dict[str, int]:
         return {}  # removed meanwhile
 
 
-def remove_unfinished(folder: Path, *others: str) -> list[str]:
-    marks = (_UNFINISHED, _REMOVING, *others)
-    left = [path for mark in marks for path in folder.glob(f"{mark}*")]
+def remove_unfinished(folder: Path) -> list[str]:
+    left = [path for mark in (_UNFINISHED, _REMOVING) for path in folder.glob(f"{mark}*")]
     for path in left:
         shutil.rmtree(path)
-    return [path.name for path in left]
+    return [path.name for path in left] + remove_abandoned(folder, VERIFYING)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from housekeeping.backups.binary_logs.entries import list_entries
-from housekeeping.backups.folder import VERIFYING
 from housekeeping.backups.places import open_store
 from housekeeping.backups.store import Backup, Store, list_backups
 from housekeeping.measurements import record_freed
@@ -66,7 +65,7 @@ def run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
         sizes |= _old_logs(store, backups, retention)
         freed = sum(sizes.values())
         if not options.dry_run:
-            store.remove_leftovers(VERIFYING)
+            store.remove_leftovers()
             for name in sizes:
                 print(f"… removing {name}", file=sys.stderr)
                 store.remove(name)

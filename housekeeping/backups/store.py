@@ -63,9 +63,8 @@ class Store(Protocol):
     def remove(self, name: str) -> None:
         """Half of it never looks like a backup."""
 
-    def remove_leftovers(self, *others: str) -> list[str]:
-        """What a run that was ended by force has left; under the lock for writing only. Marks of
-        `others` are those of readers, for whoever has locked these out too."""
+    def remove_leftovers(self) -> list[str]:
+        """What a run that was ended by force has left; under the lock for writing only."""
 
     def locked(
         self, purpose: str, command: str, *, shared: bool = False

@@ -1,9 +1,9 @@
 """Databases that a backup is restored into: filled beside the one in use, looked at, and then put
 in its place at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -53,8 +53,12 @@ def open_target(url: str) -> Target:
     return SqliteTarget(parsed) if parsed.get_backend_name() == "sqlite" else MySqlTarget(parsed)
 
 
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+def _free_name(prefix: str, is_taken: Callable[[str], bool]) -> str:
+    """With the moment in it, or the next one that no restore has taken."""
+    moment = datetime.now(UTC)
+    while is_taken(name := f"{prefix}{moment:%Y%m%d_%H%M%S}"):
+        moment += timedelta(seconds=1)
+    return name
 
 
 class SqliteTarget:
@@ -101,7 +105,11 @@ class SqliteTarget:
     def _keep_previous(self) -> Path | None:
         if not self._path.exists():
             return None
-        previous = self._path.with_name(f"{self._path.name}.before_{_stamp()}")
+        previous = self._path.with_name(
+            _free_name(
+                f"{self._path.name}.before_", lambda name: self._path.with_name(name).exists()
+            )
+        )
         try:
             sqlite.copy(self._path, previous)
         except CouldNot:
@@ -157,8 +165,10 @@ class MySqlTarget:
 
     def swap(self) -> str | None:
         """By one statement: all tables or none."""
-        previous = f"{self._schema}_before_{_stamp()}"
         with self._connected() as connection:
+            previous = _free_name(
+                f"{self._schema}_before_", lambda name: bool(self._tables(connection, name))
+            )
             self._create(connection, self._schema)
             present = self._tables(connection, self._schema)
             moves = [(self._schema, name, previous) for name in present]

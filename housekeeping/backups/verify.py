@@ -5,7 +5,6 @@ tried or counted on afterwards. An encrypted one is read whole only with BACKUP_
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from housekeeping.backups.streams import Damage, check_file, opened, write_conte
 from housekeeping.failures import CouldNot
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
+from housekeeping.work_folder import work_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,8 +140,8 @@ def _read_contents(
             dumped = DumpText()
             dumped.read(content)
             return dumped.tables, dumped.revision
-        with tempfile.TemporaryDirectory(dir=work, prefix=VERIFYING) as copied:
-            path = Path(copied) / "arloji.db"
+        with work_folder(work, VERIFYING) as copied:
+            path = copied / "arloji.db"
             write_content(content, path)
             return sqlite.read_facts(path)
 

@@ -7,7 +7,6 @@ finds nothing new leaves a few bytes that say so. Once an hour is usual.
 
 import argparse
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from housekeeping.backups.streams import store as store_file
 from housekeeping.failures import CouldNot
 from housekeeping.result import add_json_argument, human_size, show
 from housekeeping.settings import HousekeepingSettings
+from housekeeping.work_folder import work_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,11 +94,11 @@ class _Run:
 
     @contextmanager
     def _copied(self, first: str) -> Iterator[list[Path]]:
-        with tempfile.TemporaryDirectory(dir=self._store.work, prefix=VERIFYING) as place:
+        with work_folder(self._store.work, VERIFYING) as place:
             # What is committed from here on may be in the copy or not.
             self._moment = datetime.now(UTC)
-            copy_logs(self._server, first, Path(place))
-            yield sorted(Path(place).iterdir(), key=lambda path: number_of(path.name))
+            copy_logs(self._server, first, place)
+            yield sorted(place.iterdir(), key=lambda path: number_of(path.name))
 
     def _goes_on(self, newest: LogManifest, path: Path) -> bool:
         """Whether it is the same log, and not another server's of the same name."""

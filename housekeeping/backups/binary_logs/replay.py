@@ -2,7 +2,6 @@
 was done to the shop's schema in between."""
 
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from housekeeping.backups.manifest import Kind, Manifest, Position
 from housekeeping.backups.store import Store
 from housekeeping.backups.streams import Damage, check_file, opened, write_content
 from housekeeping.failures import CouldNot
+from housekeeping.work_folder import work_folder
 
 _LATEST = "latest"
 _POSITION = re.compile(r"([\w.-]+\.\d{6,}):(\d+)$")
@@ -92,8 +92,8 @@ def prepared(
             f"the binary logs are encrypted with {chain.encryption}:"
             " set BACKUP_IDENTITY_FILE to its private key"
         )
-    with tempfile.TemporaryDirectory(dir=store.work, prefix=VERIFYING) as place:
-        logs = [_unpack(store, copied, Path(place), decryption) for copied in _needed(chain, until)]
+    with work_folder(store.work, VERIFYING) as place:
+        logs = [_unpack(store, copied, place, decryption) for copied in _needed(chain, until)]
         yield Replay(chain.schema, logs, manifest.position.offset, until)
 
 

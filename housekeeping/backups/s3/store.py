@@ -3,7 +3,6 @@ goes first."""
 
 import shutil
 import sys
-import tempfile
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from housekeeping.backups.store import IS_NAME, MANIFEST
 from housekeeping.failures import CouldNot
 from housekeeping.lock import locked
 from housekeeping.settings import HousekeepingSettings
+from housekeeping.work_folder import work_folder
 
 
 class S3Store:
@@ -62,16 +62,16 @@ class S3Store:
     def fetched(self, name: str, files: Sequence[StoredFile]) -> Iterator[Path]:
         """Copies, gone afterwards: a program that decrypts needs a file, and a connection that
         breaks does not end a restore."""
-        with tempfile.TemporaryDirectory(dir=self.work, prefix=VERIFYING) as place:
+        with work_folder(self.work, VERIFYING) as place:
             for file in files:
-                path = Path(place) / file.name
+                path = place / file.name
                 try:
                     download(self._bucket, self._bucket.key(name, file.name), path)
                 except Refused as error:
                     if not error.is_not_there:
                         raise
                     path.unlink()
-            yield Path(place)
+            yield place
 
     def finish(self, unfinished: Path, name: str, files: Sequence[str], manifest: str) -> None:
         for file in files:
@@ -86,9 +86,9 @@ class S3Store:
         for file in self._list(f"{name}/").get(name, {}):
             self.forget(name, file)
 
-    def remove_leftovers(self, *others: str) -> list[str]:
+    def remove_leftovers(self) -> list[str]:
         """What the account may not remove stays, and is said: it costs no backup."""
-        removed = remove_unfinished(self.work, *others)
+        removed = remove_unfinished(self.work)
         try:
             for name, files in self._list().items():
                 if MANIFEST not in files:
