@@ -118,8 +118,7 @@ ENV PATH=/opt/arloji/bin:/opt/mysql/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001
-# A job, or a cron that ends with its container: neither answers anybody.
-HEALTHCHECK NONE
+# No HEALTHCHECK: a job, or a cron that ends with its container; neither answers anybody.
 ENTRYPOINT ["python", "-m", "housekeeping"]
 CMD ["--help"]
 ARG VERSION=local
