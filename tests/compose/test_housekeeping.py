@@ -3,12 +3,14 @@ docs/housekeeping.md has it, and by the clock."""
 
 import json
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.compose.project import ComposeProject, Container
 from tests.conformance.test_compose import ROTATIONS
+from tests.e2e.conftest import Guest
 from tests.waiting import eventually
 
 EACH_SECOND = "* * * * * * *"
@@ -72,6 +74,7 @@ def test_by_the_clock_the_same_happens(project: ComposeProject, backup: Any) -> 
 
 
 def test_it_stops_at_once_where_nothing_runs(project: ComposeProject) -> None:
+    eventually(lambda: "read crontab" in project.compose("logs", "housekeeping"))
     began = time.monotonic()
     project.run("docker", "stop", "--time", "60", container(project).id)
     assert time.monotonic() - began < 15
@@ -85,9 +88,14 @@ def test_it_stops_at_once_where_nothing_runs(project: ComposeProject) -> None:
 def test_by_default_a_restore_only_says_what_it_would_do(
     project: ComposeProject, backup: Any
 ) -> None:
-    orders = project.rows("SELECT COUNT(*) AS number FROM orders")
+    with closing(Guest(project.shop_url)) as guest:
+        assert guest.post_order({guest.product()["product_id"]: 1}, "one").status_code == 202
+    (orders,) = eventually(
+        lambda: project.rows("SELECT COUNT(*) AS number FROM orders"),
+        lambda rows: rows[0]["number"],
+    )
     with pytest.raises(AssertionError, match="with --replace it is put aside"):
         project.compose("run", "--rm", "restorer")
     said = project.compose("run", "--rm", "restorer", "restore", "--replace", "--dry-run")
     assert "nothing was changed" in said
-    assert project.rows("SELECT COUNT(*) AS number FROM orders") == orders
+    assert project.rows("SELECT COUNT(*) AS number FROM orders") == [orders]

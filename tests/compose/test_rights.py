@@ -84,7 +84,7 @@ def test_no_other_account_exists_and_only_root_has_power_over_the_server(
         project,
         "SELECT CONCAT(user, '@', host), account_locked = 'Y',"
         " 'Y' IN (Grant_priv, File_priv, Super_priv, Create_user_priv, Shutdown_priv,"
-        " Reload_priv, Repl_slave_priv) FROM mysql.user",
+        " Reload_priv) FROM mysql.user",
     )
     usable = {name: powerful for name, locked, powerful in accounts if locked == "0"}
     assert usable == {"root@localhost": "1", **{f"{user}@%": "0" for user in MYSQL}}
@@ -118,7 +118,7 @@ def as_root(project: ComposeProject, query: str) -> list[list[str]]:
     (mysql,) = project.containers("mysql")
     script = (
         "MYSQL_PWD=$(cat /run/secrets/root_password) exec mysql --user=root --batch"
-        " --skip-column-names --socket=/var/run/mysqld/mysqld.sock arloji"
+        " --raw --skip-column-names --socket=/var/run/mysqld/mysqld.sock arloji"
     )
     lines = project.exec(mysql, "sh", "-c", script, stdin=query).splitlines()
     return [line.split("\t") for line in lines]
