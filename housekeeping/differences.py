@@ -1,6 +1,7 @@
 """What a reconciliation may find, and how it is shown."""
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -41,7 +42,7 @@ class Difference:
     detail: str = ""
 
 
-class Report:
+class Report(ABC):
     """Prints each difference as soon as it is found, and keeps only their numbers."""
 
     def __init__(self) -> None:
@@ -52,11 +53,11 @@ class Report:
         self.differences[difference.kind] += 1
         self._show(difference)
 
-    def finish(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def finish(self) -> None: ...
 
-    def _show(self, difference: Difference) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _show(self, difference: Difference) -> None: ...
 
 
 class TextReport(Report):

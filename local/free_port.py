@@ -14,12 +14,12 @@ def free_port() -> int:
     (ip(7), ip_local_port_range): with one of those, any connection of any program may have taken
     it before a server listens there. Raises `OSError` if there is none."""
     # Tests that seed the common generator would all be told the same ports.
-    generator = random.SystemRandom()
+    generator, end = random.SystemRandom(), _end()
     for _ in range(_TRIES):
-        port = generator.randrange(_LOWEST, _end())
+        port = generator.randrange(_LOWEST, end)
         if _is_free(port):
             return port
-    raise OSError(f"no free port between {_LOWEST} and {_end()}: stop what holds them")
+    raise OSError(f"no free port between {_LOWEST} and {end}: stop what holds them")
 
 
 def _end() -> int:

@@ -59,13 +59,13 @@ class Process:
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
-            self.check_is_running(what)
+            self._check_is_running(what)
             assert time.monotonic() < deadline, f"{self.command} is not {what}:\n{self._end}"
             time.sleep(0.05)
         # Another program may be what answers.
-        self.check_is_running(what)
+        self._check_is_running(what)
 
-    def check_is_running(self, what: str) -> None:
+    def _check_is_running(self, what: str) -> None:
         assert self.is_running, f"{self.command} ended, not {what}:\n{self._end}"
 
     def output(self) -> str:

@@ -327,7 +327,10 @@ def test_the_shop_is_well_after_all_of_this(stack: RunningStack, guest: Guest) -
     for name in ("frontend", "api-gw", "service-http", "publisher", "consumer"):
         url = f"{stack.url(name)}/readyz"
         # A check that was late once, on a busy machine, says "degraded" until the next one.
-        eventually(lambda url=url: httpx.get(url).json()["status"], lambda status: status == "ok")
+        answer = eventually(
+            lambda url=url: httpx.get(url), lambda answer: answer.json()["status"] == "ok"
+        )
+        assert answer.status_code == 200
     assert " ended (" not in stack.output()
     for log in (stack.data / "log").glob("*.log"):
         assert "unexpected error" not in log.read_text(errors="replace"), log
