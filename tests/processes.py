@@ -141,6 +141,22 @@ class ModuleProcess(Process):
         )
 
 
+def processes_with(mark: bytes) -> list[str]:
+    """Command lines of the processes that have this among their arguments or in their environment;
+    not those of others, which cannot be read."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes()
+            text = arguments + (folder / "environ").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        if mark in text and state != "Z":
+            found.append(arguments.decode(errors="replace").replace("\0", " "))
+    return found
+
+
 def answers(url: str) -> bool:
     """Whether a server is there and has no complaint."""
     try:

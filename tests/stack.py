@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from benchmarks.processes import free_offset
 from local.layout import ROOT
 from servicekit.embedded import PORTS
-from tests.processes import Process
+from tests.processes import Process, processes_with
 from tests.waiting import eventually
 
 _START_SECONDS = 90
@@ -164,13 +164,4 @@ class RunningStack:
 def processes_of(data: Path) -> list[str]:
     """Command lines of every process that has the data folder among its arguments or in its
     environment: launcher, supervisors, servers and services."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if str(data).encode() in text and state != "Z":
-            found.append((folder / "cmdline").read_text().replace("\0", " "))
-    return found
+    return processes_with(str(data).encode())

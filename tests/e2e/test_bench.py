@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.layout import ROOT
+from tests.processes import processes_with
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -33,14 +34,7 @@ class Bench:
             )
 
     def left_behind(self) -> list[str]:
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if self._mark in (path / "environ").read_bytes():
-                    found.append((path / "cmdline").read_text().replace("\0", " "))
-            except OSError:  # ended meanwhile, or not ours
-                continue
-        return found
+        return processes_with(self._mark)
 
 
 def test_every_pair_has_finite_ratios(tmp_path: Path) -> None:
