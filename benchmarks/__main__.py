@@ -20,7 +20,7 @@ from benchmarks.processes import StartFailed
 from benchmarks.request_path import Load, Rates, Result, compare, opened_pairs, spread_of
 from servicekit.signals import not_ignored
 
-PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
+PACKAGES = ("fastapi", "uvicorn", "httptools", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
 UNITS: dict[str, Callable[[Rates], float | None]] = {
     "answers per second": lambda ratio: ratio.per_second,
