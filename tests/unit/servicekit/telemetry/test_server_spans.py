@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -28,6 +27,18 @@ SCOPE: Scope = {
     **{"root_path": "", "headers": [], "client": ("10.0.0.9", 5555), "server": ("shop", 8081)},
 }
 # What a request says that span or metrics may repeat.
+HEADERS = st.lists(
+    st.sampled_from(
+        [
+            *((b"traceparent", b"00-" + PARENT + flags) for flags in (b"-01", b"-00")),
+            *((b"traceparent", text) for text in (b"", b"00-nonsense-01")),
+            *((b"user-agent", name) for name in (b"", b"curl/8", b"Googlebot/2.1")),
+            *((b"content-length", size) for size in (b"0", b"17")),
+            (b"tracestate", b"vendor=1"),
+        ]
+    ),
+    unique_by=lambda header: header[0],
+)
 SCOPES = st.fixed_dictionaries(
     {
         "method": st.sampled_from(["GET", "POST", "HEAD", "PURGE"]),
@@ -35,18 +46,7 @@ SCOPES = st.fixed_dictionaries(
         "query_string": st.sampled_from([b"", b"q=a%20b&sort=name"]),
         "server": st.sampled_from([("shop", 8081), ("127.0.0.1", 80)]),
         "client": st.sampled_from([("10.0.0.9", 5555), None]),
-        "headers": st.lists(
-            st.sampled_from(
-                [
-                    *((b"traceparent", b"00-" + PARENT + flags) for flags in (b"-01", b"-00")),
-                    *((b"traceparent", text) for text in (b"", b"00-nonsense-01")),
-                    *((b"user-agent", name) for name in (b"", b"curl/8", b"Googlebot/2.1")),
-                    *((b"content-length", size) for size in (b"0", b"17")),
-                    (b"tracestate", b"vendor=1"),
-                ]
-            ),
-            unique_by=itemgetter(0),
-        ),
+        "headers": HEADERS,
     }
 )
 
