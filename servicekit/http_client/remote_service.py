@@ -19,10 +19,9 @@ class RemoteService:
     ) -> Answer:
         """As `ConnectionPool.send`, with the trace added to `headers`; `resends` counts the tries
         before this one."""
-        span = self._spans.begin(method, target, resends=resends)
+        span = self._spans.begin(method, target, headers, resends=resends)
         if span is None:
             return await self._pool.send(method, target, headers, body)
-        span.propagate(headers)
         try:
             answer = await self._pool.send(method, target, headers, body)
         except BaseException as error:

@@ -1,13 +1,13 @@
 """The CLIENT span of a request to another service, and its metric, by OpenTelemetry's semantic
 conventions for HTTP (https://opentelemetry.io/docs/specs/semconv/http/)."""
 
-from collections.abc import MutableSequence
+import random
 from time import perf_counter
 from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
@@ -15,6 +15,7 @@ _METHODS = frozenset(
 # As the conventions advise for http.client.request.duration.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 Attributes = dict[str, str | int]
+Headers = list[tuple[bytes, bytes]]
 
 
 class ClientSpans:
@@ -34,10 +35,23 @@ class ClientSpans:
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
 
-    def begin(self, method: str, target: str, *, resends: int = 0) -> "ClientSpan | None":
-        """None where nothing is to be traced (`untraced`)."""
-        if not is_http_instrumentation_enabled():
+        # What the API gives where none was set records nothing, and cannot be flushed.
+        self._measures = hasattr(metrics.get_meter_provider(), "force_flush")
+
+    def begin(
+        self, method: str, target: str, headers: Headers, *, resends: int = 0
+    ) -> "ClientSpan | None":
+        """Adds the trace to `headers`. None where nothing is recorded or measured."""
+        parent = trace.get_current_span()
+        context = parent.get_span_context()
+        unrecorded = context.is_valid and not parent.is_recording()
+        if unrecorded and not self._measures:
+            # No sampler records the child of what it did not record in this same process, so only
+            # an id is needed.
+            _propagate(context, random.getrandbits(64) or 1, headers)
             return None
+        if not is_http_instrumentation_enabled():
+            return None  # `untraced`
         known = method if method in _METHODS else "_OTHER"
         measured: Attributes = {"http.request.method": known, **self._server}
         attributes: Attributes = {**measured, "url.full": self._base_url + target}
@@ -47,7 +61,18 @@ class ClientSpans:
             attributes["http.request.resend_count"] = resends
         name = "HTTP" if known == "_OTHER" else known
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        made = span.get_span_context()
+        if made.is_valid:
+            _propagate(made, made.span_id, headers)
         return ClientSpan(span, self._duration, measured)
+
+
+def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
+    """W3C Trace Context, which is what all services of the shop speak."""
+    ids = b"00-%032x-%016x-%02x" % (context.trace_id, span_id, context.trace_flags)
+    headers.append((b"traceparent", ids))
+    if context.trace_state:
+        headers.append((b"tracestate", context.trace_state.to_header().encode("ascii")))
 
 
 class ClientSpan:
@@ -58,16 +83,6 @@ class ClientSpan:
     def __init__(self, span: Span, duration: metrics.Histogram, measured: Attributes) -> None:
         self._span, self._duration, self._measured = span, duration, measured
         self._began = perf_counter()
-
-    def propagate(self, headers: MutableSequence[tuple[bytes, bytes]]) -> None:
-        """W3C Trace Context, which is what all services of the shop speak."""
-        context = self._span.get_span_context()
-        if not context.is_valid:
-            return
-        traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
-        headers.append((b"traceparent", traceparent.encode("ascii")))
-        if context.trace_state:
-            headers.append((b"tracestate", context.trace_state.to_header().encode("ascii")))
 
     def answered(self, status: int) -> None:
         self._measured["http.response.status_code"] = status
