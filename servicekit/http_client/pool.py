@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from servicekit.http_client.answer import Answer, Headers
@@ -105,7 +105,9 @@ class ConnectionPool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.cancelled():
-                self._waiting.remove(waiter)
+                # Unless it was passed over in between.
+                with suppress(ValueError):
+                    self._waiting.remove(waiter)
             elif waiter.exception() is None:  # it had been given something just before
                 self._give(waiter.result())
             raise

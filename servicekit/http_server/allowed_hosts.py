@@ -13,7 +13,7 @@ def host_name_of(scope: Scope) -> str:
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) != 1:
         return ""
-    host = hosts[0].decode("latin-1").lower()
+    host: str = hosts[0].decode("latin-1").lower()
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
