@@ -11,12 +11,12 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
+from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.shutdown import Telemetry
 from servicekit.telemetry.span_encoding import SpanEncoder
 
@@ -42,13 +42,9 @@ def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds:
 
 def export_metrics(
     telemetry: Telemetry, resource: Resource, timeout_seconds: float
-) -> MeterProvider:
+) -> LightMeterProvider:
     exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeout_seconds))
-    meters = MeterProvider(
-        resource=resource,
-        metric_readers=[PeriodicExportingMetricReader(exporter)],
-        shutdown_on_exit=False,
-    )
+    meters = LightMeterProvider([PeriodicExportingMetricReader(exporter)], resource)
     metrics.set_meter_provider(meters)
     telemetry.shutdowns.append(meters.shutdown)
     return meters

@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.propagators import (
 )
 from opentelemetry.propagate import set_global_textmap
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -28,6 +28,7 @@ from servicekit.telemetry.environment import (
     clean_variables,
     pop_export_timeouts,
 )
+from servicekit.telemetry.light_spans import LightTracerProvider
 from servicekit.telemetry.shutdown import Telemetry, rate_limit_logs
 
 
@@ -54,7 +55,7 @@ def configure_telemetry(
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
     instance = service_name if is_job else f"{socket.gethostname()}:{port}"
     resource = _describe_process(service_name, instance)
-    traces = TracerProvider(
+    traces = LightTracerProvider(
         resource=resource,
         sampler=None if "traces" in timeouts or extra_span_processors else ALWAYS_OFF,
         shutdown_on_exit=False,
@@ -70,7 +71,7 @@ def configure_telemetry(
 
 def _export(
     telemetry: Telemetry,
-    traces: TracerProvider,
+    traces: LightTracerProvider,
     resource: Resource,
     timeouts: Mapping[str, float],
     *,

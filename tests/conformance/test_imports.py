@@ -45,7 +45,8 @@ EXCEPTIONS = {
     ("servicekit/embedded.py", "contracts.services"),
 }
 SETS_UP_TELEMETRY = {
-    f"servicekit/telemetry/{name}.py" for name in ("setup", "export", "span_encoding")
+    f"servicekit/telemetry/{name}.py"
+    for name in ("setup", "export", "light_metrics", "light_spans", "span_encoding")
 }
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (

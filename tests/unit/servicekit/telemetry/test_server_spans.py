@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.http_server.request import RequestWrapper
+from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.server_spans import ServerTelemetry, name_route
 
 PARENT = b"4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
@@ -95,7 +97,11 @@ def told_by(
     reader = InMemoryMetricReader()
     spans.clear()
     with pytest.MonkeyPatch.context() as patch:
-        provider = MeterProvider([reader], shutdown_on_exit=False)
+        provider = (
+            MeterProvider([reader], shutdown_on_exit=False)
+            if kind is contrib
+            else LightMeterProvider([reader], Resource({}))
+        )
         patch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", provider)
         start = asyncio.run(call(kind(status), scope))[0]
         data = reader.get_metrics_data()
