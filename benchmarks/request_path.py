@@ -58,6 +58,8 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
                 _without_redis(stack, folder),
             ),
         ]
+        progress("starting two FastAPI hellos with telemetry")
+        pairs.append(_spans(stack, folder))
         progress("starting publishers and consumers")
         pairs += order_pairs(stack, folder)
         yield Measurable(pairs, _saturated(telling))
@@ -114,6 +116,29 @@ def _hop(stack: ExitStack, folder: Path) -> Pair:
         Answers(replace(target, pids=(pids[1],))),
         Answers(replace(other, pids=(pids[2],))),
     )
+
+
+def _spans(stack: ExitStack, folder: Path) -> Pair:
+    collector = free_port()
+    stack.enter_context(
+        module(
+            "benchmarks.upstream",
+            folder,
+            [str(collector)],
+            ready_url=f"http://127.0.0.1:{collector}/",
+        )
+    )
+    sides = []
+    for maker in ("contrib", "own"):
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector}"}
+        pid = stack.enter_context(
+            module("benchmarks.hello", folder, [str(port), maker], told, ready_url=f"{url}/")
+        )
+        if cores := two_cores():
+            pin(pid, cores[0])
+        sides.append(Answers(Target(f"{url}/", pids=(pid,))))
+    return Pair("spans", "FastAPI hello with spans by its instrumentation / by our own", *sides)
 
 
 def share_cores(running: Shop) -> None:

@@ -67,7 +67,7 @@ class RequestWrapper:
 
     async def _answer(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         try:
-            await self._handle(scope, receive, answer.send)
+            await self._handle(scope, receive, answer)
         except ClientDisconnect:
             logger.info("the client left before its request was whole")
         except asyncio.CancelledError:
@@ -85,7 +85,7 @@ class RequestWrapper:
                 trace.get_current_span().record_exception(error)
             await self._render(scope, problem)(scope, receive, answer.send)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         if self._hosts and host_name_of(scope) not in self._hosts:
             raise MisdirectedRequest(
                 "This service is asked from its own machine only, by a loopback name."
@@ -93,4 +93,7 @@ class RequestWrapper:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         async with within(min(self._timeout_seconds, budget_of(scope))):
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, answer.send)
+            finally:
+                answer.note_route(scope)

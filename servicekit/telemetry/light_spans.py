@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue, Attributes
@@ -126,6 +126,11 @@ class LightTracer(trace.Tracer):
         else:
             parent = None
             trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
+        if self._sampler is ALWAYS_OFF:
+            state = parent.trace_state if parent else None
+            bare = TraceFlags(TraceFlags.RANDOM_TRACE_ID if random else TraceFlags.DEFAULT)
+            ids = SpanContext(trace_id, self._ids.generate_span_id(), False, bare, state)
+            return trace.NonRecordingSpan(ids)
         chosen = self._sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
         sampled = chosen.decision is Decision.RECORD_AND_SAMPLE
         flags = TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT
