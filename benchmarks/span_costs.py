@@ -61,12 +61,12 @@ def main() -> None:
     sdk = MeterProvider([InMemoryMetricReader()], RESOURCE, shutdown_on_exit=False)
     light = LightMeterProvider([InMemoryMetricReader()], RESOURCE)
     ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        "make a span": (
+        "a span, made": (
             lambda: make_spans(TracerProvider(resource=RESOURCE, shutdown_on_exit=False)),
             lambda: make_spans(LightTracerProvider(resource=RESOURCE, shutdown_on_exit=False)),
         ),
-        "record a measurement": (lambda: measure_durations(sdk), lambda: measure_durations(light)),
-        "write a span": (
+        "a measurement": (lambda: measure_durations(sdk), lambda: measure_durations(light)),
+        "a span, written": (
             lambda: encode_spans(spans).SerializeToString(),
             lambda: encoder.encode(spans),
         ),
