@@ -2,7 +2,6 @@
 is pure ASGI; FastAPI's routes have those of its instrumentation, with the same names."""
 
 import time
-from collections.abc import Iterable
 from importlib.metadata import version
 
 from opentelemetry import context, metrics, propagate, trace
@@ -24,6 +23,8 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 _METER = "opentelemetry.instrumentation.fastapi"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
 _KEY = "arloji.server_request"
+# Scripts of other sites may read it.
+_EXPOSED = (b"access-control-expose-headers", b"traceresponse")
 
 
 def name_route(scope: Scope, route: str) -> None:
@@ -44,6 +45,12 @@ class Answer:
     async def send(self, message: Message) -> None:
         self.started = True
         await self._send(message)
+
+    def fail(self, error: Exception) -> None:
+        """It was cut by this exception."""
+
+    def end(self) -> None:
+        """Nothing more is sent."""
 
 
 class ServerTelemetry:
@@ -93,8 +100,11 @@ class ServerRequest(Answer):
         self._error = ""
         self.route = ""
         scope[_KEY] = self
-        headers = scope["headers"]
-        parent = propagate.extract(headers, getter=HEADERS)
+        parent = context.get_current()
+        for name, _ in scope["headers"]:
+            if name == b"traceparent":
+                parent = propagate.extract(scope["headers"], parent, HEADERS)
+                break
         self.span: Span = telemetry.tracer.start_span(
             method_of(scope, "HTTP"), parent, SpanKind.SERVER
         )
@@ -111,8 +121,10 @@ class ServerRequest(Answer):
         if not self.started and message["type"] == "http.response.start":
             self.started = True
             self._status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._trace_headers()]}
-            self._size = content_length(message["headers"])
+            headers = [*message.get("headers", ()), self._trace_header(), _EXPOSED]
+            message = {**message, "headers": headers}
+            if self._telemetry.measures:
+                self._size = content_length(headers)
         await self._send(message)
 
     def fail(self, error: Exception) -> None:
@@ -122,18 +134,22 @@ class ServerRequest(Answer):
             self.span.set_status(Status(StatusCode.ERROR, f"{self._error}: {error}"))
 
     def end(self) -> None:
-        if self._status >= 500:
-            self._error = str(self._status)
-            self.span.set_status(Status(StatusCode.ERROR))
-        outcome = self._outcome()
-        if self.span.is_recording():
-            self.span.set_attributes(request_attributes(self._scope) | outcome)
-            if self.route:
-                self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
-        if self._telemetry.measures:
-            self._measure(outcome)
+        recorded = self.span.is_recording()
+        if recorded or self._telemetry.measures:
+            if self._status >= 500:
+                self._error = str(self._status)
+                self.span.set_status(Status(StatusCode.ERROR))
+            outcome = self._outcome()
+            if recorded:
+                self.span.set_attributes(request_attributes(self._scope) | outcome)
+                if self.route:
+                    self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
+            if self._telemetry.measures:
+                self._measure(outcome)
         context.detach(self._token)
         self.span.end()
+        # Else each would keep the other until the garbage collector finds them.
+        self._scope.pop(_KEY, None)
 
     def _outcome(self) -> Attributes:
         found: Attributes = {}
@@ -159,8 +175,7 @@ class ServerRequest(Answer):
         if (asked := content_length(self._scope["headers"])) >= 0:
             telemetry.request_size.record(asked, attributes)
 
-    def _trace_headers(self) -> Iterable[tuple[bytes, bytes]]:
-        """W3C Trace Context level 2, and that scripts of other sites may read it."""
+    def _trace_header(self) -> tuple[bytes, bytes]:
+        """W3C Trace Context level 2."""
         of = self.span.get_span_context()
-        yield b"traceresponse", b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
-        yield b"access-control-expose-headers", b"traceresponse"
+        return b"traceresponse", b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
