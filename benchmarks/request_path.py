@@ -38,29 +38,20 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         telling = stack.enter_context(shop(folder / "telling"))
         for one in (quiet, telling):
             share_cores(one)
-        chain, alone = (
-            Answers(_through_frontend(quiet)),
-            Answers(_product_of(quiet, "service-http")),
-        )
-        pairs = [
-            hop,
-            Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
-            Pair(
-                "telemetry",
-                "the chain with telemetry on / off",
-                Answers(_through_frontend(telling)),
-                chain,
-            ),
-            Pair(
-                "hit",
-                "product from Redis / the same without Redis",
-                alone,
-                _without_redis(stack, folder),
-            ),
-        ]
+        reads = _reads(quiet, telling, _without_redis(stack, folder))
         progress("starting publishers and consumers")
-        pairs += order_pairs(stack, folder)
+        pairs = [hop, *reads, _spans(stack, folder), *order_pairs(stack, folder)]
         yield Measurable(pairs, _saturated(telling))
+
+
+def _reads(quiet: Shop, telling: Shop, without_redis: Answers) -> list[Pair]:
+    chain, alone = Answers(_through_frontend(quiet)), Answers(_product_of(quiet, "service-http"))
+    told = Answers(_through_frontend(telling))
+    return [
+        Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
+        Pair("telemetry", "the chain with telemetry on / off", told, chain),
+        Pair("hit", "product from Redis / the same without Redis", alone, without_redis),
+    ]
 
 
 def _saturated(telling: Shop) -> dict[str, Side]:
@@ -114,6 +105,29 @@ def _hop(stack: ExitStack, folder: Path) -> Pair:
         Answers(replace(target, pids=(pids[1],))),
         Answers(replace(other, pids=(pids[2],))),
     )
+
+
+def _spans(stack: ExitStack, folder: Path) -> Pair:
+    collector = free_port()
+    stack.enter_context(
+        module(
+            "benchmarks.upstream",
+            folder,
+            [str(collector)],
+            ready_url=f"http://127.0.0.1:{collector}/",
+        )
+    )
+    sides = []
+    for maker in ("contrib", "own"):
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector}"}
+        pid = stack.enter_context(
+            module("benchmarks.hello", folder, [str(port), maker], told, ready_url=f"{url}/")
+        )
+        if cores := two_cores():
+            pin(pid, cores[0])
+        sides.append(Answers(Target(f"{url}/", pids=(pid,))))
+    return Pair("spans", "FastAPI hello with spans by its instrumentation / by our own", *sides)
 
 
 def share_cores(running: Shop) -> None:

@@ -60,8 +60,11 @@ class RequestWrapper:
             try:
                 self._require_known_host(scope)
                 asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-                async with within(min(self._timeout_seconds, budget_of(scope))):
-                    await self._app(asked, receive, answer.send)
+                try:
+                    async with within(min(self._timeout_seconds, budget_of(scope))):
+                        await self._app(asked, receive, answer.send)
+                finally:
+                    answer.note_route(asked)
             except (Exception, asyncio.CancelledError) as error:
                 await self._explain(error, answer, scope, receive)
         except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue, Attributes
@@ -120,21 +120,10 @@ class LightTracer(trace.Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> trace.Span:
-        parent: SpanContext | None = trace.get_current_span(context).get_span_context()
-        if parent is not None and parent.is_valid:
-            trace_id, random = parent.trace_id, parent.trace_flags.random_trace_id
-        else:
-            parent = None
-            trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
-        chosen = self._sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
-        sampled = chosen.decision is Decision.RECORD_AND_SAMPLE
-        flags = TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT
-        if random:
-            flags |= TraceFlags.RANDOM_TRACE_ID
-        own = SpanContext(
-            trace_id, self._ids.generate_span_id(), False, TraceFlags(flags), chosen.trace_state
-        )
-        if chosen.decision is Decision.DROP:
+        known = trace.get_current_span(context).get_span_context()
+        parent = known if known.is_valid else None
+        own, given = self._sample(parent, context, name, kind, attributes, links or ())
+        if given is None:
             return trace.NonRecordingSpan(own)
         return LightSpan(
             self._provider._active_span_processor,
@@ -142,12 +131,33 @@ class LightTracer(trace.Tracer):
             context=own,
             parent=parent,
             resource=self._provider.resource,
-            attributes=dict(chosen.attributes or {}),
+            attributes=given,
             links=list(links or ()),
             kind=kind,
             start_time=start_time or time_ns(),
             instrumentation_scope=self._scope,
         )
+
+    def _sample(
+        self, parent: SpanContext | None, context: Context | None, *about: Any
+    ) -> tuple[SpanContext, dict[str, AnyValue] | None]:
+        """What a new span is called, and its first attributes if it is to be recorded."""
+        if parent:
+            trace_id, random = parent.trace_id, parent.trace_flags.random_trace_id
+        else:
+            trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
+        flags = TraceFlags.RANDOM_TRACE_ID if random else TraceFlags.DEFAULT
+        span_id, given = self._ids.generate_span_id(), None
+        if self._sampler is ALWAYS_OFF:  # by far the most often where nothing is exported
+            state = parent.trace_state if parent else None
+        else:
+            chosen = self._sampler.should_sample(context, trace_id, *about)
+            state = chosen.trace_state
+            if chosen.decision is Decision.RECORD_AND_SAMPLE:
+                flags |= TraceFlags.SAMPLED
+            if chosen.decision is not Decision.DROP:
+                given = dict(chosen.attributes or {})
+        return SpanContext(trace_id, span_id, False, TraceFlags(flags), state), given
 
     def start_as_current_span(  # type: ignore[override]  # as use_span: not for decorating
         self,

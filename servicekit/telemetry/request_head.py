@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from opentelemetry import propagate
+from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.util.http import detect_synthetic_user_agent
 from starlette.types import Scope
@@ -47,6 +49,13 @@ def _agent_attributes(agent: bytes) -> Mapping[str, str]:
     return {**told, "user_agent.synthetic.type": kind} if kind else told
 
 
+def parent_of(headers: list[tuple[bytes, bytes]]) -> Context:
+    """With the caller's span, if it names one."""
+    if any(name == b"traceparent" for name, _ in headers):
+        return propagate.extract(headers, getter=_HEADERS)
+    return _NOTHING
+
+
 def method_of(scope: Scope, unknown: str) -> str:
     """`unknown` for what is none of the standard's, so that nobody can invent series."""
     method: str = scope["method"]
@@ -70,4 +79,4 @@ class _HeaderGetter(Getter[list[tuple[bytes, bytes]]]):
         return [name.decode("latin-1") for name, _ in carrier]
 
 
-HEADERS = _HeaderGetter()
+_HEADERS, _NOTHING = _HeaderGetter(), Context()

@@ -4,15 +4,15 @@ is pure ASGI; FastAPI's routes have those of its instrumentation, with the same 
 import time
 from importlib.metadata import version
 
-from opentelemetry import context, metrics, propagate, trace
+from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.types import Message, Scope, Send
 
 from servicekit.telemetry.request_head import (
-    HEADERS,
     Attributes,
     content_length,
     method_of,
+    parent_of,
     request_attributes,
 )
 
@@ -23,7 +23,6 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 _METER = "opentelemetry.instrumentation.fastapi"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
 _KEY = "arloji.server_request"
-# Scripts of other sites may read it.
 _EXPOSED = (b"access-control-expose-headers", b"traceresponse")
 
 
@@ -45,6 +44,9 @@ class Answer:
     async def send(self, message: Message) -> None:
         self.started = True
         await self._send(message)
+
+    def note_route(self, scope: Scope) -> None:
+        """Nothing: who makes the span knows its route."""
 
     def fail(self, error: Exception) -> None:
         """It was cut by this exception."""
@@ -88,7 +90,8 @@ class ServerRequest(Answer):
     """One request under way. `fail` is for an exception that cut its answer."""
 
     __slots__ = (
-        *("_active", "_began", "_error", "_scope", "_size", "_status", "_telemetry", "_token"),
+        *("_active", "_began", "_context", "_error", "_recorded", "_scope", "_size", "_status"),
+        *("_telemetry", "_token"),
         *("route", "span"),
     )
 
@@ -97,59 +100,66 @@ class ServerRequest(Answer):
         self._telemetry, self._scope = telemetry, scope
         self._began = time.perf_counter()
         self._status = self._size = 0
-        self._error = ""
-        self.route = ""
+        self._error = self.route = ""
         scope[_KEY] = self
-        parent = context.get_current()
-        for name, _ in scope["headers"]:
-            if name == b"traceparent":
-                parent = propagate.extract(scope["headers"], parent, HEADERS)
-                break
+        parent = parent_of(scope["headers"])
         self.span: Span = telemetry.tracer.start_span(
             method_of(scope, "HTTP"), parent, SpanKind.SERVER
         )
-        self._token = context.attach(trace.set_span_in_context(self.span, parent))
+        self._recorded = self.span.is_recording()
+        self._context = trace.set_span_in_context(self.span, parent)
+        self._token = context.attach(self._context)
         self._active: Attributes = {}
         if telemetry.measures:
             self._active = {
                 "http.request.method": method_of(scope, "_OTHER"),
                 "url.scheme": scope["scheme"],
             }
-            telemetry.active.add(1, self._active)
+            telemetry.active.add(1, self._active, self._context)
 
     async def send(self, message: Message) -> None:
         if not self.started and message["type"] == "http.response.start":
             self.started = True
             self._status = message["status"]
-            headers = [*message.get("headers", ()), self._trace_header(), _EXPOSED]
+            of = self.span.get_span_context()
+            # W3C Trace Context level 2, and that scripts of other sites may read it.
+            ids = b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
+            headers = [*message.get("headers", ()), (b"traceresponse", ids), _EXPOSED]
             message = {**message, "headers": headers}
             if self._telemetry.measures:
                 self._size = content_length(headers)
         await self._send(message)
 
+    def note_route(self, scope: Scope) -> None:
+        """What FastAPI's router has found, unless it was said by `name_route`."""
+        if not self.route and (self._recorded or self._telemetry.measures):
+            found = getattr(scope.get("route"), "path_format", "")
+            self.route = found or scope.get("root_path", "")  # of a mount
+
     def fail(self, error: Exception) -> None:
         self._error = type(error).__qualname__
-        if self.span.is_recording():
+        if self._recorded:
             self.span.record_exception(error)
             self.span.set_status(Status(StatusCode.ERROR, f"{self._error}: {error}"))
 
     def end(self) -> None:
-        recorded = self.span.is_recording()
-        if recorded or self._telemetry.measures:
-            if self._status >= 500:
-                self._error = str(self._status)
-                self.span.set_status(Status(StatusCode.ERROR))
+        context.detach(self._token)
+        if self._recorded or self._telemetry.measures:
             outcome = self._outcome()
-            if recorded:
-                self.span.set_attributes(request_attributes(self._scope) | outcome)
-                if self.route:
-                    self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
             if self._telemetry.measures:
                 self._measure(outcome)
-        context.detach(self._token)
-        self.span.end()
+            if self._recorded:
+                self._describe(outcome)
+                self.span.end()
         # Else each would keep the other until the garbage collector finds them.
         self._scope.pop(_KEY, None)
+
+    def _describe(self, outcome: Attributes) -> None:
+        self.span.set_attributes({**request_attributes(self._scope), **outcome})
+        if self._status >= 500:
+            self.span.set_status(Status(StatusCode.ERROR))
+        if self.route:
+            self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
 
     def _outcome(self) -> Attributes:
         found: Attributes = {}
@@ -157,8 +167,8 @@ class ServerRequest(Answer):
             found["http.route"] = self.route
         if self._status:
             found["http.response.status_code"] = self._status
-        if self._error:
-            found["error.type"] = self._error
+        if self._status >= 500 or self._error:
+            found["error.type"] = self._error or str(self._status)
         return found
 
     def _measure(self, outcome: Attributes) -> None:
@@ -168,14 +178,9 @@ class ServerRequest(Answer):
             "network.protocol.version": self._scope["http_version"],
             **outcome,
         }
-        telemetry.duration.record(time.perf_counter() - self._began, attributes)
-        telemetry.active.add(-1, self._active)
+        telemetry.duration.record(time.perf_counter() - self._began, attributes, self._context)
+        telemetry.active.add(-1, self._active, self._context)
         if self._size >= 0 and self.started:
-            telemetry.response_size.record(self._size, attributes)
+            telemetry.response_size.record(self._size, attributes, self._context)
         if (asked := content_length(self._scope["headers"])) >= 0:
-            telemetry.request_size.record(asked, attributes)
-
-    def _trace_header(self) -> tuple[bytes, bytes]:
-        """W3C Trace Context level 2."""
-        of = self.span.get_span_context()
-        return b"traceresponse", b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
+            telemetry.request_size.record(asked, attributes, self._context)

@@ -19,6 +19,7 @@ def create_app(settings: Settings) -> WithProxy:
         settings,
         open_resources=partial(open_resources, settings),
         inner=True,
+        own_spans=True,
     )
     # A redirect would be built from the Host header, and to another path than was asked for.
     app.router.redirect_slashes = False

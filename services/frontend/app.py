@@ -24,6 +24,7 @@ def create_app(settings: Settings) -> TrustBoundary:
         settings,
         open_resources=partial(open_resources, settings, site),
         render_problem=create_problem_renderer(site.pages),
+        own_spans=True,
     )
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestChecks))
