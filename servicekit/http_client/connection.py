@@ -7,11 +7,8 @@ from typing import Protocol, cast
 import httptools
 
 from servicekit.http_client.answer import Answer, Headers
+from servicekit.http_client.answer_head import require_small_head, require_sound_head
 from servicekit.http_client.failures import AnswerBroken, ConnectionFailed
-
-# Status line and headers of an answer, and of those that only announce it.
-MAX_HEADER_BYTES = 16 * 1024
-MAX_HEADERS = 100
 
 # RFC 9110 §15: these end with their headers.
 _WITHOUT_BODY = frozenset({204, 304})
@@ -156,7 +153,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
             if self._in_head:
                 self._head_bytes += len(data)
-                self._require_small_head(self._head_bytes, len(self._headers))
+                require_small_head(self._head_bytes, len(self._headers))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, AnswerBroken) as error:
             if not self._whole:
                 self._break(error)
@@ -176,24 +173,14 @@ class Connection(asyncio.Protocol):
         if self._whole:
             return
         status, headers = self._parser.get_status_code(), self._headers
-        size = sum([len(name) + len(value) + 4 for name, value in headers])
-        self._require_small_head(size, len(headers))
-        codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-        if not self._parser.get_http_version().startswith("1."):
-            raise AnswerBroken("not HTTP/1")
-        if codings not in ([], [b"chunked"]):
-            raise AnswerBroken("a transfer coding that was not asked for")
-        if status == 101 or status < 100:
-            raise AnswerBroken(f"{status} is no end of an answer")
+        ends = require_sound_head(self._parser.get_http_version(), status, headers)
         if status < 200:
             return  # RFC 9110 §15.2: the answer is yet to come
         self._in_head, self._keeps_alive = False, self._parser.should_keep_alive()
-        stated = codings or any(name == b"content-length" for name, _ in headers)
         assert self._answer is not None
         if self._is_head or status in _WITHOUT_BODY:
             self._whole = True
-        elif not stated:
-            self._until_closed = True
+        self._until_closed = not (ends or self._whole)
         self._answer.begin(status, headers)
 
     def on_body(self, piece: bytes) -> None:
@@ -228,10 +215,6 @@ class Connection(asyncio.Protocol):
     def _expect_head(self, head_bytes: int) -> None:
         self._in_head, self._head_bytes = True, head_bytes
         self._headers: Headers = []
-
-    def _require_small_head(self, size: int, fields: int) -> None:
-        if size > MAX_HEADER_BYTES or fields > MAX_HEADERS:
-            raise AnswerBroken("its headers are too large")
 
     def _break(self, error: Exception) -> None:
         if isinstance(error, httptools.HttpParserUpgrade):

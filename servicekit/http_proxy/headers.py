@@ -31,19 +31,26 @@ _WRITTEN_HERE = frozenset(
     )
 )
 _DROPPED = _HOP_BY_HOP | _WRITTEN_HERE
+_NOTHING: frozenset[bytes] = frozenset()
 
 
 def end_to_end_headers(scope: Scope, *, via: str) -> Headers:
     """The request's fields that the next service may see, with this hop added to `Via` (RFC 9110
     §7.6.3). Headers of our own are added afterwards, where no `Connection` field can remove
     them."""
-    incoming: Headers = scope["headers"]
-    named = _named_in_connection(incoming)
-    headers = [pair for pair in incoming if pair[0] in _PASSED_ON and pair[0] not in named]
-    hops = [value for name, value in incoming if name == b"via" and name not in named]
+    passed: Headers = []
+    hops: list[bytes] = []
+    named = _named_in_connection(scope["headers"])
+    for pair in scope["headers"]:
+        if pair[0] in named:
+            continue
+        if pair[0] in _PASSED_ON:
+            passed.append(pair)
+        elif pair[0] == b"via":
+            hops.append(pair[1])
     hops.append(f"{scope['http_version']} {via}".encode("ascii"))
-    headers.append((b"via", b", ".join(hops)))
-    return headers
+    passed.append((b"via", b", ".join(hops)))
+    return passed
 
 
 def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -56,4 +63,6 @@ def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
     """Fields that a `Connection` field makes hop-by-hop."""
     values = [value for name, value in headers if name == b"connection"]
+    if not values:
+        return _NOTHING
     return frozenset(token.strip().lower() for value in values for token in value.split(b","))

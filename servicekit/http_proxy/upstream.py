@@ -14,7 +14,7 @@ from servicekit.http_proxy.headers import Headers
 _TIMEOUT_FIELD = TIMEOUT_HEADER.encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutgoingRequest:
     """`target` is path and query, encoded; `headers` are without those that each attempt adds."""
 

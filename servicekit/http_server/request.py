@@ -53,47 +53,47 @@ class RequestWrapper:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._telemetry is None or scope["path"] in PROBES:
-            await self._answer(scope, receive, Answer(send))
-        else:
-            request = self._telemetry.begin(scope, send)
-            try:
-                await self._answer(scope, receive, request)
-            except Exception as error:
-                request.fail(error)
-                raise
-            finally:
-                request.end()
-
-    async def _answer(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+            return
+        traced = self._telemetry is not None and scope["path"] not in PROBES
+        answer = self._telemetry.begin(scope, send) if traced and self._telemetry else Answer(send)
         try:
-            await self._handle(scope, receive, answer)
-        except ClientDisconnect:
-            logger.info("the client left before its request was whole")
-        except asyncio.CancelledError:
-            if answer.started:
-                raise
-            # By the server, when the time that it has left for requests under way is over.
-            problem: Problem = ServiceUnavailable("This server is stopping.")
-            await self._render(scope, problem)(scope, receive, answer.send)
+            try:
+                self._require_known_host(scope)
+                asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+                try:
+                    async with within(min(self._timeout_seconds, budget_of(scope))):
+                        await self._app(asked, receive, answer.send)
+                finally:
+                    answer.note_route(asked)
+            except (Exception, asyncio.CancelledError) as error:
+                await self._explain(error, answer, scope, receive)
         except Exception as error:
-            if answer.started:
-                raise
-            problem = problem_from(error)
-            if type(problem) is Problem:
-                logger.exception("unexpected error")
-                trace.get_current_span().record_exception(error)
-            await self._render(scope, problem)(scope, receive, answer.send)
+            answer.fail(error)
+            raise
+        finally:
+            answer.end()
 
-    async def _handle(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+    def _require_known_host(self, scope: Scope) -> None:
         if self._hosts and host_name_of(scope) not in self._hosts:
             raise MisdirectedRequest(
                 "This service is asked from its own machine only, by a loopback name."
             )
-        if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
-        async with within(min(self._timeout_seconds, budget_of(scope))):
-            try:
-                await self._app(scope, receive, answer.send)
-            finally:
-                answer.note_route(scope)
+
+    async def _explain(
+        self, error: BaseException, answer: Answer, scope: Scope, receive: Receive
+    ) -> None:
+        """Answer with the problem that it stands for; raise it if an answer has begun."""
+        if isinstance(error, ClientDisconnect):
+            logger.info("the client left before its request was whole")
+            return
+        if answer.started:
+            raise error
+        if isinstance(error, Exception):
+            problem = problem_from(error)
+        else:
+            # Cancelled by the server, when the time that it has left for requests is over.
+            problem = ServiceUnavailable("This server is stopping.")
+        if type(problem) is Problem:
+            logger.error("unexpected error", exc_info=error)
+            trace.get_current_span().record_exception(error)
+        await self._render(scope, problem)(scope, receive, answer.send)

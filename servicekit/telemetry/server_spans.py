@@ -48,6 +48,12 @@ class Answer:
     def note_route(self, scope: Scope) -> None:
         """Nothing: who makes the span knows its route."""
 
+    def fail(self, error: Exception) -> None:
+        """It was cut by this exception."""
+
+    def end(self) -> None:
+        """Nothing more is sent."""
+
 
 class ServerTelemetry:
     """Its instruments; begins what is recorded of a request."""
@@ -145,6 +151,8 @@ class ServerRequest(Answer):
             if self._recorded:
                 self._describe(outcome)
                 self.span.end()
+        # Else each would keep the other until the garbage collector finds them.
+        self._scope.pop(_KEY, None)
 
     def _describe(self, outcome: Attributes) -> None:
         self.span.set_attributes({**request_attributes(self._scope), **outcome})

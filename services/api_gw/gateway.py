@@ -60,7 +60,7 @@ class Gateway:
         backend.retries.count_request()
         request = _outgoing(route, parameters, scope, guest_id, body)
         try:
-            with backend.in_flight.admitted():
+            with backend.in_flight:
                 async with within(route.timeout_seconds):
                     answer = await backend.upstream.send(request)
                     _refuse_failure(answer)

@@ -25,18 +25,26 @@ class TableApp:
 
     def __init__(self, gateway_of: Callable[[], Gateway]) -> None:
         self._gateway_of = gateway_of
-        self._paths = [
-            (PathTemplate(path), path, routes) for path, routes in routes_by_path().items()
+        paths = routes_by_path()
+        # Most are known at a glance.
+        self._plain: dict[bytes, _Match] = {
+            path.encode("ascii"): (path, routes, {})
+            for path, routes in paths.items()
+            if "{" not in path
+        }
+        self._with_parameters = [
+            (PathTemplate(path), path, routes) for path, routes in paths.items() if "{" in path
         ]
 
     def takes(self, scope: Scope) -> bool:
         """Whether its path is one of the table, by whatever method."""
         raw_path: bytes = scope["raw_path"]
-        for template, path, routes in self._paths:
+        match = self._plain.get(raw_path)
+        for template, path, routes in self._with_parameters if match is None else ():
             if (parameters := template.parse(raw_path)) is not None:
-                scope[_MATCH] = (path, routes, parameters)
-                return True
-        return False
+                match = (path, routes, parameters)
+        scope[_MATCH] = match
+        return match is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match: _Match = scope[_MATCH]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from local.free_port import free_port
-from servicekit.http_client.connection import MAX_HEADER_BYTES
+from servicekit.http_client.answer_head import MAX_HEADER_BYTES
 from servicekit.http_proxy.with_proxy import WithProxy
 from services.api_gw import limits
 from services.api_gw.app import create_app

@@ -32,6 +32,33 @@ async def test_what_is_interrupted_is_said_to_be_late_and_gives_the_outer_time_b
         assert remaining_seconds() == pytest.approx(1000, abs=30)
 
 
+async def test_each_of_many_ends_at_its_own_time() -> None:
+    ended: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        with pytest.raises(DeadlinePassed):
+            async with within(seconds):
+                await asyncio.Event().wait()
+        ended.append(seconds)
+
+    async with within(1000):
+        pass  # one that is not reached, before all others
+    await asyncio.gather(*(wait(seconds) for seconds in (0.15, 0.01, 0.1, 0.05)))
+    assert ended == [0.01, 0.05, 0.1, 0.15]
+
+
+async def test_a_cancellation_by_somebody_else_stays_one() -> None:
+    async def wait() -> None:
+        async with within(1000), within(1000):
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 async def test_a_time_out_of_something_else_is_not_the_deadline() -> None:
     with pytest.raises(TimeoutError):
         async with within(1000):

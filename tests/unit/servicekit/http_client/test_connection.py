@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicekit.http_client.answer import BUFFER_BYTES, Answer
-from servicekit.http_client.connection import MAX_HEADER_BYTES, Connection
+from servicekit.http_client.answer_head import MAX_HEADER_BYTES
+from servicekit.http_client.connection import Connection
 from servicekit.http_client.failures import AnswerBroken, ConnectionFailed, UpstreamFailure
 
 
