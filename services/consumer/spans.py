@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
-from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
+from contracts.telemetry import ORDER_DELIVERIES, ORDER_ID, ORDER_REASON, ORDER_STATUS
 from servicekit.stream.consumer_group import Entry, context_from
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import Outcome
@@ -118,4 +118,5 @@ def _origin_of(entry: Entry) -> Context:
 
 
 def _attributes_of(entry: Entry) -> dict[str, Any]:
-    return _MESSAGING | {"messaging.message.id": entry.entry_id}
+    told = {"messaging.message.id": entry.entry_id, ORDER_DELIVERIES: entry.deliveries}
+    return _MESSAGING | told
