@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from contracts.cache_keys import product_entry
 from contracts.products import Product, ProductPage
-from servicekit.cache.cache import Cache, CachePolicy, Fallback
+from servicekit.cache.cache import Cache, Fallback
+from servicekit.cache.policy import CachePolicy
 from servicekit.problems import NotFound
 from services.service_http.database import Database
 from services.service_http.product_rows import find_product, list_brands, list_products

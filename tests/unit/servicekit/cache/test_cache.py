@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from servicekit.cache.cache import Cache, CachePolicy
+from servicekit.cache.cache import Cache
+from servicekit.cache.policy import CachePolicy
 from servicekit.cache.store import CacheUnavailable, Entry
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
 
@@ -148,11 +150,13 @@ async def test_without_the_store_the_origin_alone_is_asked() -> None:
     assert (found.entry.body, counted, store.asked) == (b"new", ["bypass"], [])
 
 
-async def test_an_origin_that_fails_releases_the_lock() -> None:
-    store = Store()
-    with pytest.raises(ServiceUnavailable):
-        await cache_of(store).fetch("any", unavailable)
+async def test_only_what_is_refreshed_is_locked_and_a_failure_releases_it() -> None:
+    store = Store(aged(b"old", 900))
+    assert (await cache_of(store).fetch("any", unavailable)).is_stale
     assert store.asked == ["lock", "unlock"]
+    store = Store()
+    await cache_of(store).fetch("any", Origin())
+    assert store.asked == ["put"]
 
 
 @pytest.mark.parametrize(("body", "longest"), [(b"{}", 1000), (None, 10)])
@@ -181,7 +185,7 @@ async def test_many_at_once_ask_once_whoever_leaves(body: bytes | None) -> None:
     await closing
     assert [caller.cancelled() for caller in callers] == [True] * 3 + [False] * 97
     assert {(await caller).entry.body for caller in callers[3:]} == {body}
-    assert (origin.asked, store.asked) == (1, ["lock", "put"])
+    assert (origin.asked, store.asked) == (1, ["put"])
 
 
 async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others() -> None:
@@ -205,9 +209,10 @@ async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others() -> N
 
 @pytest.mark.parametrize("comes", [True, False])
 async def test_a_process_waits_for_another_one_that_asks_but_not_long(comes: bool) -> None:
-    store, origin = Store(), Origin()
+    store, origin = Store(aged(b"old", 900)), Origin()
     store.lock_is_free = False
-    waiting = asyncio.create_task(cache_of(store).fetch("any", origin))
+    patient = Cache(store, replace(POLICY, origin_timeout_seconds=30), count=lambda _: None)  # type: ignore[arg-type]
+    waiting = asyncio.create_task(patient.fetch("any", origin))
     await asyncio.wait([waiting], timeout=0.02)
     assert not waiting.done()
     if comes:
