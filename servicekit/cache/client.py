@@ -87,10 +87,7 @@ class CacheClient:
 
 def _attributes_of(client: Redis) -> dict[str, str | int]:
     options = client.connection_pool.connection_kwargs
-    shared: dict[str, str | int] = {
-        "db.system.name": "redis",
-        "db.namespace": str(options.get("db") or 0),
-    }
+    shared: dict[str, str | int] = {"db.system.name": "redis"}
     if "path" in options:
         return shared | {"server.address": options["path"], "network.transport": "unix"}
     return shared | {
