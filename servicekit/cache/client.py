@@ -44,7 +44,8 @@ class CacheClient:
     async def aclose(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+            await asyncio.wait([self._opening])
+            self._opened(self._opening)
         if self._connection is not None:
             self._connection.close()
         await self._client.aclose()

@@ -42,7 +42,11 @@ class CacheConnection(asyncio.Protocol):
         """Raises `RedisError` or `OSError`. The client's own pool never sees it."""
         pool: Any = client.connection_pool
         opened = pool.make_connection()
-        await opened.connect()
+        try:
+            await opened.connect()
+        except BaseException:
+            opened._close()
+            raise
         self = cls(timeout_seconds)
         # The set-up has read all of its replies: from here on they are ours.
         self._owner = opened
