@@ -10,6 +10,7 @@ import httpx
 from benchmarks.closed_loop import LoadFailed, Target
 from benchmarks.cores import pin, two_cores
 from benchmarks.order_path import order_pairs, orders_at
+from benchmarks.pages import asking_redis_each_time, page_pairs
 from benchmarks.processes import Shop, module, shop
 from benchmarks.ratios import Answers, Pair, Side
 from local.free_port import free_port
@@ -36,7 +37,9 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         quiet = stack.enter_context(shop(folder / "quiet", "--no-telemetry"))
         progress("starting a shop with telemetry")
         telling = stack.enter_context(shop(folder / "telling"))
-        for one in (quiet, telling):
+        progress("starting a shop that asks Redis each time")
+        asking = stack.enter_context(asking_redis_each_time(folder))
+        for one in (quiet, telling, asking):
             share_cores(one)
         chain, alone = (
             Answers(_through_frontend(quiet)),
@@ -54,9 +57,10 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
             Pair(
                 "hit",
                 "product from Redis / the same without Redis",
-                alone,
+                Answers(_product_of(asking, "service-http")),
                 _without_redis(stack, folder),
             ),
+            *page_pairs(telling, _through_frontend(telling)),
         ]
         progress("starting publishers and consumers")
         pairs += order_pairs(stack, folder)
