@@ -41,30 +41,26 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         asking = stack.enter_context(asking_redis_each_time(folder))
         for one in (quiet, telling, asking):
             share_cores(one)
-        chain, alone = (
-            Answers(_through_frontend(quiet)),
-            Answers(_product_of(quiet, "service-http")),
+        hit = Pair(
+            "hit",
+            "product from Redis / the same without Redis",
+            Answers(_product_of(asking, "service-http")),
+            _without_redis(stack, folder),
         )
-        pairs = [
-            hop,
-            Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
-            Pair(
-                "telemetry",
-                "the chain with telemetry on / off",
-                Answers(_through_frontend(telling)),
-                chain,
-            ),
-            Pair(
-                "hit",
-                "product from Redis / the same without Redis",
-                Answers(_product_of(asking, "service-http")),
-                _without_redis(stack, folder),
-            ),
-            *page_pairs(telling, _through_frontend(telling)),
-        ]
+        pages = page_pairs(telling, _through_frontend(telling))
+        pairs = [hop, *_chain(quiet, telling), hit, *pages]
         progress("starting publishers and consumers")
         pairs += order_pairs(stack, folder)
         yield Measurable(pairs, _saturated(telling))
+
+
+def _chain(quiet: Shop, telling: Shop) -> list[Pair]:
+    chain, alone = Answers(_through_frontend(quiet)), Answers(_product_of(quiet, "service-http"))
+    through = Answers(_through_frontend(telling))
+    return [
+        Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
+        Pair("telemetry", "the chain with telemetry on / off", through, chain),
+    ]
 
 
 def _saturated(telling: Shop) -> dict[str, Side]:

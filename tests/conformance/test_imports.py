@@ -54,7 +54,7 @@ EXCEPTIONS = {
 SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (
-    ("embedded", "signals", "probes", "validation", "circuit_breaker"),
+    ("embedded", "signals", "probes", "validation", "circuit_breaker", "recent"),
     ("telemetry", "settings", "name_resolution"),
     ("problems", "redis", "database"),
     ("deadline", "stream"),
