@@ -24,7 +24,7 @@ class CacheClient:
         self._client, self._timeout_seconds = client, timeout_seconds
         self._connection: CacheConnection | None = None
         self._opening: asyncio.Task[CacheConnection] | None = None
-        self._attributes = _attributes_of(client)
+        self._attributes, self._tracer = _attributes_of(client), tracer()
 
     async def get(self, name: str) -> bytes | None:
         value: bytes | None = await self._ask("GET", name)
@@ -51,16 +51,26 @@ class CacheClient:
         await self._client.aclose()
 
     async def _ask(self, name: str, *arguments: bytes | str | int) -> Any:
-        if not is_instrumentation_enabled():
+        # A span of a request that is not recorded, or of none, would never be seen.
+        if not trace.get_current_span().is_recording() or not is_instrumentation_enabled():
             return await self._send(name, *arguments)
-        with tracer().start_as_current_span(name, kind=trace.SpanKind.CLIENT) as span:
-            if span.is_recording():
-                query = " ".join([name, *("?" for _ in arguments)])
-                span.set_attributes(
-                    self._attributes
-                    | {"db.query.text": query, "db.redis.args_length": 1 + len(arguments)}
-                )
+        query = " ".join([name, *("?" for _ in arguments)])
+        told: dict[str, str | int] = {
+            "db.query.text": query,
+            "db.redis.args_length": 1 + len(arguments),
+        }
+        span = self._tracer.start_span(
+            name, kind=trace.SpanKind.CLIENT, attributes=self._attributes | told
+        )
+        try:
             return await self._send(name, *arguments)
+        except Exception as error:
+            span.record_exception(error)
+            described = f"{type(error).__name__}: {error}"
+            span.set_status(trace.Status(trace.StatusCode.ERROR, described))
+            raise
+        finally:
+            span.end()
 
     async def _send(self, *command: bytes | str | int) -> Any:
         connection = self._connection

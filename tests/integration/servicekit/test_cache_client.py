@@ -18,6 +18,7 @@ from redis.exceptions import TimeoutError as LateReply
 
 from servicekit.cache.client import CacheClient
 from servicekit.redis import create_redis
+from servicekit.telemetry.tracing import tracer
 from tests.publishing import redis_user
 from tests.servers import RedisServer, running
 
@@ -153,13 +154,17 @@ async def test_its_spans_are_those_of_the_instrumentation(
         client_of(own_server.url) as client,
         create_redis(own_server.url, timeout_seconds=20) as usual,
     ):
-        for one in (client, usual):
-            await one.get("c:1")
-            await one.set("c:list", b"1", px=1000, nx=True)
-    ours, theirs = spans.get_finished_spans()[:2], spans.get_finished_spans()[2:]
+        await client.get("c:1")  # of no request
+        with tracer().start_as_current_span("request"):
+            for one in (client, usual):
+                await one.get("c:1")
+                await one.set("c:list", b"1", px=1000, nx=True)
+    *commands, request = spans.get_finished_spans()
+    ours, theirs = commands[:2], commands[2:]
     for mine, other in zip(ours, theirs, strict=True):
         assert (mine.name, mine.kind) == (other.name, other.kind)
         assert dict(mine.attributes or {}) == dict(other.attributes or {})
+        assert mine.parent == other.parent == request.context
 
 
 class Server:
