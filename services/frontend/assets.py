@@ -63,7 +63,7 @@ def watch_url(face: str, *, hands: bool = True) -> str:
     """Where the image of a watch is. The address has all that is drawn, so that any replica can
     draw it; a change of the drawing code makes it another one."""
     variant = _FACE if hands else _DIAL
-    return f"{_FACES}/{variant}-{drawing_version()}/{quote(face, safe=';=,')}.svg"
+    return f"{_FACES}/{variant}-{drawing_version()}/{quote(face, safe=';=,', errors='replace')}.svg"
 
 
 @lru_cache(maxsize=512)
