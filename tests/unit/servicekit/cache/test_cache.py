@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from servicekit.cache.cache import Cache, CachePolicy
 from servicekit.cache.store import CacheUnavailable, Entry
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
+from servicekit.telemetry.tracing import tracer
 
 POLICY = CachePolicy(
     soft_ttl_seconds=2,
@@ -146,6 +148,37 @@ async def test_without_the_store_the_origin_alone_is_asked() -> None:
     store.available = False
     found = await cache_of(store, counted.append).fetch("any", Origin())
     assert (found.entry.body, counted, store.asked) == (b"new", ["bypass"], [])
+
+
+async def test_each_caller_s_span_says_how_it_ended_and_who_asked_the_origin(
+    spans: InMemorySpanExporter,
+) -> None:
+    store, origin = Store(), Origin(at_once=False)
+    cache = cache_of(store)
+
+    async def request(name: str) -> None:
+        with tracer().start_as_current_span(name):
+            await cache.fetch("any", origin)
+
+    together = [asyncio.create_task(request(name)) for name in ("first", "second")]
+    await origin.began.wait()
+    origin.may_answer.set()
+    await asyncio.gather(*together)
+    store.lock_is_free = False
+    waiting = asyncio.create_task(request("waiting"))
+    await asyncio.wait([waiting], timeout=0.02)
+    store.entry = aged(b"of another", 0)
+    await waiting
+    await request("last")
+    first, second, *others = spans.get_finished_spans()
+    assert first.context is not None
+    assert [link.context for link in second.links] == [first.context]
+    assert [dict(span.attributes or {}) for span in (first, second, *others)] == [
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "self"},
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "other request"},
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "other process"},
+        {"arloji.cache.result": "hit"},
+    ]
 
 
 async def test_an_origin_that_fails_releases_the_lock() -> None:
