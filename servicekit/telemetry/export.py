@@ -1,13 +1,6 @@
-"""The OTLP exporters of each signal, imported only where one is exported.
-
-What is lost on the way is counted by the SDK itself (`otel.sdk.processor.*.processed` and
-`otel.sdk.exporter.*.exported`, each with an `error.type`), and it logs one line.
-"""
+"""The OTLP exporters of each signal, imported only where one is exported."""
 
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from opentelemetry import metrics
 from opentelemetry._logs import set_logger_provider
@@ -17,7 +10,6 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import DropAggregation, View
@@ -31,21 +23,9 @@ from servicekit.telemetry.shutdown import Telemetry
 _LEFT_OUT = ("otel.sdk.exporter.operation.duration", "otel.sdk.exporter.*.inflight")
 
 
-@contextmanager
-def _counting_losses() -> Iterator[None]:
-    """For what is made inside. The SDK asks for a variable alone; set for good, it would count each
-    span's start and end as well."""
-    os.environ[OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED] = "true"
-    try:
-        yield
-    finally:
-        del os.environ[OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED]
-
-
 def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds: float) -> None:
-    with _counting_losses():
-        exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeout_seconds))
-        traces.add_span_processor(BatchSpanProcessor(exporter))
+    exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeout_seconds))
+    traces.add_span_processor(BatchSpanProcessor(exporter))
 
 
 def export_metrics(
@@ -64,10 +44,9 @@ def export_metrics(
 
 
 def export_logs(telemetry: Telemetry, resource: Resource, timeout_seconds: float) -> None:
+    exporter = telemetry.monitor(OTLPLogExporter(timeout=timeout_seconds))
     logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    with _counting_losses():
-        exporter = telemetry.monitor(OTLPLogExporter(timeout=timeout_seconds))
-        logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
     set_logger_provider(logs)
     handler = _ExportingHandler(logger_provider=logs)
     # The exporters' own complaints must not be exported: a dead collector would feed itself.
