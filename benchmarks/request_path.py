@@ -10,6 +10,7 @@ import httpx
 from benchmarks.closed_loop import LoadFailed, Target
 from benchmarks.cores import pin, two_cores
 from benchmarks.order_path import order_pairs, orders_at
+from benchmarks.pages import asking_redis_each_time, page_pairs
 from benchmarks.processes import Shop, module, shop
 from benchmarks.ratios import Answers, Pair, Side
 from local.free_port import free_port
@@ -36,22 +37,29 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         quiet = stack.enter_context(shop(folder / "quiet", "--no-telemetry"))
         progress("starting a shop with telemetry")
         telling = stack.enter_context(shop(folder / "telling"))
-        for one in (quiet, telling):
+        progress("starting a shop that asks Redis each time")
+        asking = stack.enter_context(asking_redis_each_time(folder))
+        for one in (quiet, telling, asking):
             share_cores(one)
-        reads = _reads(quiet, telling, _without_redis(stack, folder))
+        reads = [*_chain(quiet, telling), _hit(stack, asking, folder)]
+        reads += page_pairs(telling, _through_frontend(telling))
         progress("starting publishers and consumers")
         pairs = [hop, *reads, _spans(stack, folder), *order_pairs(stack, folder)]
         yield Measurable(pairs, _saturated(telling))
 
 
-def _reads(quiet: Shop, telling: Shop, without_redis: Answers) -> list[Pair]:
+def _chain(quiet: Shop, telling: Shop) -> list[Pair]:
     chain, alone = Answers(_through_frontend(quiet)), Answers(_product_of(quiet, "service-http"))
     told = Answers(_through_frontend(telling))
     return [
         Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
         Pair("telemetry", "the chain with telemetry on / off", told, chain),
-        Pair("hit", "product from Redis / the same without Redis", alone, without_redis),
     ]
+
+
+def _hit(stack: ExitStack, asking: Shop, folder: Path) -> Pair:
+    hit, alone = Answers(_product_of(asking, "service-http")), _without_redis(stack, folder)
+    return Pair("hit", "product from Redis / the same without Redis", hit, alone)
 
 
 def _saturated(telling: Shop) -> dict[str, Side]:

@@ -18,6 +18,13 @@ ORDER_STATUS = "arloji.order.status"
 ORDER_REASON = "arloji.order.reason"
 ROUTE_CLASS = "arloji.route.class"
 HOUSEKEEPING_OUTCOME = "arloji.housekeeping.outcome"
+# Of the entry in the stream, this delivery included: above 1 an earlier one did not end well.
+ORDER_DELIVERIES = "arloji.order.deliveries"
+# How a look-up in the cache ended, as in CACHE_REQUESTS, and for what had to be read anew, who did.
+CACHE_RESULT = "arloji.cache.result"
+CACHE_REFRESHED_BY = "arloji.cache.refreshed_by"
+# True on statements that took longer than MySQL's own limit for its log of slow ones.
+SQL_SLOW = "arloji.sql.slow"
 
 # Metrics; those with attributes name them in the comment.
 ORDERS_ACCEPTED = Metric("arloji.orders.accepted", "{order}", "Orders answered with 202")
@@ -59,6 +66,13 @@ GATEWAY_RETRIES = Metric(
 # upstream
 GATEWAY_IN_FLIGHT = Metric(
     "arloji.gateway.in_flight", "{request}", "Requests under way to an upstream"
+)
+# process.runtime.name, process.runtime.version
+BUILD_INFO = Metric(
+    "arloji.build.info", "{build}", "Always 1; its attributes say what the process runs on"
+)
+EVENT_LOOP_LAG = Metric(
+    "arloji.event_loop.lag", "s", "How late the event loop woke a timer, ten times a second"
 )
 # A run of housekeeping has ended before anybody could ask for its age: moments, not ages. A moment
 # is also what the latest of several series can be told by.

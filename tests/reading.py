@@ -22,14 +22,21 @@ on_a_server = pytest.mark.parametrize("migrated_url", ["mysql"], indirect=True)
 
 @asynccontextmanager
 async def service_http(
-    database_url: str, queue_url: str, cache_url: str, *, cache_timeout_seconds: float = 5
+    database_url: str,
+    queue_url: str,
+    cache_url: str,
+    *,
+    cache_timeout_seconds: float = 5,
+    cache_memory_bytes: int = 0,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """The cache may be slow by default: so is the machine that runs tests."""
+    """The cache may be slow by default: so is the machine that runs tests. It is asked each time,
+    so that a test sees what it has put there."""
     settings = Settings(
         database_url=database_url,
         queue_redis_url=queue_url,
         cache_redis_url=cache_url,
         cache_timeout_seconds=cache_timeout_seconds,
+        cache_memory_bytes=cache_memory_bytes,
     )
     async with running(create_app(settings)) as client:
         yield client

@@ -61,6 +61,17 @@ def _query(engine: sqlalchemy.Engine) -> None:
         connection.execute(query, {"name": "secret-value"})
 
 
+async def fail() -> None:
+    raise LookupError("a bug")
+
+
+async def flood(number: int) -> None:
+    """So many spans and lines at once."""
+    for _ in range(number):
+        with trace.get_tracer("tests").start_as_current_span("drop"):
+            logging.getLogger("shop").info("one of many")
+
+
 async def list_connected() -> list[str]:
     return connected
 
@@ -81,6 +92,8 @@ def create_app(settings: Settings) -> ServiceApp:
     app = create_service_app(settings, open_resources=open_resources)
     app.get("/everything/{name}")(everything)
     app.get("/connected")(list_connected)
+    app.get("/fail")(fail)
+    app.get("/flood")(flood)
     app.include_router(router)
     return app
 

@@ -1,6 +1,9 @@
-"""Draws each watch as an inline SVG from the instructions in its catalogue row."""
+"""Draws each watch as an SVG from the instructions in its catalogue row."""
 
-from functools import lru_cache
+import hashlib
+from dataclasses import replace
+from functools import cache, lru_cache
+from pathlib import Path
 
 from watch_faces.bezels import draw_bezel, find_dial_scale
 from watch_faces.cases import define_metal, draw_case
@@ -12,16 +15,20 @@ from watch_faces.spec import Face, read_face
 from watch_faces.straps import define_strap, draw_strap
 from watch_faces.subdials import draw_subdials
 
-__all__ = ["draw_face"]
+__all__ = ["draw_face", "draw_image", "draw_moving_hands", "drawing_version"]
 
+Time = tuple[int, int, int]
+
+_USUAL_TIME: Time = (10, 8, 36)
 _SANS = "'Helvetica Neue',Arial,sans-serif"
 _GLASS = (
     '<path d="M-52-12A54 54 0 0 1 18-52Q-16-38-38 12Q-50 2-52-12Z" fill="#fff" fill-opacity=".1"/>'
 )
+_INLINE = 'class="watch-face" aria-hidden="true" focusable="false" '
 
 
-@lru_cache(maxsize=1024)
-def draw_face(spec: str, *, time: tuple[int, int, int] = (10, 8, 36)) -> str:
+@lru_cache(maxsize=64)
+def draw_face(spec: str, *, time: Time = _USUAL_TIME) -> str:
     """An `<svg>` element for the page, drawn with presentation attributes only (strict CSP).
 
     Never raises: what is unknown or damaged in `spec` is drawn as the default.
@@ -30,19 +37,56 @@ def draw_face(spec: str, *, time: tuple[int, int, int] = (10, 8, 36)) -> str:
     so different watches can share a page.
     """
     face = read_face(spec)
-    pattern = define_pattern(face.finish, f"{face.uid}p", batik_ink(face))
-    defs = define_metal(face) + shade_dial(face) + pattern + define_strap(face)
+    return _draw(face, _INLINE, _draw_watch(face) + _in_dial(face, _draw_top(face, time)))
+
+
+def draw_image(spec: str, *, hands: bool = True) -> bytes:
+    """The same as a file of its own, without hands for one that `draw_moving_hands` lies on."""
+    # Nothing else has ids there: the shorter the better.
+    face = replace(read_face(spec), uid="")
+    top = _in_dial(face, _draw_top(face, _USUAL_TIME)) if hands else ""
+    return _draw(face, "", _draw_watch(face) + top).encode()
+
+
+@lru_cache(maxsize=64)
+def draw_moving_hands(spec: str) -> str:
+    """An `<svg>` element to lie on the image that has none; its groups are those of `draw_face`."""
+    face = read_face(spec)
+    return _draw(face, _INLINE, _in_dial(face, _draw_top(face, _USUAL_TIME)))
+
+
+@cache
+def drawing_version() -> str:
+    """Changes whenever the same instructions may be drawn in another way."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _draw(face: Face, attributes: str, content: str) -> str:
     size = 0.86 + (face.mm - 34) * 0.016
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" class="watch-face" viewBox="0 0 200 260" '
-        f'aria-hidden="true" focusable="false" text-anchor="middle" '
-        f'font-family="{_SANS}"><defs>{defs}</defs>'
-        f'<g transform="translate(100 130) scale({size:.3f})">'
-        f"{draw_strap(face)}{draw_case(face)}{draw_bezel(face)}"
-        f'<g transform="scale({find_dial_scale(face):.3f})">'
-        f"{_draw_dial(face)}{draw_hands(face, time)}{_GLASS}</g>"
-        "</g></svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}viewBox="0 0 200 260" '
+        f'text-anchor="middle" font-family="{_SANS}">'
+        f'<g transform="translate(100 130) scale({size:.3f})">{content}</g></svg>'
     )
+
+
+def _draw_watch(face: Face) -> str:
+    """All but what is above the dial."""
+    pattern = define_pattern(face.finish, f"{face.uid}p", batik_ink(face))
+    defs = define_metal(face) + shade_dial(face) + pattern + define_strap(face)
+    dial = _in_dial(face, _draw_dial(face))
+    return f"<defs>{defs}</defs>{draw_strap(face)}{draw_case(face)}{draw_bezel(face)}{dial}"
+
+
+def _in_dial(face: Face, drawing: str) -> str:
+    return f'<g transform="scale({find_dial_scale(face):.3f})">{drawing}</g>'
+
+
+def _draw_top(face: Face, time: Time) -> str:
+    return draw_hands(face, time) + _GLASS
 
 
 def _draw_dial(face: Face) -> str:

@@ -42,9 +42,11 @@ _PRINTED_TEXT = re.compile(r"[A-Za-z0-9 ]{1,14}")
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """`uid` is a stable digest of the instructions; every id inside the drawing starts with it."""
+    """`uid` is a stable digest of the instructions; every id inside the drawing starts with it.
+    `day` is what the date window shows."""
 
     uid: str
+    day: int
     shape: str
     case: str
     bezel: str
@@ -99,8 +101,10 @@ def read_face(spec: str) -> Face:
         for key, values in CHOICES.items()
     }
     text = pairs.get("text", "")
+    digest = blake2s(spec.encode(errors="replace"), digest_size=4).hexdigest()
     return Face(
-        uid="w" + blake2s(spec.encode(errors="replace"), digest_size=4).hexdigest(),
+        uid=f"w{digest}",
+        day=1 + int(digest[:3], 16) % 28,
         text=text if _PRINTED_TEXT.fullmatch(text) else "",
         mm=_read_millimetres(pairs.get("mm", "")),
         **chosen,

@@ -83,11 +83,10 @@ def _draw_date(face: Face) -> str:
     if not face.date_shown:
         return ""
     x, y = (40.5, 0) if face.date == "3" else (0, 44)
-    day = 1 + int(face.uid[1:4], 16) % 28
     frame = TRIMS[face.trim].dark
     return (
         f'<rect x="{x - 6}" y="{y - 4.8}" width="12" height="9.6" rx="1" fill="#fdfdfb" '
         f'stroke="{frame}" stroke-width=".9"/>'
         f'<text x="{x}" y="{y + 2.8}" '
-        f'font-size="7.6" fill="#1d1f22">{day}</text>'
+        f'font-size="7.6" fill="#1d1f22">{face.day}</text>'
     )

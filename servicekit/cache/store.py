@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 from zlib import crc32
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from servicekit.cache.client import CacheClient
 from servicekit.circuit_breaker import Breaker
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class CacheUnavailable(Exception):
 class CacheStore:
     """Only `get` tells that the cache is unavailable; the rest then does nothing."""
 
-    def __init__(self, client: Redis, *, shape: str, prefix: str) -> None:
+    def __init__(self, client: CacheClient, *, shape: str, prefix: str) -> None:
         """`shape` names the form of the bodies: an entry of another shape is none. Keys begin
         with `prefix`."""
         self._client, self._shape, self._prefix = client, shape, prefix
@@ -51,21 +51,19 @@ class CacheStore:
         return decode(value, self._shape) if isinstance(value, bytes) else None
 
     async def put(self, key: str, entry: Entry, *, seconds: float) -> None:
-        """Write the entry and release the lock, in one round trip. The lock may be another
-        process's by now: that costs one question more to the origin."""
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.set(self._prefix + key, encode(entry, self._shape), px=int(seconds * 1000))
-        pipeline.unlink(self._lock_name(key))
         with suppress(CacheUnavailable, ResponseError):
-            await self._call(pipeline.execute)
+            value = encode(entry, self._shape)
+            await self._call(
+                lambda: self._client.set(self._prefix + key, value, px=int(seconds * 1000))
+            )
 
     async def lock(self, key: str) -> bool:
-        """False if another process has the lock. It ends by itself after a moment."""
+        """False if another process has the lock, or had it a moment ago: it ends by itself."""
         name = self._lock_name(key)
         try:
             return bool(
                 await self._call(
-                    lambda: self._client.set(name, b"1", nx=True, px=_LOCK_MILLISECONDS)
+                    lambda: self._client.set(name, b"1", px=_LOCK_MILLISECONDS, nx=True)
                 )
             )
         except (CacheUnavailable, ResponseError):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Dialect, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from servicekit.database.sql_spans import commit_span, name_spans_by_table
+from servicekit.database.sql_spans import commit_span, improve_sql_spans
 from servicekit.name_resolution import resolver
 
 P = ParamSpec("P")
@@ -71,7 +71,7 @@ def _instrument_engines() -> None:
     instrumentor = SQLAlchemyInstrumentor()
     if not instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.instrument()
-    name_spans_by_table()
+    improve_sql_spans()
 
 
 def _create_sqlite_engine(

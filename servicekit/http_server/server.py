@@ -16,13 +16,18 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.server import ServerState
 
+from contracts.telemetry import EVENT_LOOP_LAG
 from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.settings import ServiceSettings
 from servicekit.signals import not_ignored
+from servicekit.telemetry.metrics import create_histogram
 
 logger = logging.getLogger(__name__)
 
+# Of the date in answers.
+_TICK_SECONDS = 0.1
+_LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 # Of the loop, to accept what waits: at each, asyncio takes a whole backlog.
 _TURNS = 100
 # For the first request of a connection that was taken at the last moment.
@@ -93,9 +98,12 @@ class DrainingServer:
             gc.set_threshold(20_000, 20, 50)
             self.started = True
             logger.info("started", extra={"host": self._config.host, "port": self._config.port})
+            lag = create_histogram(EVENT_LOOP_LAG, _LAG_SECONDS)
             while time.monotonic() < self._drained_at:
                 self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-                await asyncio.sleep(0.1)
+                due = time.monotonic() + _TICK_SECONDS
+                await asyncio.sleep(_TICK_SECONDS)
+                lag.record(max(0.0, time.monotonic() - due))
             await _until_accepted(listener.sockets)
         finally:
             listener.close()

@@ -20,6 +20,9 @@ from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.shutdown import Telemetry
 from servicekit.telemetry.span_encoding import SpanEncoder
 
+# Of the SDK's own metrics: a histogram of each exporter, and what changes too fast to be seen.
+_LEFT_OUT = ("otel.sdk.exporter.operation.duration", "otel.sdk.exporter.*.inflight")
+
 
 class SpanExporter(OTLPSpanExporter):
     """The official one, which sends, tries again and gives up as ever, with our own encoding."""
@@ -44,7 +47,7 @@ def export_metrics(
     telemetry: Telemetry, resource: Resource, timeout_seconds: float
 ) -> LightMeterProvider:
     exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeout_seconds))
-    meters = LightMeterProvider([PeriodicExportingMetricReader(exporter)], resource)
+    meters = LightMeterProvider([PeriodicExportingMetricReader(exporter)], resource, _LEFT_OUT)
     metrics.set_meter_provider(meters)
     telemetry.shutdowns.append(meters.shutdown)
     return meters

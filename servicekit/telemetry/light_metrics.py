@@ -7,6 +7,7 @@ types them first, each time. What is observed at export is left to the SDK.
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from math import inf
 from threading import Lock
@@ -145,8 +146,8 @@ class LightInstrument(metrics.Counter, metrics.UpDownCounter, metrics.Histogram)
 class LightMeter:
     """The SDK's meter but for three kinds of instruments; one of each name."""
 
-    def __init__(self, meter: metrics.Meter) -> None:
-        self._meter = meter
+    def __init__(self, meter: metrics.Meter, left_out: Sequence[str]) -> None:
+        self._meter, self._left_out = meter, left_out
         self.instruments: dict[str, LightInstrument] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -172,17 +173,24 @@ class LightMeter:
         return self._create(metrics.Histogram, name, unit, description, bounds)
 
     def _create(self, kind: type, name: str, *described: Any) -> LightInstrument:
-        if name not in self.instruments:
-            self.instruments[name] = LightInstrument(kind, name, *described)
-        return self.instruments[name]
+        made = self.instruments.get(name) or LightInstrument(kind, name, *described)
+        if not any(fnmatchcase(name, pattern) for pattern in self._left_out):
+            self.instruments[name] = made
+        return made
 
 
 class LightMeterProvider(MeterProvider):
-    """The SDK's, for readers of its own."""
+    """The SDK's, for readers of its own. `left_out` are patterns of names: what such counters and
+    histograms measure is not exported."""
 
-    def __init__(self, metric_readers: Sequence[MetricReader], resource: Resource) -> None:
+    def __init__(
+        self,
+        metric_readers: Sequence[MetricReader],
+        resource: Resource,
+        left_out: Sequence[str] = (),
+    ) -> None:
         super().__init__(metric_readers, resource, shutdown_on_exit=False)
-        self._resource_of_all = resource
+        self._resource_of_all, self._left_out = resource, left_out
         self._meters_of_all: dict[InstrumentationScope, LightMeter] = {}
         for reader in metric_readers:
             from_sdk = cast(Any, reader)._collect
@@ -199,7 +207,7 @@ class LightMeterProvider(MeterProvider):
         scope = InstrumentationScope(name, version, schema_url, attributes)
         if scope not in self._meters_of_all:
             meter = super().get_meter(name, version, schema_url, attributes)
-            self._meters_of_all.setdefault(scope, LightMeter(meter))
+            self._meters_of_all.setdefault(scope, LightMeter(meter, self._left_out))
         return cast(metrics.Meter, self._meters_of_all[scope])
 
     def _collect_all(

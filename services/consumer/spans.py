@@ -3,13 +3,14 @@
 
 An order that is handled alone has its SQL inside its own `process orders` span. In a batch the
 SQL belongs to the batch's span, and each order's span links to it. Either way an order's span
-is in the trace that its stream entry carries: the one that began with the click.
+is in the trace that its stream entry carries: the one that began with the click. So is the
+replay of a dead letter.
 
 `describe_…` say something of the span that is current, which is an order's or a batch's.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from contracts.queue import CONSUMERS, FIELD_TRACEPARENT, ORDERS
-from contracts.telemetry import ORDER_ID, ORDER_REASON, ORDER_STATUS
+from contracts.telemetry import ORDER_DELIVERIES, ORDER_ID, ORDER_REASON, ORDER_STATUS
 from servicekit.stream.consumer_group import Entry, context_from
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import Outcome
@@ -41,7 +42,7 @@ def order_span(entry: Entry) -> Iterator[None]:
     """Current while the block lasts. An exception marks it as failed by its type alone: texts
     of drivers and validators quote what they were given."""
     span = tracer().start_span(
-        ORDER_SPAN, _origin_of(entry), SpanKind.CONSUMER, attributes=_attributes_of(entry)
+        ORDER_SPAN, _origin_of(entry.fields), SpanKind.CONSUMER, attributes=_attributes_of(entry)
     )
     with _current(span):
         yield
@@ -52,7 +53,9 @@ def batch_span(entries: Sequence[Entry]) -> Iterator[Callable[[Entry, Outcome], 
     """Current while the block lasts; the root of a trace of its own that links to all others.
     Yields what adds the span of an order whose work was done by the batch."""
     began_ns = time.time_ns()
-    origins = [trace.get_current_span(_origin_of(entry)).get_span_context() for entry in entries]
+    origins = [
+        trace.get_current_span(_origin_of(entry.fields)).get_span_context() for entry in entries
+    ]
     span = tracer().start_span(
         BATCH_SPAN,
         Context(),
@@ -67,7 +70,7 @@ def batch_span(entries: Sequence[Entry]) -> Iterator[Callable[[Entry, Outcome], 
 def _add_order_span(batch: Span, began_ns: int, entry: Entry, outcome: Outcome) -> None:
     span = tracer().start_span(
         ORDER_SPAN,
-        _origin_of(entry),
+        _origin_of(entry.fields),
         SpanKind.CONSUMER,
         attributes=_attributes_of(entry),
         links=[Link(batch.get_span_context())],
@@ -75,6 +78,17 @@ def _add_order_span(batch: Span, began_ns: int, entry: Entry, outcome: Outcome) 
     )
     span.set_attributes(_outcome_attributes(outcome))
     span.end(time.time_ns())
+
+
+@contextmanager
+def replay_span(fields: Mapping[bytes, bytes]) -> Iterator[None]:
+    """An entry that goes back into the stream, within the trace that it carries."""
+    own = {"messaging.operation.type": "send", "messaging.operation.name": "replay"}
+    span = tracer().start_span(
+        f"replay {ORDERS}", _origin_of(fields), SpanKind.PRODUCER, attributes=_MESSAGING | own
+    )
+    with _current(span):
+        yield
 
 
 def describe_order(order_id: str) -> None:
@@ -113,9 +127,10 @@ def _current(span: Span) -> Iterator[None]:
             raise
 
 
-def _origin_of(entry: Entry) -> Context:
-    return context_from(entry.fields.get(FIELD_TRACEPARENT.encode()))
+def _origin_of(fields: Mapping[bytes, bytes]) -> Context:
+    return context_from(fields.get(FIELD_TRACEPARENT.encode()))
 
 
 def _attributes_of(entry: Entry) -> dict[str, Any]:
-    return _MESSAGING | {"messaging.message.id": entry.entry_id}
+    told = {"messaging.message.id": entry.entry_id, ORDER_DELIVERIES: entry.deliveries}
+    return _MESSAGING | told

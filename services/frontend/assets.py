@@ -1,9 +1,14 @@
 """Files that pages refer to, each under a name that changes with its content."""
 
+import gzip
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
+
+from watch_faces import draw_image, drawing_version
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
@@ -15,11 +20,17 @@ _MEDIA_TYPES = {
 _HASHED = re.compile(r"(?P<stem>[a-z]+)-[0-9a-f]{12}(?P<suffix>\.[a-z]+)", re.ASCII)
 
 
+# What a variant of a watch's image is called in its address.
+_FACE, _DIAL = "face", "dial"
+_FACES = "/static/watches"
+
+
 @dataclass(frozen=True, slots=True)
 class Asset:
     """`address` is good for ever: another content has another address."""
 
     content: bytes
+    compressed: bytes
     media_type: str
     address: str
 
@@ -45,4 +56,28 @@ def _read(path: Path) -> Asset:
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:12]
     address = f"/static/{path.stem}-{digest}{path.suffix}"
-    return Asset(content, _MEDIA_TYPES[path.suffix], address)
+    return Asset(content, _compress(content), _MEDIA_TYPES[path.suffix], address)
+
+
+def watch_url(face: str, *, hands: bool = True) -> str:
+    """Where the image of a watch is. The address has all that is drawn, so that any replica can
+    draw it; a change of the drawing code makes it another one."""
+    variant = _FACE if hands else _DIAL
+    return f"{_FACES}/{variant}-{drawing_version()}/{quote(face, safe=';=,', errors='replace')}.svg"
+
+
+@lru_cache(maxsize=512)
+def find_watch(variant: str, face: str) -> Asset | None:
+    """None for a variant that does not exist; of an older version the same watch as it is drawn
+    today."""
+    kind = variant.partition("-")[0]
+    if kind not in (_FACE, _DIAL):
+        return None
+    content = draw_image(face, hands=kind == _FACE)
+    address = f"{_FACES}/{kind}-{drawing_version()}/"
+    return Asset(content, _compress(content), _MEDIA_TYPES[".svg"], address)
+
+
+def _compress(content: bytes) -> bytes:
+    # No time in it: replicas answer alike.
+    return gzip.compress(content, 9, mtime=0)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import httpx
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
 from contracts.problems import IdempotencyKeyReused
-from contracts.products import MAX_IDS, Brand, BrandList, Product, ProductPage
+from contracts.products import MAX_IDS, BrandList, Product, ProductPage
 from servicekit.http_client.client import fetch
 from servicekit.http_client.failures import ConnectionFailed
 from servicekit.problems import (
@@ -22,6 +22,7 @@ from servicekit.problems import (
     TooManyRequests,
     Unprocessable,
 )
+from servicekit.recent import Recent
 from services.frontend.api_description import ApiDescription
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,14 +34,39 @@ _REFUSALS: Mapping[int, type[Problem]] = {
 }
 
 
+# Of answers that are the same for everybody; a parsed one takes a few times its bytes.
+_MAX_PARSED_BYTES = 2 * 2**20
+
+
+class Answer(Generic[M]):
+    """What the gateway said to everybody alike. It is parsed when it is needed, and once for as
+    long as the bytes stay the same."""
+
+    def __init__(
+        self, model: type[M], body: bytes, parsed: "Recent[tuple[type[BaseModel], bytes], Any]"
+    ) -> None:
+        self.body = body
+        self._model, self._parsed = model, parsed
+
+    def read(self) -> M:
+        """Raises `BadGateway`."""
+        key = self._model, self.body
+        found: M | None = self._parsed.get(key)
+        if found is None:
+            found = _parse(self._model, self.body)
+            self._parsed.put(key, found, len(self.body))
+        return found
+
+
 class GatewayClient:
     """Answers as contracts; every refusal and every failure as a `Problem`."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._parsed: Recent[tuple[type[BaseModel], bytes], Any] = Recent(_MAX_PARSED_BYTES)
 
-    async def fetch_products(self, parameters: Mapping[str, str]) -> ProductPage:
-        return _read(ProductPage, await self._get("/api/products", parameters=parameters))
+    async def fetch_products(self, parameters: Mapping[str, str]) -> Answer[ProductPage]:
+        return self._answer(ProductPage, await self._get("/api/products", parameters=parameters))
 
     async def find_products(self, product_ids: Iterable[int]) -> dict[int, Product]:
         """Those of the ids that are sold, by id; asked for by `MAX_IDS` at a time."""
@@ -56,16 +82,16 @@ class GatewayClient:
                 for start in range(0, len(wanted), MAX_IDS)
             )
         )
-        return {product.product_id: product for page in pages for product in page.items}
+        return {product.product_id: product for page in pages for product in page.read().items}
 
-    async def fetch_product(self, product_id: int) -> Product:
-        return _read(Product, await self._get(f"/api/products/{product_id}"))
+    async def fetch_product(self, product_id: int) -> Answer[Product]:
+        return self._answer(Product, await self._get(f"/api/products/{product_id}"))
 
-    async def fetch_brands(self) -> tuple[Brand, ...]:
-        return _read(BrandList, await self._get("/api/brands")).items
+    async def fetch_brands(self) -> Answer[BrandList]:
+        return self._answer(BrandList, await self._get("/api/brands"))
 
-    async def fetch_description(self) -> ApiDescription:
-        return _read(ApiDescription, await self._get("/api/openapi.json"))
+    async def fetch_description(self) -> Answer[ApiDescription]:
+        return self._answer(ApiDescription, await self._get("/api/openapi.json"))
 
     async def fetch_order(self, guest_id: UUID, order_id: UUID) -> OrderView:
         return _read(OrderView, await self._get(f"/api/orders/{order_id}", guest_id=guest_id))
@@ -82,6 +108,10 @@ class GatewayClient:
             headers={GUEST: str(guest_id), IDEMPOTENCY_KEY: key},
         )
         return _read(OrderAccepted, answer).order_id
+
+    def _answer(self, model: type[M], answer: httpx.Response) -> Answer[M]:
+        _require_success(answer)
+        return Answer(model, answer.content, self._parsed)
 
     async def _get(
         self,
@@ -104,11 +134,19 @@ class GatewayClient:
 
 
 def _read(model: type[M], answer: httpx.Response) -> M:
+    _require_success(answer)
+    return _parse(model, answer.content)
+
+
+def _require_success(answer: httpx.Response) -> None:
     if not answer.is_success:
         raise _refusal(answer)
+
+
+def _parse(model: type[M], body: bytes) -> M:
     try:
         # A newer service may say more than we know of.
-        return model.model_validate_json(answer.content, extra="ignore")
+        return model.model_validate_json(body, extra="ignore")
     except ValidationError as error:
         raise BadGateway("The gateway's answer cannot be read.") from error
 

@@ -11,6 +11,7 @@ from servicekit.http_client.client import check_alive, open_http_client
 from servicekit.http_proxy.forwarding import open_upstream
 from servicekit.http_server.app import ServiceApp
 from services.frontend.assets import Assets
+from services.frontend.brand_menu import BrandMenu
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
 from services.frontend.gateway_client import GatewayClient
@@ -41,6 +42,7 @@ async def open_resources(
     client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
     app.state.site = site
     app.state.gateway = GatewayClient(client)
+    app.state.brand_menu = BrandMenu(app.state.gateway)
     # For what programs ask: passed on as it is.
     app.state.upstream = await stack.enter_async_context(open_upstream(settings.api_gw_url))
     app.health.add("api-gw", partial(check_alive, client))
@@ -58,6 +60,13 @@ async def _gateway_of(request: Request) -> GatewayClient:
     return gateway
 
 
+async def _brand_menu_of(request: Request) -> BrandMenu:
+    menu = request.app.state.brand_menu
+    assert isinstance(menu, BrandMenu)
+    return menu
+
+
 # Parameters of handlers.
 SiteDep = Annotated[Site, Depends(_site_of)]
 GatewayDep = Annotated[GatewayClient, Depends(_gateway_of)]
+BrandMenuDep = Annotated[BrandMenu, Depends(_brand_menu_of)]

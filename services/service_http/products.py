@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 
 from contracts.cache_keys import product_entry
 from contracts.products import Product, ProductPage
-from servicekit.cache.cache import Cache, CachePolicy, Fallback
+from servicekit.cache.cache import Cache, Fallback, Load
+from servicekit.cache.policy import CachePolicy
 from servicekit.problems import NotFound
 from services.service_http.database import Database
 from services.service_http.product_rows import find_product, list_brands, list_products
 from services.service_http.product_snapshot import ProductSnapshot
 from services.service_http.search import ProductQuery
+from services.service_http.totals import Totals
 
 # A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
 # reader takes must fit in as well.
@@ -51,12 +53,15 @@ class Catalogue:
 
     def __init__(self, cache: Cache, database: Database, snapshot: ProductSnapshot) -> None:
         self._cache, self._database, self._snapshot = cache, database, snapshot
+        self._totals = Totals()
 
     async def product(self, product_id: int) -> Document:
         """Raises `ProductNotFound`."""
         return await self._fetch(
             product_entry(product_id),
-            lambda connection: find_product(connection, product_id),
+            lambda: self._database.ask(
+                lambda connection: _to_json(find_product(connection, product_id))
+            ),
             fallback=self._snapshot.product(product_id),
             without_stock=_product_without_stock,
         )
@@ -64,7 +69,7 @@ class Catalogue:
     async def page(self, query: ProductQuery) -> Document:
         return await self._fetch(
             query.cache_key(),
-            lambda connection: list_products(connection, query),
+            lambda: self._load_page(query),
             fallback=self._snapshot.page(query),
             without_stock=_page_without_stock,
         )
@@ -72,31 +77,43 @@ class Catalogue:
     async def brands(self) -> Document:
         return await self._fetch(
             "brands",
-            list_brands,
+            lambda: self._database.ask(lambda connection: _to_json(list_brands(connection))),
             fallback=self._snapshot.brands(),
             without_stock=lambda body: body,
         )
 
+    async def _load_page(self, query: ProductQuery) -> bytes | None:
+        known = self._totals.recall(query)
+
+        def ask(connection: Connection) -> tuple[bytes | None, int]:
+            page = list_products(connection, query, known)
+            return _to_json(page), page.total
+
+        body, total = await self._database.ask(ask)
+        if known is None:
+            self._totals.learn(query, total)
+        return body
+
     async def _fetch(
         self,
         key: str,
-        question: Callable[[Connection], BaseModel | None],
+        load: Load,
         *,
         fallback: Fallback | None,
         without_stock: Callable[[bytes], bytes],
     ) -> Document:
-        def ask(connection: Connection) -> bytes | None:
-            # In the thread: the event loop gets bytes.
-            answer = question(connection)
-            return None if answer is None else answer.model_dump_json().encode()
-
-        found = await self._cache.fetch(key, lambda: self._database.ask(ask), fallback)
+        found = await self._cache.fetch(key, load, fallback)
         body = found.entry.body
         if body is None:
             raise ProductNotFound
         if found.is_stale:
             return Document(without_stock(body), age_seconds=int(found.entry.age_seconds()))
         return Document(body)
+
+
+def _to_json(answer: BaseModel | None) -> bytes | None:
+    """In the thread of the database: the event loop gets bytes."""
+    return None if answer is None else answer.model_dump_json().encode()
 
 
 def _product_without_stock(body: bytes) -> bytes:

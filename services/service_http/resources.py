@@ -9,6 +9,7 @@ from contracts.cache_keys import PREFIX
 from contracts.telemetry import CACHE_REQUESTS
 from database.revision import current_revision
 from servicekit.cache.cache import Cache
+from servicekit.cache.client import CacheClient
 from servicekit.cache.store import CacheStore
 from servicekit.database.engine import DatabaseThreads, create_database_engine
 from servicekit.http_server.app import ServiceApp
@@ -23,7 +24,6 @@ from services.service_http.settings import Settings
 
 _STATEMENT_SECONDS = 2.0
 _QUEUE_TIMEOUT_SECONDS = 1.0
-_CACHE_CONNECTIONS = 256
 
 
 class NotMigrated(Exception):
@@ -34,20 +34,23 @@ async def open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitSt
     database = _open_database(settings, stack)
     queue = create_redis(settings.queue_redis_url, timeout_seconds=_QUEUE_TIMEOUT_SECONDS)
     stack.push_async_callback(queue.aclose)
-    cache_client = create_redis(
-        settings.cache_redis_url,
+    cache_client = CacheClient(
+        create_redis(
+            settings.cache_redis_url,
+            timeout_seconds=settings.cache_timeout_seconds,
+            max_connections=1,
+        ),
         timeout_seconds=settings.cache_timeout_seconds,
-        max_connections=_CACHE_CONNECTIONS,
     )
     stack.push_async_callback(cache_client.aclose)
-    cache = _create_cache(cache_client)
+    cache = _create_cache(cache_client, settings.cache_memory_bytes)
     stack.push_async_callback(cache.close)
     snapshot = ProductSnapshot(database)
     await stack.enter_async_context(snapshot.kept_fresh())
 
     app.health.add("database", partial(_require_schema, database))
     app.health.add("queue", partial(_ping, queue))
-    app.health.add("cache", partial(_ping, cache_client), required=False)
+    app.health.add("cache", cache_client.ping, required=False)
     app.state.catalogue = Catalogue(cache, database, snapshot)
     app.state.guest_orders = GuestOrders(PendingOrders(queue), database)
 
@@ -65,12 +68,13 @@ def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     return Database(engine, threads)
 
 
-def _create_cache(client: Redis) -> Cache:
+def _create_cache(client: CacheClient, memory_bytes: int) -> Cache:
     counter = create_counter(CACHE_REQUESTS)
     return Cache(
         CacheStore(client, shape=SHAPE, prefix=PREFIX),
         CACHE_POLICY,
         count=lambda result: counter.add(1, {"result": result}),
+        memory_bytes=memory_bytes,
     )
 
 

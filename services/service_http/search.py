@@ -124,11 +124,13 @@ class ProductQuery(BaseModel):
     def offset(self) -> int:
         return (self.page - 1) * self.page_size
 
+    @cached_property
+    def found(self) -> tuple[object, ...]:
+        """What decides which products are found; neither their order nor the page."""
+        words, prices = (self.words, self.finds_nothing), (self.min_price or None, self.max_price)
+        return (*words, self.brand, self.product_ids, *prices)
+
     def cache_key(self) -> str:
         """The same for queries that mean the same, and short whatever was typed."""
-        meaning = [
-            *(self.words, self.finds_nothing, self.brand, self.product_ids),
-            *(self.min_price or None, self.max_price),
-            *(self.sort, self.page, self.page_size),
-        ]
+        meaning = [*self.found, self.sort, self.page, self.page_size]
         return f"products:{hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:40]}"

@@ -26,3 +26,5 @@ class Settings(ServiceSettings):
     database_connections: Annotated[int, Field(ge=1, le=64)] = 6
     # The cache is there to be faster than the database: one that is slower is left out.
     cache_timeout_seconds: Annotated[float, Field(gt=0)] = 0.05
+    # Of entries that this process remembers beside the cache; 0 asks the cache each time.
+    cache_memory_bytes: Annotated[int, Field(ge=0)] = 8 * 2**20

@@ -39,10 +39,17 @@ MAY_IMPORT = {
     "benchmarks": {"benchmarks", "contracts", "database", "local", "servicekit"},
 }
 # The refusals that only a shop knows are of the kind that all services render; the ports of the
-# embedded run are those of the one list of services.
+# embedded run are those of the one list of services; own names in telemetry are on one page.
 EXCEPTIONS = {
     ("contracts/problems.py", "servicekit.problems"),
     ("servicekit/embedded.py", "contracts.services"),
+    *(
+        (f"servicekit/{file}.py", "contracts.telemetry")
+        for file in (
+            *("cache/cache", "database/sql_spans"),
+            *("http_server/server", "telemetry/process_metrics"),
+        )
+    ),
 }
 SETS_UP_TELEMETRY = {
     "benchmarks/span_costs.py",
@@ -53,7 +60,7 @@ SETS_UP_TELEMETRY = {
 }
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (
-    ("embedded", "signals", "probes", "validation", "circuit_breaker"),
+    ("embedded", "signals", "probes", "validation", "circuit_breaker", "recent"),
     ("telemetry", "settings", "name_resolution"),
     ("problems", "redis", "database"),
     ("deadline", "stream"),

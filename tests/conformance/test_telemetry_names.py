@@ -34,7 +34,7 @@ def test_own_names_are_spelled_in_the_contract_only() -> None:
 def test_every_declared_metric_is_recorded_somewhere() -> None:
     source = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("services", "housekeeping")
+        for folder in ("services", "servicekit", "housekeeping")
         for path in (ROOT / folder).rglob("*.py")
     )
     assert {name for name in METRICS if not re.search(rf"\b{name}\b", source)} == set()

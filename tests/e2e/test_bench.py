@@ -49,6 +49,8 @@ def test_every_pair_has_finite_ratios(tmp_path: Path) -> None:
         "frontend → api-gw → service-http / service-http alone",
         "the chain with telemetry on / off",
         "product from Redis / the same without Redis",
+        "page / as its JSON",
+        "page of a search / as its JSON",
         "FastAPI hello with spans by its instrumentation / by our own",
         "publish, each order fsynced / fsynced once a second",
         "consume, 100 orders per commit / one per commit",

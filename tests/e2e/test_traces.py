@@ -194,13 +194,14 @@ PRODUCT = "GET /api/products/{product_id}"
         ("/api/products", "GET /api/products", {"GET /api/products"}),
         ("/api/products/{id}", PRODUCT, {PRODUCT}),
         ("/products/{slug}", "GET /products/{slug}", {PRODUCT}),
-        ("/", "GET /", {"GET /api/products", "GET /api/brands"}),
+        ("/", "GET /", {"GET /api/products"}),
         ("/api/orders", "GET /api/orders", {"GET /api/orders"}),
     ],
 )
 def test_a_reading_request_is_one_trace_to_the_database(
     stack: RunningStack, guest: Guest, path: str, root: str, routes: set[str]
 ) -> None:
+    guest.http.get("/")  # for a minute from now, pages know the brands
     # One that is in no cache yet.
     product = guest.product(q="steel", page=1)
     address = path.format(id=product["product_id"], slug=product["slug"])

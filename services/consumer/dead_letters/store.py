@@ -27,6 +27,7 @@ from services.consumer.messages import (
 )
 from services.consumer.orders import Known
 from services.consumer.repository import OrderRepository
+from services.consumer.spans import describe_order, replay_span
 
 _PAGE = 50
 _OWN_FIELDS = frozenset(name.encode() for name in (FIELD_REASON, FIELD_DELIVERIES, FIELD_ENTRY_ID))
@@ -113,12 +114,15 @@ class DeadLetters:
         fields: Any = {k: v for k, v in dead_letter.fields.items() if k not in _OWN_FIELDS}
         order = dead_letter.partial_order
         change = order.set_pending(None) if order else None
-        async with self._client.pipeline(transaction=True) as transaction:
-            transaction.xadd(self._names.stream, fields)
-            transaction.xdel(self._names.dead_stream, dead_letter.dead_letter_id)
-            if change is not None:
-                change.add_to(transaction)
-            await transaction.execute()
+        with replay_span(fields):
+            if order:
+                describe_order(order.order_id)
+            async with self._client.pipeline(transaction=True) as transaction:
+                transaction.xadd(self._names.stream, fields)
+                transaction.xdel(self._names.dead_stream, dead_letter.dead_letter_id)
+                if change is not None:
+                    change.add_to(transaction)
+                await transaction.execute()
 
     async def drop(self, dead_letter: DeadLetter) -> bool:
         """Give the order up: its guest finds it rejected. True if a row says so now; False if

@@ -11,4 +11,9 @@ router = APIRouter()
 @router.get("/developers")
 async def show_api(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
     description = await gateway.fetch_description()
-    return site.pages.render(site.pages.context(request.scope), "api.html", api=description)
+    return site.pages.render_shared(
+        site.pages.context(request.scope),
+        "api.html",
+        lambda: {"api": description.read()},
+        sources=(description.body,),
+    )

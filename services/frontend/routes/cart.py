@@ -27,7 +27,7 @@ from services.frontend.order_form import new_order_form, start_checkout
 from services.frontend.order_summary import summarise
 from services.frontend.pages import PageContext
 from services.frontend.resources import GatewayDep, Site, SiteDep
-from services.frontend.routes.products import render_product
+from services.frontend.routes.products import render_refused_product
 
 router = APIRouter()
 
@@ -85,8 +85,8 @@ class CartAnswer:
     async def _show_product(
         self, product_id: int, quantity: str, error: str, limit: int
     ) -> Response:
-        product = await self.gateway.fetch_product(product_id)
-        return render_product(
+        product = (await self.gateway.fetch_product(product_id)).read()
+        return render_refused_product(
             self.site, self.page.request, product, quantity=quantity, error=error, limit=limit
         )
 

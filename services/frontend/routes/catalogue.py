@@ -1,16 +1,25 @@
 """`GET /`: the catalogue with its filters."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contracts.products import MAX_QUERY_LENGTH, MAX_QUERY_WORDS, Brand, ProductPage, ProductSort
+from contracts.products import (
+    MAX_QUERY_LENGTH,
+    MAX_QUERY_WORDS,
+    BrandList,
+    ProductPage,
+    ProductSort,
+)
 from servicekit.problems import Unprocessable
+from services.frontend.brand_menu import BrandMenu
 from services.frontend.filters import Filters, read_filters
-from services.frontend.gateway_client import GatewayClient
+from services.frontend.gateway_client import Answer, GatewayClient
 from services.frontend.pagination import list_pages
-from services.frontend.resources import GatewayDep, SiteDep
+from services.frontend.resources import BrandMenuDep, GatewayDep, SiteDep
 
 router = APIRouter()
 
@@ -24,35 +33,46 @@ _SORTS = {
 
 
 @router.get("/")
-async def show_catalogue(request: Request, site: SiteDep, gateway: GatewayDep) -> Response:
-    filters, found, brands = await _fetch(gateway, read_filters(request.query_params))
-    pages = max(1, -(-found.total // found.page_size))
-    return site.pages.render(
+async def show_catalogue(
+    request: Request, site: SiteDep, gateway: GatewayDep, menu: BrandMenuDep
+) -> Response:
+    filters, found, brands = await _fetch(gateway, menu, read_filters(request.query_params))
+    return site.pages.render_shared(
         site.pages.context(request.scope),
         "catalogue.html",
+        lambda: _create_context(filters, found.read(), brands.read()),
+        # What the filters are told by the address, but for a search that the API refused.
+        sources=(found.body, brands.body, *map(str.encode, filters.errors.values())),
         status=422 if filters.errors else 200,
-        filters=filters,
-        found=found,
-        brands=brands,
-        sorts=_SORTS,
-        pages=pages,
-        max_query_length=MAX_QUERY_LENGTH,
-        max_query_words=MAX_QUERY_WORDS,
-        page_numbers=list_pages(found.page, pages),
     )
 
 
+def _create_context(filters: Filters, found: ProductPage, brands: BrandList) -> Mapping[str, Any]:
+    pages = max(1, -(-found.total // found.page_size))
+    return {
+        "filters": filters,
+        "found": found,
+        "brands": brands.items,
+        "sorts": _SORTS,
+        "pages": pages,
+        "max_query_length": MAX_QUERY_LENGTH,
+        "max_query_words": MAX_QUERY_WORDS,
+        "page_numbers": list_pages(found.page, pages),
+    }
+
+
 async def _fetch(
-    gateway: GatewayClient, filters: Filters
-) -> tuple[Filters, ProductPage, tuple[Brand, ...]]:
+    gateway: GatewayClient, menu: BrandMenu, filters: Filters
+) -> tuple[Filters, Answer[ProductPage], Answer[BrandList]]:
     """What the API finds, and the filters that it found it by: a search that it refuses is
     left out like any other filter that cannot be used."""
+    searching, known = gateway.fetch_products(filters.api_parameters()), menu.recall()
     try:
-        found, brands = await asyncio.gather(
-            gateway.fetch_products(filters.api_parameters()), gateway.fetch_brands()
-        )
+        if known is not None:
+            return filters, await searching, known
+        found, brands = await asyncio.gather(searching, menu.fetch())
     except Unprocessable:
         if not filters.q:
             raise
-        return await _fetch(gateway, filters.refuse_search())
+        return await _fetch(gateway, menu, filters.refuse_search())
     return filters, found, brands

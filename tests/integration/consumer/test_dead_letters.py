@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 from redis.exceptions import NoPermissionError
 
 from contracts.orders import OrderMessage
@@ -102,7 +104,9 @@ async def test_a_long_list_is_read_in_pages_and_replaying_all_ends_although_they
     assert len(await operator.shop.dead_letters()) == 7
 
 
-async def test_a_replayed_order_is_stored_in_its_old_trace(operator: Operator) -> None:
+async def test_a_replayed_order_is_stored_in_its_old_trace(
+    operator: Operator, spans: InMemorySpanExporter
+) -> None:
     shop, order = operator.shop, make_order({1: 1})
     dead_letter_id = await operator.kill(order)
     assert await shop.pending() == {str(order.order_id): "held"}
@@ -117,6 +121,16 @@ async def test_a_replayed_order_is_stored_in_its_old_trace(operator: Operator) -
     assert shop.ends() == {str(order.order_id): CONFIRMED}
     shop.assert_books_balance()
     await shop.until_settled()
+    # Its every processing and its replay, one after the other, under the span that sent it.
+    of_orders = {SpanKind.CONSUMER, SpanKind.PRODUCER}
+    told = [one for one in spans.get_finished_spans() if one.kind in of_orders]
+    assert {one.name for one in told} == {"process orders", "replay orders"}
+    _, trace_id, sender, _ = TRACEPARENT.split("-")
+    for one in told:
+        assert one.parent is not None
+        assert (f"{one.parent.trace_id:032x}", f"{one.parent.span_id:016x}") == (trace_id, sender)
+    ends = {"arloji.order.id": str(order.order_id)}
+    assert all((one.attributes or {}).items() >= ends.items() for one in told)
 
 
 async def test_replaying_a_reused_key_says_that_it_comes_back(operator: Operator) -> None:

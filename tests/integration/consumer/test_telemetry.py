@@ -115,6 +115,7 @@ async def test_an_order_alone_has_its_sql_in_its_own_span_in_the_trace_of_the_cl
         "messaging.consumer.group.name": "consumers",
         "messaging.operation.type": "process",
         "messaging.operation.name": "process",
+        "arloji.order.deliveries": 1,
         "arloji.order.id": str(order.order_id),
         "arloji.order.status": "confirmed",
     }

@@ -1,6 +1,7 @@
 """Catalogue, products, language, errors: what pages show, whatever is asked of them."""
 
 import asyncio
+import html
 import re
 from urllib.parse import urlencode
 from uuid import UUID
@@ -22,6 +23,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SCRIPT = "<script>alert(1)</script>"
 EMPTY = ("Tidak ada arloji yang cocok", "Halaman ini kosong")
+
+
+MEDIA_TYPES = {"text/css", "text/javascript", "image/svg+xml"}
+
+
+def loaded_by(page: Page) -> list[str]:
+    """The addresses of what a browser loads with a page."""
+    return [
+        html.unescape(found) for found in re.findall(r'(?:href|src)="(/static/[^"]+)"', page.html)
+    ]
 
 
 def cards(page: Page) -> int:
@@ -136,7 +147,15 @@ SLUGS = (
     *("nothing", "17-", "17x", "0", "-0", "99999", "9223372036854775808", "9" * 30, "1e3"),
     *("%2e%2e", "..%2f17x", "%00", "<b>", "%F0%9F%98%80", "\u0661", "17%0a"),
 )
-FILES = ("nothing.css", "..%2fapp.py", "%2e%2e", "style.css%00", "a/b")
+FILES = (
+    "watches/other-6110c85fae29/dial=ink.svg",
+    "watches/face/a",
+    "nothing.css",
+    "..%2fapp.py",
+    "%2e%2e",
+    "style.css%00",
+    "a/b",
+)
 
 
 async def test_what_is_not_there_is_not_found(browser: Browser) -> None:
@@ -259,15 +278,19 @@ async def test_no_other_body_than_a_form_of_ours_is_taken(browser: Browser, path
 async def test_static_files_may_be_kept_for_as_long_as_their_name_says(
     browser: Browser, stranger: Browser
 ) -> None:
-    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', (await browser.get("/")).html)
-    assert len(addresses) == 2
+    addresses = loaded_by(await browser.get("/"))
+    assert len(addresses) == 2 + 24 + 3, "style, script, watches, and three without hands"
     for address in addresses:
         answer = await stranger.http.get(address)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers["content-type"].split(";")[0] in {"text/css", "text/javascript"}
+        assert answer.headers["content-type"].split(";")[0] in MEDIA_TYPES
         assert "set-cookie" not in answer.headers
+        assert answer.headers["vary"] == "Accept-Encoding"
+        plain = await stranger.http.get(address, headers={"Accept-Encoding": "br, gzip;q=0"})
+        assert (answer.headers["content-encoding"], plain.content) == ("gzip", answer.content)
+        assert "content-encoding" not in plain.headers
     # By a name of another version one gets today's file.
-    for name in ("style.css", "style-000000000000.css"):
+    for name in ("style.css", "style-000000000000.css", "watches/face-000000000000/dial=a%2Fb.svg"):
         answer = await browser.http.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
     icon = await browser.http.get("/favicon.svg")

@@ -111,15 +111,22 @@ async def test_a_wrong_method_is_told_all_right_ones(
             assert answer.headers["content-type"].startswith("text/html")
 
 
+async def know_the_brands(browser: Browser) -> None:
+    """For a minute the catalogue does not ask for them."""
+    await browser.http.get("/")
+    browser.gateway.calls.clear()
+
+
 @pytest.mark.parametrize("path", ["/", "/api/products", "/orders", "/api/orders"])
 async def test_claims_about_trace_origin_guest_and_time_do_not_get_in(
     browser: Browser, path: str
 ) -> None:
     mine = browser.http.cookies["arloji_guest"]
+    await know_the_brands(browser)
     await browser.http.get(path, headers=FORGED)
     for_guests = path.endswith("orders") or path.startswith("/api")
     assert [call.all(GUEST) for call in browser.gateway.calls] == (
-        [[mine.split(".")[0]]] if for_guests else [[]] * 2
+        [[mine.split(".")[0]]] if for_guests else [[]]
     )
     for forged in ("", mine[:-3], mine.upper(), "x" * 4000):
         await browser.http.get(path, headers={**FORGED, "Cookie": f"arloji_guest={forged}"})
@@ -198,7 +205,7 @@ async def test_what_the_boundary_refuses_programs_is_a_problem(
 @pytest.mark.parametrize(
     ("path", "route", "hops"),
     [
-        *(("/", "/", 2), ("/products/17", "/products/{slug}", 1)),
+        *(("/", "/", 1), ("/products/17", "/products/{slug}", 1)),
         *(
             ("/api/products?q=a", "/api/products", 1),
             ("/api/orders/17", "/api/orders/{order_id}", 1),
@@ -211,6 +218,8 @@ async def test_what_the_boundary_refuses_programs_is_a_problem(
 async def test_each_hop_is_one_client_span_of_the_requests_trace(
     browser: Browser, spans: InMemorySpanExporter, path: str, route: str, hops: int
 ) -> None:
+    await know_the_brands(browser)
+    spans.clear()
     answer = await browser.http.get(path)
     ended = spans.get_finished_spans()
     (server,) = [span for span in ended if span.kind is SpanKind.SERVER]

@@ -15,7 +15,7 @@ from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products
 from services.service_http.product_rows import count_statement, page_statement
 from services.service_http.search import ProductQuery
-from tests.reading import on_any_database
+from tests.reading import on_any_database, statements_counted
 
 CATALOGUE = create_catalogue()
 SORTS: dict[str, Callable[[CatalogueItem], Any]] = {
@@ -253,3 +253,20 @@ def test_a_page_is_found_by_the_index_for_it(
 def test_words_are_found_by_a_range_of_their_index(engine: Engine) -> None:
     for plan in plans_of(engine, ProductQuery(q="samudra biru")):
         assert "word>? AND word<?" in plan or "'product_words', 'range'" in plan
+
+
+@on_any_database
+async def test_a_search_is_counted_once_and_only_if_its_page_does_not_show_the_end(
+    api: httpx.AsyncClient,
+) -> None:
+    all_of_them = len(CATALOGUE)
+    with statements_counted("count(*)") as counted:
+        for query, counts in (
+            *(("q=zzz", 0), ("q=mendung", 0), ("sort=price", 1), ("sort=name&page=2", 0)),
+            *(("page=999", 0), ("brand=Samudra&page=99", 1), ("brand=Samudra&page=98", 0)),
+        ):
+            before = len(counted)
+            answer = (await api.get(f"/api/products?{query}")).json()
+            assert len(counted) - before == counts, query
+            if "sort" in query or query.startswith("page"):
+                assert answer["total"] == all_of_them, query

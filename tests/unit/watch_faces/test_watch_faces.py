@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from database.catalogue import create_catalogue
-from watch_faces import draw_face
+from watch_faces import draw_face, draw_image, draw_moving_hands
 from watch_faces.spec import CHOICES, read_face
 
 CATALOGUE = create_catalogue()
@@ -120,3 +120,25 @@ def test_printed_words_appear_and_a_date_gives_way_to_a_subdial_in_its_place() -
     assert read_face("date=6").date_shown
     assert not read_face("date=6;sub=moon").date_shown
     assert read_face("date=3;sub=moon").taken_hours == {3, 6}
+
+
+def elements(svg: str | bytes) -> list[tuple[str, dict[str, str]]]:
+    root = ElementTree.fromstring(svg)  # our own drawing, not a stranger's
+    return [(element.tag, element.attrib) for element in root.iter() if element is not root]
+
+
+def test_an_image_is_the_drawing_itself_also_in_two_layers() -> None:
+    for face, svg in DRAWN.items():
+        uid = read_face(face).uid
+        inline = elements(svg.replace(uid, ""))
+        assert elements(draw_image(face)) == inline
+        dial, hands = elements(draw_image(face, hands=False)), elements(draw_moving_hands(face))
+        # The layer above repeats the group that all stands in.
+        assert dial + hands[1:] == inline
+        assert hands[0] == inline[0]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=ascii)
+def test_damaged_instructions_are_an_image_too(damaged: str) -> None:
+    assert len(elements(draw_image(damaged))) > 30
+    assert "<script" not in draw_image(damaged).decode()

@@ -1,7 +1,9 @@
 """How connections are set up, what a statement may take, and what repeated work costs."""
 
+import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from database.revision import current_revision
+from servicekit.database import sql_spans
 from servicekit.database.engine import is_unavailable
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
@@ -90,12 +93,55 @@ def test_no_more_connections_than_said_and_an_end_of_waiting_for_one(mysql_url: 
         assert is_unavailable(error.value)
 
 
-def test_an_error_quotes_no_value(empty_url: str) -> None:
-    """It may be a customer's."""
+def test_an_error_quotes_no_value(empty_url: str, spans: InMemorySpanExporter) -> None:
+    """It may be a customer's. What the driver says quotes it, so the span has its type alone."""
     with opened(empty_url) as engine, engine.connect() as connection:
         with pytest.raises(DBAPIError) as error:
             connection.execute(text("SELECT 1 FROM nobody WHERE name = :name"), {"name": "Sari"})
         assert "Sari" not in str(error.value)
+        connection.rollback()
+        connection.execute(text("CREATE TABLE guests (name VARCHAR(99) PRIMARY KEY)"))
+        for _ in range(2):
+            with suppress(DBAPIError):
+                connection.execute(text("INSERT INTO guests VALUES ('Sari Wulandari')"))
+    told = [span for span in spans.get_finished_spans() if span.name.startswith("INSERT")]
+    assert [span.status.status_code for span in told] == [StatusCode.UNSET, StatusCode.ERROR]
+    assert told[1].name == "INSERT guests"
+    assert told[1].attributes is not None
+    assert told[1].attributes["error.type"] == "IntegrityError"
+    assert told[1].status.description is None
+    assert not told[1].events
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_slow_statement_is_marked_and_logged_once_within_its_span(
+    tmp_path: Path,
+    spans: InMemorySpanExporter,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    ends_well: bool,
+) -> None:
+    """Each is marked; of the same kind there is one line in ten seconds."""
+    monkeypatch.setattr(sql_spans, "_next_line", {})
+
+    def wait() -> int:
+        time.sleep(0.06)
+        return 1 if ends_well else []  # type: ignore[return-value]
+
+    with opened(f"sqlite:///{tmp_path / 'shop.db'}") as engine, engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        monkeypatch.setattr(sql_spans, "SLOW_SECONDS", 0.05)
+        driver: Any = connection.connection.dbapi_connection
+        driver.create_function("wait", 0, wait)
+        for _ in range(2):
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT wait() WHERE :name = :name"), {"name": "Sari"})
+    _begin, usual, *slow = [one for one in spans.get_finished_spans() if one.name != "connect"]
+    assert "arloji.sql.slow" not in (usual.attributes or {})
+    assert [(one.attributes or {}).get("arloji.sql.slow") for one in slow] == [True, True]
+    (record,) = caplog.records
+    assert record.message.startswith("slow SQL: SELECT took 0.")
+    assert vars(record)["db.query.text"] == "SELECT wait() WHERE ? = ?"
 
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {

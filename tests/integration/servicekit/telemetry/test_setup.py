@@ -2,6 +2,7 @@
 endpoint, nothing leaves without one, and a dead endpoint costs nothing."""
 
 import json
+import platform
 import re
 import socket
 import time
@@ -207,15 +208,74 @@ def test_metrics_arrive_with_their_units(exported: Exported) -> None:
     assert exported.metrics["arloji.test"]["series"][0]["bounds"] == [0.1, 1.0]
 
 
-def test_a_process_reports_what_it_uses(exported: Exported) -> None:
-    time_by_mode = {
-        series["attributes"]["cpu.mode"]: series["value"]
-        for series in exported.metrics["process.cpu.time"]["series"]
-    }
+def test_a_process_reports_what_it_is_and_what_it_uses(exported: Exported) -> None:
+    def values(name: str, attribute: str = "") -> dict[str, float]:
+        series = exported.metrics[name]["series"]
+        return {one["attributes"].get(attribute, ""): one["value"] for one in series}
+
+    time_by_mode = values("process.cpu.time", "cpu.mode")
     assert time_by_mode.keys() == {"user", "system"}
     assert 0.1 < time_by_mode["user"] < 60
-    assert exported.metrics["process.uptime"]["series"][0]["value"] > 0
-    assert 20e6 < exported.metrics["process.memory.usage"]["series"][0]["value"] < 500e6
+    assert values("process.uptime")[""] > 0
+    assert 20e6 < values("process.memory.usage")[""] < 500e6
+    assert 1 <= values("process.thread.count")[""] < 50
+    assert 5 < values("process.unix.file_descriptor.count")[""] < 200
+    assert values("cpython.gc.collections", "cpython.gc.generation").keys() == {"0", "1", "2"}
+    assert values("arloji.build.info", "process.runtime.version") == {platform.python_version(): 1}
+    (lag,) = exported.metrics["arloji.event_loop.lag"]["series"]
+    # Ten times a second; a loop that turns is late by milliseconds.
+    assert lag["count"] >= 1
+    assert 0 <= lag["sum"] / lag["count"] < 0.2
+
+
+def test_an_exception_is_recorded_once_with_its_stack(
+    tmp_path: Path, queue_server: RedisServer, receiver: ModuleProcess
+) -> None:
+    """As an event of its span and as a line of the log, which name each other."""
+    with TelemetryApp(tmp_path, queue_server, endpoint(receiver)) as app:
+        problem = app.ask("/fail", 500)
+        assert app.stop() == 0
+    trace_id = problem.json()["trace_id"]
+    assert problem.headers["traceresponse"].split("-")[1] == trace_id
+    assert "a bug" not in problem.text
+    (spans,) = read(receiver, f"traces/{trace_id}")["resourceSpans"]
+    events = [
+        attributes_of(event)
+        for group in spans["scopeSpans"]
+        for span in group["spans"]
+        for event in span.get("events", [])
+    ]
+    (exception,) = [event for event in events if "exception.type" in event]
+    assert exception["exception.type"] == "LookupError"
+    assert 'raise LookupError("a bug")' in exception["exception.stacktrace"]
+    (sent,) = read(receiver, f"logs?trace_id={trace_id}")["logs"]
+    assert 'raise LookupError("a bug")' in sent["attributes"]["exception.stacktrace"]
+    (line,) = [one for one in app.warnings() if one["level"] == "ERROR"]
+    assert line["trace_id"] == trace_id
+    assert app.output().count("LookupError: a bug") == 1
+
+
+def test_what_does_not_fit_into_a_queue_is_counted_and_one_line_says_so(
+    tmp_path: Path, queue_server: RedisServer, receiver: ModuleProcess
+) -> None:
+    small = {f"OTEL_{one}_MAX_QUEUE_SIZE": "8" for one in ("BSP", "BLRP")}
+    batch = {f"OTEL_{one}_MAX_EXPORT_BATCH_SIZE": "8" for one in ("BSP", "BLRP")}
+    instance = {"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=flooded"}
+    with TelemetryApp(tmp_path, queue_server, endpoint(receiver) | small | batch | instance) as app:
+        for _ in range(3):
+            app.ask("/flood?number=500")
+        assert app.stop() == 0
+    for signal in ("span", "log"):
+        name = f"otel.sdk.processor.{signal}.processed"
+        (metric,) = read(receiver, f"metrics?name={name}")["metrics"]
+        lost = {
+            series["attributes"].get("error.type"): series["value"]
+            for series in metric["series"]
+            if series["instance"] == "flooded"
+        }
+        assert lost["queue_full"] > 100, lost
+    (line,) = [one for one in app.warnings() if one["level"] == "WARNING"]
+    assert "Queue full, dropping" in line["message"]
 
 
 def test_replicas_have_instance_ids_of_their_own_and_images_their_version(

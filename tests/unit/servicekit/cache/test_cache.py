@@ -3,14 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from servicekit.cache.cache import Cache, CachePolicy
+from servicekit.cache.cache import Cache
+from servicekit.cache.policy import CachePolicy
 from servicekit.cache.store import CacheUnavailable, Entry
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
+from servicekit.telemetry.tracing import tracer
 
 POLICY = CachePolicy(
     soft_ttl_seconds=2,
@@ -78,6 +82,11 @@ async def unavailable() -> bytes:
 
 def cache_of(store: Any, count: Callable[[str], None] = lambda _result: None) -> Cache:
     return Cache(store, POLICY, count=count)
+
+
+def patient_cache_of(store: Any) -> Cache:
+    policy = replace(POLICY, origin_timeout_seconds=30)
+    return Cache(store, policy, count=lambda _result: None)
 
 
 def aged(body: bytes | None, seconds: float) -> Entry:
@@ -148,11 +157,44 @@ async def test_without_the_store_the_origin_alone_is_asked() -> None:
     assert (found.entry.body, counted, store.asked) == (b"new", ["bypass"], [])
 
 
-async def test_an_origin_that_fails_releases_the_lock() -> None:
-    store = Store()
-    with pytest.raises(ServiceUnavailable):
-        await cache_of(store).fetch("any", unavailable)
+async def test_each_caller_s_span_says_how_it_ended_and_who_asked_the_origin(
+    spans: InMemorySpanExporter,
+) -> None:
+    store, origin = Store(), Origin(at_once=False)
+    cache = patient_cache_of(store)
+
+    async def request(name: str) -> None:
+        with tracer().start_as_current_span(name):
+            await cache.fetch("any", origin)
+
+    together = [asyncio.create_task(request(name)) for name in ("first", "second")]
+    await origin.began.wait()
+    origin.may_answer.set()
+    await asyncio.gather(*together)
+    store.entry, store.lock_is_free = aged(b"old", 900), False
+    waiting = asyncio.create_task(request("waiting"))
+    await asyncio.wait([waiting], timeout=0.02)
+    store.entry = aged(b"of another", 0)
+    await waiting
+    await request("last")
+    first, second, *others = spans.get_finished_spans()
+    assert first.context is not None
+    assert [link.context for link in second.links] == [first.context]
+    assert [dict(span.attributes or {}) for span in (first, second, *others)] == [
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "self"},
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "other request"},
+        {"arloji.cache.result": "miss", "arloji.cache.refreshed_by": "other process"},
+        {"arloji.cache.result": "hit"},
+    ]
+
+
+async def test_only_what_is_refreshed_is_locked_and_a_failure_releases_it() -> None:
+    store = Store(aged(b"old", 900))
+    assert (await cache_of(store).fetch("any", unavailable)).is_stale
     assert store.asked == ["lock", "unlock"]
+    store = Store()
+    await cache_of(store).fetch("any", Origin())
+    assert store.asked == ["put"]
 
 
 @pytest.mark.parametrize(("body", "longest"), [(b"{}", 1000), (None, 10)])
@@ -181,7 +223,7 @@ async def test_many_at_once_ask_once_whoever_leaves(body: bytes | None) -> None:
     await closing
     assert [caller.cancelled() for caller in callers] == [True] * 3 + [False] * 97
     assert {(await caller).entry.body for caller in callers[3:]} == {body}
-    assert (origin.asked, store.asked) == (1, ["lock", "put"])
+    assert (origin.asked, store.asked) == (1, ["put"])
 
 
 async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others() -> None:
@@ -205,9 +247,9 @@ async def test_the_deadline_of_the_first_caller_is_not_that_of_the_others() -> N
 
 @pytest.mark.parametrize("comes", [True, False])
 async def test_a_process_waits_for_another_one_that_asks_but_not_long(comes: bool) -> None:
-    store, origin = Store(), Origin()
+    store, origin = Store(aged(b"old", 900)), Origin()
     store.lock_is_free = False
-    waiting = asyncio.create_task(cache_of(store).fetch("any", origin))
+    waiting = asyncio.create_task(patient_cache_of(store).fetch("any", origin))
     await asyncio.wait([waiting], timeout=0.02)
     assert not waiting.done()
     if comes:
