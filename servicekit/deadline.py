@@ -5,11 +5,10 @@ A relative budget, like gRPC's `grpc-timeout`, so that clocks of two machines ne
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from types import TracebackType
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from servicekit.problems import DeadlinePassed
 
@@ -33,42 +32,38 @@ def require_time() -> None:
         raise DeadlinePassed("The deadline passed before the work began.")
 
 
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
+class within:
     """Give what runs inside no more than `seconds` of the time that is left; what it sends on
     tells the shorter time. Raises `DeadlinePassed` in place of what it interrupts."""
-    left = remaining_seconds()
-    budget = seconds if left is None else min(seconds, left)
-    before = _deadline.set(time.monotonic() + budget)
-    limit = asyncio.timeout(budget)
-    try:
-        async with limit:
-            yield
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise DeadlinePassed(f"No answer within {budget:.1f} s.") from error
-    finally:
-        _deadline.reset(before)
+
+    __slots__ = ("_before", "_budget", "_limit", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def __aenter__(self) -> None:
+        left = remaining_seconds()
+        self._budget = self._seconds if left is None else min(self._seconds, left)
+        self._before = _deadline.set(time.monotonic() + self._budget)
+        self._limit = asyncio.timeout(self._budget)
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        stack: TracebackType | None,
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, stack)
+        except TimeoutError as passed:
+            raise DeadlinePassed(f"No answer within {self._budget:.1f} s.") from passed
+        finally:
+            _deadline.reset(self._before)
 
 
-class DeadlineMiddleware:
-    """Ends a request with `DeadlinePassed` at the earlier of its own limit and the caller's
-    budget. What it interrupts is cancelled."""
-
-    def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
-        self._app = app
-        self._timeout_seconds = timeout_seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        async with within(min(self._timeout_seconds, _budget_of(scope))):
-            await self._app(scope, receive, send)
-
-
-def _budget_of(scope: Scope) -> float:
+def budget_of(scope: Scope) -> float:
+    """The time that the caller of a request leaves it, infinite if that is not said."""
     for name, value in scope["headers"]:
         if name == _HEADER and value.isdigit() and len(value) < 10:
             return int(value) / 1000

@@ -6,13 +6,13 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from servicekit.deadline import DeadlineMiddleware
-from servicekit.http_server.allowed_hosts import AllowedHostsMiddleware, is_loopback
+from servicekit.http_server.allowed_hosts import LOOPBACK_HOSTS, is_loopback
 from servicekit.http_server.health import Health, health_routes
-from servicekit.http_server.problem_handlers import ProblemMiddleware, install_problem_handlers
-from servicekit.problems import MisdirectedRequest, ProblemRenderer, problem_response
+from servicekit.http_server.problem_handlers import install_problem_handlers
+from servicekit.http_server.request import RequestWrapper
+from servicekit.problems import ProblemRenderer, problem_response
 from servicekit.settings import ServiceSettings
 
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
@@ -42,22 +42,6 @@ class ServiceApp(FastAPI):
 
 # Opens what the service needs, on a stack that closes it in reverse order.
 OpenResources = Callable[[ServiceApp, AsyncExitStack], Awaitable[None]]
-
-
-class HeadAsGet:
-    """Answers HEAD wherever GET is answered (RFC 9110 §9.3.2); the server drops the body."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
-        await self._app(scope, receive, send)
-
-
-async def _refuse_host(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise MisdirectedRequest("This service is asked from its own machine only, by a loopback name.")
 
 
 def create_service_app(
@@ -99,12 +83,12 @@ def create_service_app(
     app.health = health
     app.include_router(health_routes(health))
     install_problem_handlers(app, render_problem)
-    # The last one added is the outermost.
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(DeadlineMiddleware, timeout_seconds=settings.request_timeout_seconds)
-    if inner and is_loopback(settings.host):
-        app.add_middleware(AllowedHostsMiddleware, refuse=_refuse_host)
-    app.add_middleware(ProblemMiddleware, render=render_problem)
+    app.add_middleware(
+        RequestWrapper,
+        timeout_seconds=settings.request_timeout_seconds,
+        render=render_problem,
+        hosts=LOOPBACK_HOSTS if inner and is_loopback(settings.host) else (),
+    )
     FastAPIInstrumentor.instrument_app(
         app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]
     )

@@ -1,6 +1,7 @@
 """The OTLP exporters of each signal, imported only where one is exported."""
 
 import logging
+from collections.abc import Sequence
 
 from opentelemetry import metrics
 from opentelemetry._logs import set_logger_provider
@@ -13,14 +14,29 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
 from servicekit.telemetry.shutdown import Telemetry
+from servicekit.telemetry.span_encoding import SpanEncoder
+
+
+class SpanExporter(OTLPSpanExporter):
+    """The official one, which sends, tries again and gives up as ever, with our own encoding."""
+
+    _encoder = SpanEncoder()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self._shutdown:
+            return SpanExportResult.FAILURE
+        with self._metrics.export_operation(len(spans)) as outcome:
+            sent = self._client.export(self._encoder.encode(spans))
+            outcome.error = sent.error
+        return SpanExportResult.SUCCESS if sent.success else SpanExportResult.FAILURE
 
 
 def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds: float) -> None:
-    exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeout_seconds))
+    exporter = telemetry.monitor(SpanExporter(timeout=timeout_seconds))
     traces.add_span_processor(BatchSpanProcessor(exporter))
 
 

@@ -22,6 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from servicekit import TAKEN_VARIABLES, __version__
 from servicekit.telemetry.environment import (
+    BATCHES,
     STABILITY,
     STABILITY_VARIABLE,
     clean_variables,
@@ -47,7 +48,7 @@ def configure_telemetry(
     if complaints := clean_variables(variables):
         logging.getLogger(__name__).warning("telemetry: %s", "; ".join(complaints))
     timeouts = pop_export_timeouts(variables)
-    os.environ |= variables
+    os.environ |= {**BATCHES, **variables}
     os.environ[STABILITY_VARIABLE] = STABILITY
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]

@@ -44,7 +44,9 @@ EXCEPTIONS = {
     ("contracts/problems.py", "servicekit.problems"),
     ("servicekit/embedded.py", "contracts.services"),
 }
-SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
+SETS_UP_TELEMETRY = {
+    f"servicekit/telemetry/{name}.py" for name in ("setup", "export", "span_encoding")
+}
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (
     ("embedded", "signals", "probes", "validation", "circuit_breaker"),

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from servicekit.deadline import DeadlineMiddleware, remaining_seconds, require_time, within
+from servicekit.deadline import remaining_seconds, require_time, within
+from servicekit.http_server.request import RequestWrapper
 from servicekit.problems import DeadlinePassed
 
 
@@ -66,8 +67,8 @@ async def test_a_request_ends_with_its_own_limit_or_its_callers_budget_in_millis
         seen.append(remaining_seconds())
 
     headers = [] if budget is None else [(b"x-arloji-timeout-ms", budget)]
-    limited = DeadlineMiddleware(app, timeout_seconds=500)
-    scope: Scope = {"type": "http", "headers": headers}
+    limited = RequestWrapper(app, timeout_seconds=500)
+    scope: Scope = {"type": "http", "method": "GET", "headers": headers}
     nothing: object = None
     await limited(scope, nothing, nothing)  # type: ignore[arg-type]
     assert seen == [pytest.approx(seconds, abs=30)]
