@@ -1,15 +1,16 @@
 """`/api/*` for programs: passed on to the gateway, with the guest that the cookie names."""
 
-from collections.abc import Mapping
-
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from contracts.api import API, PATHS
 from contracts.headers import GUEST
 from servicekit.http_proxy.forwarding import ForwardingApp, Upstream
+from servicekit.http_proxy.headers import Headers
 from servicekit.http_server.app import ServiceApp
 from services.frontend.guest import guest_of
+
+_GUEST_FIELD = GUEST.lower().encode("ascii")
 
 
 def api_proxy_routes(app: ServiceApp) -> list[BaseRoute]:
@@ -25,6 +26,6 @@ def api_proxy_routes(app: ServiceApp) -> list[BaseRoute]:
     return [*(Route(path, proxy) for path in PATHS), Mount(API, proxy)]
 
 
-def _own_headers(scope: Scope) -> Mapping[str, str]:
+def _own_headers(scope: Scope) -> Headers:
     guest = guest_of(scope)
-    return {GUEST: str(guest.guest_id)} if guest.known else {}
+    return [(_GUEST_FIELD, str(guest.guest_id).encode("ascii"))] if guest.known else []

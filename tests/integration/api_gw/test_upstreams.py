@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from local.free_port import free_port
-from servicekit.http_client.session import MAX_HEADER_BYTES
+from servicekit.http_client.connection import MAX_HEADER_BYTES
 from servicekit.http_server.app import ServiceApp
 from services.api_gw import limits
 from services.api_gw.app import create_app
@@ -222,8 +222,7 @@ async def test_a_request_is_sent_again_once_and_only_if_it_broke_before_its_answ
     sent: int,
     used_before: bool,
 ) -> None:
-    """aiohttp repeats idempotent requests on its own; the total must stay the same on a connection
-    that had been used."""
+    """And no more often on a connection that had been used."""
     path, upstream = (PRODUCTS, reads) if method == "GET" else (ORDERS, orders)
     if used_before:
         await client.request(method, path)
