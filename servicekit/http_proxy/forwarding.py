@@ -56,12 +56,12 @@ class ForwardingApp:
         self._upstream_of, self._own_headers, self._via = upstream_of, own_headers, via
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: bytes = scope["raw_path"]
-        if not self._plain_path.fullmatch(path):
-            raise NotFound("No such page or route.")
         body = await read_body(scope, receive)
         if body is None:
             return  # the client has left
+        path: bytes = scope["raw_path"]
+        if not self._plain_path.fullmatch(path):
+            raise NotFound("No such page or route.")
         headers = end_to_end_headers(scope, via=self._via)
         headers += self._own_headers(scope)
         target = path.decode("ascii") + encoded_query(scope)

@@ -26,6 +26,12 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
+def hosts_of_inner(listens_on: str) -> frozenset[str]:
+    """The names by which a service that is for the services of the shop may be asked; none where
+    any will do."""
+    return LOOPBACK_HOSTS if is_loopback(listens_on) else frozenset()
+
+
 class AllowedHostsMiddleware:
     """Starlette's `TrustedHostMiddleware` with an answer of the app's own, and loopback names
     always allowed. A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding), but it

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from starlette.types import Receive, Scope, Send
 
-from servicekit.http_server.allowed_hosts import LOOPBACK_HOSTS, is_loopback
+from servicekit.http_server.allowed_hosts import hosts_of_inner
 from servicekit.http_server.health import Health, health_routes
 from servicekit.http_server.problem_handlers import install_problem_handlers
 from servicekit.http_server.request import RequestWrapper
@@ -87,7 +87,7 @@ def create_service_app(
         RequestWrapper,
         timeout_seconds=settings.request_timeout_seconds,
         render=render_problem,
-        hosts=LOOPBACK_HOSTS if inner and is_loopback(settings.host) else (),
+        hosts=hosts_of_inner(settings.host) if inner else (),
     )
     FastAPIInstrumentor.instrument_app(
         app, excluded_urls=_PROBES, exclude_spans=["receive", "send"]
