@@ -38,29 +38,19 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         telling = stack.enter_context(shop(folder / "telling"))
         for one in (quiet, telling):
             share_cores(one)
-        chain, alone = (
-            Answers(_through_frontend(quiet)),
-            Answers(_product_of(quiet, "service-http")),
-        )
-        pairs = [
-            hop,
-            Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
-            Pair(
-                "telemetry",
-                "the chain with telemetry on / off",
-                Answers(_through_frontend(telling)),
-                chain,
-            ),
-            Pair(
-                "hit",
-                "product from Redis / the same without Redis",
-                alone,
-                _without_redis(stack, folder),
-            ),
-        ]
+        reads = _reads(quiet, telling, _without_redis(stack, folder))
         progress("starting publishers and consumers")
-        pairs += order_pairs(stack, folder)
-        yield Measurable(pairs, _saturated(telling))
+        yield Measurable([hop, *reads, *order_pairs(stack, folder)], _saturated(telling))
+
+
+def _reads(quiet: Shop, telling: Shop, without_redis: Answers) -> list[Pair]:
+    chain, alone = Answers(_through_frontend(quiet)), Answers(_product_of(quiet, "service-http"))
+    told = Answers(_through_frontend(telling))
+    return [
+        Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
+        Pair("telemetry", "the chain with telemetry on / off", told, chain),
+        Pair("hit", "product from Redis / the same without Redis", alone, without_redis),
+    ]
 
 
 def _saturated(telling: Shop) -> dict[str, Side]:

@@ -16,8 +16,8 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.server import ServerState
 
-from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
+from servicekit.http_server.service import ServedApp
 from servicekit.settings import ServiceSettings
 from servicekit.signals import not_ignored
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from servicekit.http_client.client import check_alive, open_http_client
 from servicekit.http_proxy.forwarding import open_upstream
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from services.frontend.assets import Assets
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens

@@ -11,7 +11,7 @@ from database.revision import current_revision
 from servicekit.cache.cache import Cache
 from servicekit.cache.store import CacheStore
 from servicekit.database.engine import DatabaseThreads, create_database_engine
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
 from servicekit.telemetry.metrics import create_counter
 from services.service_http.database import Database
