@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from servicekit.http_server.protocol import HttpProtocol
-from servicekit.http_server.service import ServedApp
+from servicekit.http_server.service import ServedApp, warm_up
 from servicekit.settings import ServiceSettings
 from servicekit.signals import not_ignored
 
@@ -86,6 +86,7 @@ class DrainingServer:
         listener, resources = await self._take_address(), AsyncExitStack()
         try:
             await resources.enter_async_context(self._app.lifespan())
+            await warm_up(self._app)
             await listener.start_serving()
             # What is alive now stays: the collector need not look at it again, nor so often.
             gc.collect()

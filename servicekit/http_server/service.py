@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.http_server.allowed_hosts import hosts_of_inner
 from servicekit.http_server.health import Health, health_routes
@@ -41,6 +41,24 @@ class ServiceApp(Starlette):
 
 # Opens what the service needs, on a stack that closes it in reverse order.
 OpenResources = Callable[[ServiceApp, AsyncExitStack], Awaitable[None]]
+
+
+async def warm_up(app: ServedApp) -> None:
+    """Send a request all the way through: what is made by the first one is there before it."""
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {
+        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET"},
+        **{"scheme": "http", "path": "/healthz", "raw_path": b"/healthz", "query_string": b""},
+        **{"root_path": "", "headers": headers, "client": None, "server": ("127.0.0.1", 80)},
+    }
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    await app(scope, receive, send)
 
 
 def create_plain_app(settings: ServiceSettings, *, open_resources: OpenResources) -> ServiceApp:

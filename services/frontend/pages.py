@@ -89,6 +89,11 @@ class Pages:
             ),
         )
 
+    def compile_templates(self) -> None:
+        """All of them: no guest waits for it."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def context(
         self, scope: Scope, *, chosen: Language | None = None, address: str = "/cart"
     ) -> PageContext:

@@ -39,6 +39,7 @@ async def open_resources(
     settings: Settings, site: Site, app: ServiceApp, stack: AsyncExitStack
 ) -> None:
     client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
+    site.pages.compile_templates()
     app.state.site = site
     app.state.gateway = GatewayClient(client)
     # For what programs ask: passed on as it is.
