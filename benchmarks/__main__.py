@@ -24,7 +24,7 @@ from benchmarks.ratios import Load, Rates, Result, Spread, compare, spread_of, t
 from benchmarks.request_path import opened
 from servicekit.signals import not_ignored
 
-PACKAGES = ("fastapi", "uvicorn", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
+PACKAGES = ("fastapi", "uvicorn", "httptools", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
 UNITS: dict[str, Callable[[Rates], float | None]] = {
     "answers per second": lambda ratio: ratio.per_second,

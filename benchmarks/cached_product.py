@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from benchmarks.upstream import BODY
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.app import create_service_app
 from servicekit.http_server.serve import serve
+from servicekit.http_server.service import ServiceApp
 from servicekit.settings import Port, ServiceSettings
 
 router = APIRouter()

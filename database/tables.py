@@ -122,6 +122,8 @@ orders = _table(
     CheckConstraint("(status = 'confirmed') = (total_idr IS NOT NULL)", name="total_if_confirmed"),
     CheckConstraint("total_idr >= 0", name="total_not_negative"),
     Index(None, "guest_id", "accepted_at"),
+    # Reconciliation looks at the orders of a time, however many there are before it.
+    Index(None, "accepted_at", "order_id"),
 )
 
 order_items = _table(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from database.tables import orders, purged_orders
 
@@ -23,13 +23,17 @@ def find_purged(connection: Connection, order_ids: Sequence[str]) -> set[str]:
 def list_stored(
     connection: Connection, *, since: datetime, until: datetime
 ) -> Iterator[Sequence[str]]:
-    """Ids of the orders accepted in this time, in pages."""
-    last = ""
-    while page := connection.scalars(
-        select(orders.c.order_id)
-        .where(orders.c.order_id > last, orders.c.accepted_at.between(since, until))
-        .order_by(orders.c.order_id)
+    """Ids of the orders accepted in this time, in pages, by an index alone: it takes no longer
+    for the orders of other times."""
+    last, last_id = since, ""
+    while page := connection.execute(
+        select(orders.c.order_id, orders.c.accepted_at)
+        .where(
+            orders.c.accepted_at.between(last, until),
+            or_(orders.c.accepted_at > last, orders.c.order_id > last_id),
+        )
+        .order_by(orders.c.accepted_at, orders.c.order_id)
         .limit(_PAGE)
     ).all():
-        yield page
-        last = page[-1]
+        yield [row.order_id for row in page]
+        last, last_id = page[-1].accepted_at, page[-1].order_id

@@ -81,12 +81,13 @@ class Launcher:
     async def _run_job(self, spec: ChildSpec) -> None:
         """Run a command until it succeeds once; if the run is stopped meanwhile, so is the
         command. It fails for good only where there is space on the disk."""
-        say(spec.name, spec.command[-1])
+        what = " and ".join(spec.command[3:])
+        say(spec.name, what)
         while code := await self._run_command(spec):
             if await wait_until_writable(self._spawner.folder, spec.name, code, asyncio.Event()):
                 continue
-            what = f"{spec.command[-1]} failed ({describe(code)})"
-            raise ChildFailed(spec.name, what, self._spawner.folder.log(spec.name))
+            log = self._spawner.folder.log(spec.name)
+            raise ChildFailed(spec.name, f"{what} failed ({describe(code)})", log)
 
     async def _run_command(self, spec: ChildSpec) -> int:
         process = await self._spawner.spawn(spec, stops_last=False)

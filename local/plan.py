@@ -48,15 +48,15 @@ class Plan:
         return specs
 
     def init_jobs(self) -> list[ChildSpec]:
-        """Commands that run to their end before any service starts."""
+        """Commands that run to their end before any service starts. One process does both: half
+        of what each takes is to load what it is made of."""
         return [
             ChildSpec(
                 "database",
-                (sys.executable, "-m", "database", command),
+                (sys.executable, "-m", "database", "upgrade", "seed"),
                 self._environment("database"),
                 quiet=True,
             )
-            for command in ("upgrade", "seed")
         ]
 
     def services(self) -> list[ChildSpec]:

@@ -4,13 +4,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Scope
 
 from servicekit.telemetry.tracing import current_trace_id
-from servicekit.validation import field_errors
+from servicekit.validation import Invalid, field_errors
 
 MEDIA_TYPE = "application/problem+json"
 SAME_KEY = "Repeating the request with the same Idempotency-Key is safe."
@@ -129,6 +127,6 @@ def problem_response(scope: Scope, problem: Problem) -> Response:
     )
 
 
-def invalid(error: ValidationError | RequestValidationError, detail: str) -> Unprocessable:
+def invalid(error: Invalid, detail: str) -> Unprocessable:
     """Say which fields are wrong and why, without repeating what was sent."""
     return Unprocessable(detail, errors=field_errors(error))

@@ -1,10 +1,7 @@
 """Validation errors of a request, in words that fit JSON instead of Python."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from typing import Any, Protocol
 
 _MAX_ERRORS = 20
 # By pydantic's type of an error; what stands in braces is of its context.
@@ -29,7 +26,13 @@ _MESSAGES: Mapping[str, str] = {
 }
 
 
-def field_errors(error: ValidationError | RequestValidationError) -> list[dict[str, str]]:
+class Invalid(Protocol):
+    """Pydantic's `ValidationError`, or FastAPI's of a request."""
+
+    def errors(self) -> Sequence[Any]: ...
+
+
+def field_errors(error: Invalid) -> list[dict[str, str]]:
     """For `errors` of a problem: each field that is wrong and why, without what was sent."""
     found = [one for one in error.errors() if not _is_consequence(one)]
     return [

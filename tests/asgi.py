@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from servicekit.http_server.app import ServedApp
+from servicekit.http_server.service import ServedApp
 
 _PATIENCE_SECONDS = 30
 

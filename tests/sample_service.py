@@ -12,10 +12,11 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from servicekit.http_server import server as draining
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.app import create_service_app
 from servicekit.http_server.connection import Limits
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.serve import serve
+from servicekit.http_server.service import ServiceApp
 from servicekit.settings import Port, ServiceSettings
 
 logger = logging.getLogger("sample")

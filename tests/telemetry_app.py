@@ -16,8 +16,9 @@ from opentelemetry import trace
 from servicekit.database.engine import create_database_engine
 from servicekit.http_client.client import open_http_client
 from servicekit.http_client.remote_service import open_remote_service
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.app import create_service_app
 from servicekit.http_server.serve import serve
+from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
 from servicekit.settings import Port, ServiceSettings
 from servicekit.telemetry.metrics import create_histogram

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 
 
 class WithProxy:

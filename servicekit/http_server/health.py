@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from servicekit.telemetry.tracing import untraced
 
@@ -122,18 +123,15 @@ async def _refresh(name: str, dependency: Dependency) -> None:
     dependency.detail = detail or "reached"
 
 
-def health_routes(health: Health) -> APIRouter:
-    """`/healthz` and `/readyz`, left out of the API description."""
-    router = APIRouter(include_in_schema=False)
+def health_routes(health: Health) -> list[Route]:
+    """`/healthz` and `/readyz`."""
 
-    @router.get("/healthz")
-    async def healthz() -> JSONResponse:
+    async def healthz(_request: Request) -> JSONResponse:
         return JSONResponse(
             {"status": "ok" if health.alive else "stuck"}, 200 if health.alive else 503
         )
 
-    @router.get("/readyz")
-    async def readyz() -> JSONResponse:
+    async def readyz(_request: Request) -> JSONResponse:
         status = health.status
         checks = {
             name: {"ok": dependency.ok, "detail": dependency.detail}
@@ -142,4 +140,4 @@ def health_routes(health: Health) -> APIRouter:
         ready = status in {"ok", "degraded"}
         return JSONResponse({"status": status, "checks": checks}, 200 if ready else 503)
 
-    return router
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]

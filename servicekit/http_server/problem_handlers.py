@@ -3,10 +3,10 @@
 import logging
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from opentelemetry.trace import SpanKind
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +20,6 @@ from servicekit.problems import (
     Problem,
     ProblemRenderer,
     UnsupportedMediaType,
-    invalid,
     problem_response,
 )
 from servicekit.telemetry.tracing import trace_response_headers, tracer
@@ -40,8 +39,6 @@ def problem_from(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case RequestValidationError():
-            return invalid(error, "A parameter is not valid; see `errors`.")
         case HTTPException():
             kind = _BY_STATUS.get(error.status_code, Problem)
             detail = "No such page or route." if kind is NotFound else str(error.detail)
@@ -73,8 +70,8 @@ def refusing(problem: Problem, service: Any) -> ASGIApp:
     return refuse
 
 
-def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_response) -> None:
-    """Let `app` answer with problems instead of Starlette's and FastAPI's own error bodies."""
+def install_problem_handlers(app: Starlette, render: ProblemRenderer = problem_response) -> None:
+    """Let `app` answer with problems instead of Starlette's own error bodies."""
 
     async def render_it(request: Request, error: Exception) -> Response:
         problem = problem_from(error)
@@ -82,11 +79,11 @@ def install_problem_handlers(app: FastAPI, render: ProblemRenderer = problem_res
             problem.headers["Allow"] = _allowed_methods(app, request.scope)
         return render(request.scope, problem)
 
-    for kind in (Problem, RequestValidationError, HTTPException):
+    for kind in (Problem, HTTPException):
         app.add_exception_handler(kind, render_it)
 
 
-def _allowed_methods(app: FastAPI, scope: Scope) -> str:
+def _allowed_methods(app: Starlette, scope: Scope) -> str:
     """Of all routes of the path (RFC 9110 §15.5.6); the router names those of the first. HEAD is
     answered wherever GET is."""
     allowed = {

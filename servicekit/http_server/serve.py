@@ -9,9 +9,9 @@ from typing import NoReturn, TypeVar, cast
 import uvicorn
 from uvicorn._types import ASGI3Application
 
-from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.server import CannotListen, DrainingServer
+from servicekit.http_server.service import ServedApp
 from servicekit.settings import InvalidSettings, ServiceSettings, read_settings
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.setup import configure_telemetry

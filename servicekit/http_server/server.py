@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from contracts.telemetry import EVENT_LOOP_LAG
-from servicekit.http_server.app import ServedApp
 from servicekit.http_server.protocol import HttpProtocol
+from servicekit.http_server.service import ServedApp, warm_up
 from servicekit.settings import ServiceSettings
 from servicekit.signals import not_ignored
 from servicekit.telemetry.metrics import create_histogram
@@ -91,6 +91,7 @@ class DrainingServer:
         listener, resources = await self._take_address(), AsyncExitStack()
         try:
             await resources.enter_async_context(self._app.lifespan())
+            await warm_up(self._app)
             await listener.start_serving()
             # What is alive now stays: the collector need not look at it again, nor so often.
             gc.collect()

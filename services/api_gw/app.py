@@ -5,25 +5,20 @@ from functools import partial
 
 from servicekit.http_proxy.with_proxy import WithProxy
 from servicekit.http_server.allowed_hosts import hosts_of_inner
-from servicekit.http_server.app import create_service_app
 from servicekit.http_server.request import RequestWrapper
+from servicekit.http_server.service import create_plain_app
 from servicekit.telemetry.server_spans import ServerTelemetry
 from services.api_gw.description import describe_api
 from services.api_gw.resources import open_resources
-from services.api_gw.routes import TableApp, add_description
+from services.api_gw.routes import TableApp, description_routes
 from services.api_gw.settings import Settings
 
 
 def create_app(settings: Settings) -> WithProxy:
-    app = create_service_app(
-        settings,
-        open_resources=partial(open_resources, settings),
-        inner=True,
-        own_spans=True,
-    )
+    app = create_plain_app(settings, open_resources=partial(open_resources, settings))
     # A redirect would be built from the Host header, and to another path than was asked for.
     app.router.redirect_slashes = False
-    add_description(app, json.dumps(describe_api()).encode())
+    app.router.routes.extend(description_routes(json.dumps(describe_api()).encode()))
     table = TableApp(gateway_of=lambda: app.state.gateway)
     proxy = RequestWrapper(
         table,

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from services.api_gw.gateway import Gateway
 from services.api_gw.limits import GuestRate
 from services.api_gw.settings import Settings

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as OwnRoute
 from starlette.types import Receive, Scope, Send
 
 from contracts.api import DESCRIPTION
@@ -56,11 +58,11 @@ class TableApp:
         await self._gateway_of().forward(route, parameters, scope, receive, send)
 
 
-def add_description(app: FastAPI, document: bytes) -> None:
+def description_routes(document: bytes) -> list[BaseRoute]:
     """The gateway describes the API itself."""
 
-    async def describe() -> Response:
+    async def describe(request: Request) -> Response:
+        name_route(request.scope, request.url.path)
         return Response(document, media_type="application/json")
 
-    for path in DESCRIPTION_PATHS:
-        app.get(path, include_in_schema=False)(describe)
+    return [OwnRoute(path, describe) for path in DESCRIPTION_PATHS]

@@ -3,14 +3,10 @@ services; its lifespan runs the loop."""
 
 from functools import partial
 
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.service import ServiceApp, create_plain_app
 from services.consumer.resources import open_resources
 from services.consumer.settings import Settings
 
 
 def create_app(settings: Settings) -> ServiceApp:
-    return create_service_app(
-        settings,
-        open_resources=partial(open_resources, settings),
-        inner=True,
-    )
+    return create_plain_app(settings, open_resources=partial(open_resources, settings))

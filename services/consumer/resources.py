@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
 from servicekit.stream.consumer_group import BLOCK_SECONDS, ConsumerGroup
 from services.consumer.handlers import OrderHandler

@@ -120,6 +120,11 @@ class Pages:
         self._marked = re.compile(f"{self._mark}([a-z_]+);")
         self._slot = lru_cache(256)(self._render_slot)
 
+    def compile_templates(self) -> None:
+        """All of them: no guest waits for it."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def context(
         self, scope: Scope, *, chosen: Language | None = None, address: str = "/cart"
     ) -> PageContext:

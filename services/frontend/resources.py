@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from servicekit.http_client.client import check_alive, open_http_client
 from servicekit.http_proxy.forwarding import open_upstream
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from services.frontend.assets import Assets
 from services.frontend.brand_menu import BrandMenu
 from services.frontend.cookies import ShopCookies
@@ -40,6 +40,7 @@ async def open_resources(
     settings: Settings, site: Site, app: ServiceApp, stack: AsyncExitStack
 ) -> None:
     client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
+    site.pages.compile_templates()
     app.state.site = site
     app.state.gateway = GatewayClient(client)
     app.state.brand_menu = BrandMenu(app.state.gateway)

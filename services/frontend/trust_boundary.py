@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.headers import INTERNAL_PREFIX
-from servicekit.http_server.app import ServedApp
 from servicekit.http_server.health import Health
+from servicekit.http_server.service import ServedApp
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
 from services.frontend.cookies import ShopCookies

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.app import create_service_app
+from servicekit.http_server.service import ServiceApp
 from services.publisher.resources import open_resources
 from services.publisher.routes import router
 from services.publisher.settings import Settings

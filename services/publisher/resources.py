@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from contracts.telemetry import QUEUE_DURABLE
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
 from servicekit.telemetry.metrics import observe_gauge
 from services.publisher.audit import open_audit

@@ -12,14 +12,16 @@ from servicekit.cache.cache import Cache
 from servicekit.cache.client import CacheClient
 from servicekit.cache.store import CacheStore
 from servicekit.database.engine import DatabaseThreads, create_database_engine
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
 from servicekit.telemetry.metrics import create_counter
 from services.service_http.database import Database
 from services.service_http.orders import GuestOrders
 from services.service_http.pending_orders import PendingOrders
+from services.service_http.product_rows import find_product, list_products
 from services.service_http.product_snapshot import ProductSnapshot
 from services.service_http.products import CACHE_POLICY, SHAPE, Catalogue
+from services.service_http.search import ProductQuery
 from services.service_http.settings import Settings
 
 _STATEMENT_SECONDS = 2.0
@@ -48,7 +50,7 @@ async def open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitSt
     snapshot = ProductSnapshot(database)
     await stack.enter_async_context(snapshot.kept_fresh())
 
-    app.health.add("database", partial(_require_schema, database))
+    app.health.add("database", FirstQuestions(database).check)
     app.health.add("queue", partial(_ping, queue))
     app.health.add("cache", cache_client.ping, required=False)
     app.state.catalogue = Catalogue(cache, database, snapshot)
@@ -78,9 +80,20 @@ def _create_cache(client: CacheClient, memory_bytes: int) -> Cache:
     )
 
 
-async def _require_schema(database: Database) -> None:
-    if await database.ask(current_revision) is None:
-        raise NotMigrated("run `python -m database upgrade`")
+class FirstQuestions:
+    """The check of the database; until it has succeeded once it also asks what guests ask, so that
+    the service is ready with a connection open and its statements compiled."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._asked = database, False
+
+    async def check(self) -> None:
+        if await self._database.ask(current_revision) is None:
+            raise NotMigrated("run `python -m database upgrade`")
+        if not self._asked:
+            await self._database.ask(lambda connection: list_products(connection, ProductQuery()))
+            await self._database.ask(lambda connection: find_product(connection, 1))
+            self._asked = True
 
 
 async def _ping(client: Redis) -> None:

@@ -68,10 +68,18 @@ LAYERS = (
     ("http_server",),
     ("http_proxy",),
 )
-# What would only cost time at the start of each.
+# What a service's settings, server and telemetry are made of is loaded by each, with `serve`.
+_SERVED = "servicekit.http_server.serve, servicekit.telemetry.export"
+_NEITHER = {"alembic", "aiohttp", "mako", "grpc"}
+# What would only cost time and memory at the start of each.
 NOT_LOADED = {
-    "services.api_gw.app, servicekit.http_server.serve": {"google.protobuf", "redis", "sqlalchemy"},
-    "services.consumer.app": {"google.protobuf", "httpx"},
+    f"services.frontend.app, {_SERVED}": _NEITHER | {"redis", "sqlalchemy"},
+    f"services.api_gw.app, {_SERVED}": _NEITHER | {"fastapi", "redis", "sqlalchemy"},
+    f"services.service_http.app, {_SERVED}": _NEITHER | {"httpx", "jinja2"},
+    f"services.publisher.app, {_SERVED}": _NEITHER | {"httpx", "sqlalchemy"},
+    f"services.consumer.app, {_SERVED}": _NEITHER | {"fastapi", "httpx"},
+    # Exporters are loaded where something is exported.
+    "services.consumer.app, servicekit.http_server.serve": {"google.protobuf", "requests"},
     "servicekit.probes": {"asyncio", "email", "http", "pydantic"},
 }
 # Commands for people take their defaults from the environment; probes must stay standalone.

@@ -97,7 +97,7 @@ def test_an_override_reaches_its_service_only_or_all() -> None:
     assert environment_of(plan, "consumer")["CLAIM_IDLE_SECONDS"] == "1"
     assert "CLAIM_IDLE_SECONDS" not in environment_of(plan, "frontend")
     assert environment_of(plan, "frontend")["DATABASE_URL"] == url
-    assert [spec.environment["DATABASE_URL"] for spec in plan.init_jobs()] == [url, url]
+    assert [spec.environment["DATABASE_URL"] for spec in plan.init_jobs()] == [url]
 
 
 @pytest.mark.parametrize("text", ["", "consumer", "consumer.X", "nobody.X=1", "consumer.=1", "X=1"])

@@ -20,7 +20,8 @@ from servicekit.http_proxy.forwarding import (
     Upstream,
     open_upstream,
 )
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_server.app import create_service_app
+from servicekit.http_server.service import ServiceApp
 from servicekit.name_resolution import Address, resolver
 from servicekit.problems import ServiceUnavailable
 from servicekit.settings import ServiceSettings

@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from starlette.applications import Starlette
 
 from servicekit.http_server.health import Health, health_routes
 from tests.asgi import calling
@@ -134,8 +134,7 @@ async def test_the_probes_answer(
     server.was_available, server.ok = state.get("was_available", True), state.get("ok", True)
     if "draining" in state:
         health.start_draining()
-    app = FastAPI()
-    app.include_router(health_routes(health))
+    app = Starlette(routes=health_routes(health))
     async with calling(app) as client:
         answers = [await client.get(path) for path in ("/healthz", "/readyz")]
     assert [(a.status_code, a.json()["status"]) for a in answers] == [alive, ready]

@@ -1,0 +1,145 @@
+"""`python -m benchmarks.start [--against <commit>]`: what it costs to start the shop: CPU and
+memory of each service until the shop is ready, the time of `make run`, and the first request."""
+
+import argparse
+import http.client
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from benchmarks.checkouts import HERE, Checkout, NoCheckout, checked_out
+from benchmarks.cores import cpu_seconds
+from benchmarks.processes import Shop, StartFailed, shop
+from benchmarks.ratios import spread_of
+from contracts.services import SERVICE_NAMES
+
+READY = "make run, seconds to ready"
+# What is asked of a service first, once it is ready.
+_FIRST = {
+    "frontend": "/",
+    "api-gw": "/api/products/1",
+    "service-http": "/api/products/1",
+    "publisher": "/healthz",
+    "consumer": "/healthz",
+}
+_REQUESTS = 50
+
+# Figure → value, of one start.
+Figures = Mapping[str, float]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--against", metavar="COMMIT", help="start this commit as well, in turn")
+    options = parser.parse_args()
+    began = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    try:
+        with TemporaryDirectory(prefix="arloji-start-") as name, ExitStack() as stack:
+            folder, sides = Path(name), [HERE]
+            if options.against:
+                sides.append(stack.enter_context(checked_out(options.against, folder, progress)))
+            print(table(measure(sides, options.rounds, folder, progress), sides))
+    except (StartFailed, NoCheckout) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(
+    sides: Sequence[Checkout], rounds: int, folder: Path, progress: Callable[[str], None]
+) -> list[list[Figures]]:
+    """Of each side the figures of every round; one more, which compiles what Python keeps
+    compiled, is left out."""
+    found: list[list[Figures]] = [[] for _ in sides]
+    for number in range(rounds + 1):
+        progress(f"round {number} of {rounds}" if number else "starting once, to warm up")
+        for side, figures in zip(sides, found, strict=True):
+            with shop(folder / f"{side.name}-{number}".replace(" ", "-"), checkout=side) as running:
+                started = start_figures(running)
+            if number:
+                figures.append(started)
+    return found
+
+
+def start_figures(running: Shop) -> Figures:
+    """Of a shop that has just become ready."""
+    pids = running.pids()
+    cpu = {f"{name}: CPU to ready, ms": _milliseconds(pids[name]) for name in SERVICE_NAMES}
+    # Behind one comes first what it asks: a first request is that of this service alone.
+    firsts = dict(reversed([_first(running, name) for name in reversed(SERVICE_NAMES)]))
+    memory = {f"{name}: memory, MB": resident_bytes(pids[name]) / 1e6 for name in SERVICE_NAMES}
+    return {READY: running.ready_seconds, **cpu, **memory, **firsts}
+
+
+def _milliseconds(pid: int) -> float:
+    seconds = cpu_seconds([pid])
+    if seconds is None:
+        raise StartFailed("this needs /proc, as Linux has it")
+    return 1000 * seconds
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise StartFailed(f"process {pid} has ended")
+
+
+def _first(running: Shop, name: str) -> tuple[str, float]:
+    with _connected(running.url(name)) as ask:
+        times = [ask(_FIRST[name]) for _ in range(_REQUESTS)]
+    return f"{name}: first request / median", times[0] / statistics.median(times)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Callable[[str], float]]:
+    """Over one connection: how long the answer to a path takes, in seconds."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
+
+    def ask(path: str) -> float:
+        began = time.perf_counter()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != http.client.OK:
+            raise StartFailed(f"{url}{path} answered {answer.status}")
+        return time.perf_counter() - began
+
+    connection.connect()
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
+def table(found: Sequence[Sequence[Figures]], sides: Sequence[Checkout]) -> str:
+    """Medians, and the ratio of the medians with the spread of this side."""
+    titles = list(found[0][0])
+    width = max(map(len, titles))
+    heads = "".join(f"{side.name:>12}" for side in sides)
+    ratio = "   ratio" if len(sides) > 1 else ""
+    lines = [f"{'median of the rounds':<{width}}{heads}{ratio}  spread"]
+    for title in titles:
+        spreads = [spread_of(figures[title] for figures in side) for side in found]
+        medians = [spread.median for spread in spreads if spread]
+        shown = "".join(f"{median:12.1f}" for median in medians)
+        ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else ""
+        width_of_first = spreads[0].width if spreads[0] else 0.0
+        lines.append(f"{title:<{width}}{shown}{ratio}  {width_of_first:5.0%}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
