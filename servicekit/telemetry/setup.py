@@ -96,8 +96,8 @@ def _export(
 @contextmanager
 def _counting_losses() -> Iterator[None]:
     """What is made inside counts what does not fit into its queue or cannot be delivered
-    (`otel.sdk.processor.*.processed`, `otel.sdk.exporter.*.exported`, with an `error.type`). The SDK
-    asks for a variable alone; set for good, it would count the start and the end of each span."""
+    (`otel.sdk.processor.*.processed`, `otel.sdk.exporter.*.exported`, with an `error.type`). The
+    SDK asks for a variable alone; set for good, it would count each span's start and end too."""
     os.environ[OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED] = "true"
     try:
         yield
