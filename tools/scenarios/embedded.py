@@ -25,14 +25,9 @@ def faults(rates: str) -> dict[str, Fault]:
     return {
         "mysql-slows-down": Fault(slow.inject, slow.undo),
         # Paused, since the launcher would start a new one for one that ended.
-        "consumer-dies": Fault(
-            partial(_signal, "consumer", signal.SIGSTOP),
-            partial(_signal, "consumer", signal.SIGCONT),
-        ),
+        "consumer-dies": _pause("consumer", ended_by=signal.SIGCONT),
         # The one that is started in its place is empty.
-        "cache-cold": Fault(
-            partial(_signal, "cache-redis", signal.SIGSTOP), _replace_a_paused_cache
-        ),
+        "cache-cold": _pause("cache-redis", ended_by=signal.SIGKILL),
         "traffic-x10": Fault(load.inject, load.undo),
         "poison-order": Fault(partial(_run, "-c", POISON), _drop_poison),
         "disk-fills": Fault(
@@ -56,14 +51,28 @@ def _pid(name: str) -> int:
         raise ScenarioFailed(f"no {name} runs in {read_data_folder()}: `make run` first") from None
 
 
-def _signal(name: str, number: signal.Signals) -> None:
-    os.kill(_pid(name), number)
+def _pause(name: str, *, ended_by: signal.Signals) -> Fault:
+    def undo() -> None:
+        # One that is just being started anew is not paused.
+        with suppress(ScenarioFailed, ProcessLookupError):
+            if _is_paused(pid := _pid(name)):
+                os.kill(pid, ended_by)
+
+    return Fault(lambda: os.kill(_pid(name), signal.SIGSTOP), undo)
 
 
-def _replace_a_paused_cache() -> None:
-    stat = Path(f"/proc/{_pid('cache-redis')}/stat")
-    if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "T":
-        _signal("cache-redis", signal.SIGKILL)
+def _is_paused(pid: int) -> bool:
+    """Raises ProcessLookupError."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.exists():
+        return stat.read_text().rpartition(")")[2].split()[0] == "T"
+    # A system without /proc has it; the minimal Linux that lacks it has /proc.
+    done = subprocess.run(
+        ["ps", "-o", "state=", "-p", str(pid)], stdout=subprocess.PIPE, check=False
+    )
+    if done.returncode:
+        raise ProcessLookupError(pid)
+    return done.stdout.startswith(b"T")
 
 
 def _ballast() -> Path:
