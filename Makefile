@@ -67,8 +67,8 @@ load: ## Offer a shop rising rates; print percentiles and a verdict, save a plot
 
 # make scenario NAME=consumer-dies SECONDS=300 ON=compose; UNDO=1 undoes what a killed one has left
 scenario: ## Let something go wrong as docs/scenarios/ tells, and undo it (NAME=…)
-	$(LIVE)@$(IN) local -m tools.scenarios $(if $(NAME),"$(NAME)") $(if $(ON),--on "$(ON)") \
-		$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(UNDO),--undo) $(OPTIONS)
+	$(LIVE)@$(IN) scenario -m tools.scenarios $(if $(NAME),"$(NAME)") $(if $(ON),--on "$(ON)") \
+		$(if $(SECONDS),--seconds "$(SECONDS)") $(UNDO:%=--undo) $(OPTIONS)
 
 images-offline: ## Build stand-ins for the pinned images where no image registry can be reached
 	$(LIVE)@$(IN) test -m tools.offline_images $(OPTIONS)

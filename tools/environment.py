@@ -2,7 +2,8 @@
 runs a command in it, with what local/inherited.py lets through.
 
 `local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
-`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`.
+`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`. `scenario` is
+`local` with what Docker is told.
 """
 
 import fcntl
@@ -28,6 +29,7 @@ VENV = ROOT / ".venv"
 _HANDED_ON = {
     "local": inherited.for_shop,
     "load": inherited.for_load,
+    "scenario": inherited.for_scenarios,
     "test": inherited.for_tests,
 }
 LOG = VENV / "install.log"
@@ -91,6 +93,7 @@ def prepare(kind: str) -> None:
     if kind == "load":
         prepare_load()
         return
+    kind = "local" if kind == "scenario" else kind
     kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
     if any(is_current(one) for one in kinds):
         return

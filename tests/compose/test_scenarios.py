@@ -1,5 +1,5 @@
-"""Each scenario in Docker: the alert that its page names has reached Alertmanager or its queries show
-it, and the stack is well again afterwards. That pages name what exists: tests/conformance."""
+"""Each scenario in Docker: its queries show it, the alerts that its page names reach Alertmanager,
+and the stack is well again afterwards."""
 
 import os
 import signal

@@ -2,6 +2,7 @@
 or SIGTERM. What a killed one left is undone by the next, or with `--undo`."""
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ _RATES = "5,50"
 
 def main(arguments: list[str] | None = None) -> int:
     configure_terminal()
+    os.umask(0o077)  # of the data folder, should there be none yet
     chosen = _parse(arguments)
     place = chosen.on or ("embedded" if embedded.is_running() else "compose")
     faults = _PLACES[place](chosen.rates)
