@@ -1,11 +1,11 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets prune footprint \
+.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets prune footprint scenario \
 	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
 # other programs.
-$(foreach name,PYTHON OPTIONS TESTS JOBS URL STEPS SECONDS USAGE WORKERS REGISTRY VERSION CLUSTER, \
+$(foreach name,PYTHON OPTIONS TESTS JOBS URL STEPS SECONDS USAGE WORKERS REGISTRY VERSION CLUSTER NAME ON UNDO, \
 	$(if $(filter command,$(origin $(name))),,$(eval override $(name) :=)))
 
 # Any Python from 3.11: make run PYTHON=python3.12
@@ -64,6 +64,11 @@ load: ## Offer a shop rising rates; print percentiles and a verdict, save a plot
 	$(LIVE)@$(IN) load -m locust -f loadtest/locustfile.py --headless $(if $(URL),--host "$(URL)") \
 		--steps "$(or $(STEPS),$(STEPS_USUAL))" --step-seconds "$(or $(SECONDS),30)" \
 		--usage "$(USAGE)" $(if $(filter-out 1,$(WORKERS)),--processes $(WORKERS)) $(OPTIONS)
+
+# make scenario NAME=consumer-dies SECONDS=300 ON=compose; UNDO=1 undoes what a killed one has left
+scenario: ## Let something go wrong as docs/scenarios/ tells, and undo it (NAME=…)
+	$(LIVE)@$(IN) scenario -m tools.scenarios $(if $(NAME),"$(NAME)") $(if $(ON),--on "$(ON)") \
+		$(if $(SECONDS),--seconds "$(SECONDS)") $(UNDO:%=--undo) $(OPTIONS)
 
 images-offline: ## Build stand-ins for the pinned images where no image registry can be reached
 	$(LIVE)@$(IN) test -m tools.offline_images $(OPTIONS)

@@ -33,10 +33,10 @@ _PIP = (
     r"|KEYRING_PROVIDER|USE_FEATURE|(?:DEFAULT_)?TIMEOUT|RETRIES|(?:NO_)?CACHE_DIR)"
 )
 _PIP_FILES = r"PIP_CONFIG_FILE|NETRC|XDG_\w+|DBUS_SESSION_BUS_ADDRESS"
-# Docker, Go and pytest are told by the one who runs our tests where and how they work.
+# Docker, Go and pytest are told by whoever calls us where and how they work.
+_DOCKER = r"DOCKER_\w+|COMPOSE_\w+|BUILDKIT_\w+|BUILDX_\w+|SSH_AUTH_SOCK"
 _TESTS = (
-    r"DOCKER_\w+|COMPOSE_\w+|BUILDKIT_\w+|BUILDX_\w+|SSH_AUTH_SOCK"
-    r"|GO(?:PROXY|SUMDB|NOSUMDB|PRIVATE|NOPROXY|INSECURE|AUTH|PATH|MODCACHE|CACHE|ROOT|TOOLCHAIN)"
+    r"GO(?:PROXY|SUMDB|NOSUMDB|PRIVATE|NOPROXY|INSECURE|AUTH|PATH|MODCACHE|CACHE|ROOT|TOOLCHAIN)"
     r"|GIT_SSL_\w+|PYTEST_\w+|REQUIRE_ALL|LONG_TESTS|CLUSTER_TESTS_\w+|SCREENSHOT|CI"
 )
 # Never asked of a proxy, by the rules of urllib, requests and curl.
@@ -56,12 +56,17 @@ def for_load(environment: Environment = os.environ) -> dict[str, str]:
     }
 
 
+def for_scenarios(environment: Environment = os.environ) -> dict[str, str]:
+    """For what disturbs the embedded run or the stack in Docker."""
+    return _let_through(environment, _ANYWHERE, _RUN, _DOCKER)
+
+
 def for_pip(environment: Environment = os.environ) -> dict[str, str]:
     return _let_through(environment, _ANYWHERE, _PIP, _PIP_FILES)
 
 
 def for_tests(environment: Environment = os.environ) -> dict[str, str]:
-    return _let_through(environment, _ANYWHERE, _PIP, _PIP_FILES, _TESTS)
+    return _let_through(environment, _ANYWHERE, _PIP, _PIP_FILES, _DOCKER, _TESTS)
 
 
 def _let_through(environment: Environment, *patterns: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already; then
 runs a command in it, with what local/inherited.py lets through.
 
-`local` is what `make run` needs, and `bench` the same; `test` is that and more, so that it serves
-`make run` too.
-`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`.
+`local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
+`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`. `scenario` and
+`bench` are `local` with more of the shell's variables.
 """
 
 import fcntl
@@ -29,6 +29,7 @@ VENV = ROOT / ".venv"
 _HANDED_ON = {
     "local": inherited.for_shop,
     "load": inherited.for_load,
+    "scenario": inherited.for_scenarios,
     "test": inherited.for_tests,
     # `--against` sets another commit up.
     "bench": inherited.for_pip,
@@ -94,7 +95,7 @@ def prepare(kind: str) -> None:
     if kind == "load":
         prepare_load()
         return
-    kind = "local" if kind == "bench" else kind
+    kind = "local" if kind in ("bench", "scenario") else kind
     kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
     if any(is_current(one) for one in kinds):
         return

@@ -21,7 +21,7 @@ from tests.promql import (
 from tools.dashboards.__main__ import FOLDER, main, render
 
 # Pushed by the services: own ones by the contract, the others by the semantic conventions.
-HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED}
+HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED, telemetry.EVENT_LOOP_LAG}
 COUNTERS = {
     telemetry.ORDERS_ACCEPTED,
     telemetry.ORDERS_SETTLED,
@@ -41,6 +41,19 @@ OTHERS = {
     "process_uptime_seconds",
     "process_cpu_time_seconds_total",
     "process_memory_usage_bytes",
+    "process_thread_count",
+    "process_unix_file_descriptor_count",
+    *(f"cpython_gc_{what}_total" for what in ("collections", "collected_objects")),
+    *(
+        f"otel_sdk_{part}_{signal}_{what}"
+        for signal in ("span", "log")
+        for part, what in (
+            ("processor", "processed_total"),
+            ("processor", "queue_size"),
+            ("processor", "queue_capacity"),
+            ("exporter", "exported_total"),
+        )
+    ),
     # Written by vmalert.
     "ALERTS",
     "up",

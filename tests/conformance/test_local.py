@@ -92,7 +92,10 @@ def test_what_the_shop_runs_on_is_part_of_what_the_tests_run_on() -> None:
     assert pins["services"] <= pins["local"] <= pins["test"]
 
 
-NAMES = ("OPTIONS", "TESTS", "JOBS", "URL", "STEPS", "SECONDS", "USAGE", "WORKERS")
+NAMES = (
+    *("OPTIONS", "TESTS", "JOBS", "URL", "STEPS", "SECONDS", "USAGE", "WORKERS"),
+    *("NAME", "ON", "UNDO"),
+)
 TARGETS = re.findall(r"^([a-z-]+): .*##", (ROOT / "Makefile").read_text(), re.M)
 
 

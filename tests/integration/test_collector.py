@@ -1,23 +1,31 @@
-"""The five services behind the real collector: what their metrics, traces and logs are called in
-the stores, and what is not in them."""
+"""The shop, nginx in front of it, behind the real collector: which signals each part sends and who
+calls whom, what they are called in the stores, and what is not in them."""
 
 import json
 import re
+import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import httpx
 import pytest
+import redis
+import yaml
 
 from contracts import telemetry
 from contracts.prometheus import prometheus_name
+from contracts.services import SERVICE_NAMES
 from local.plan import SERVICES
 from tests import waiting
 from tests.collectors import Pipeline, running_pipeline
 from tests.e2e.conftest import Guest
+from tests.e2e.test_traces import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Span, spans_of
+from tests.edge import Edge
+from tests.promql import OBSERVABILITY
 from tests.stack import RunningStack
 from tests.telemetry_stores import eventually
 from tools.dashboards import names
@@ -27,6 +35,41 @@ CUSTOMER = {
     "email": "kanari@example.com",
     "address": "Jl. Kanari Emas 77",
 }
+
+
+class Signals(NamedTuple):
+    """What a part of the shop sends: a metric and a log line of its own, the kinds of its spans."""
+
+    metric: str
+    log: str
+    spans: set[int]
+
+
+SOURCES = OBSERVABILITY / "grafana" / "provisioning" / "datasources" / "stores.yaml"
+HTTP = "http_server_request_duration_seconds_count"
+MATRIX = {
+    # nginx writes no spans: its line names the trace of the frontend's answer.
+    "nginx": Signals("", "POST /api/orders 202", set()),
+    "frontend": Signals(HTTP, "started", {SERVER, CLIENT}),
+    "api-gw": Signals(HTTP, "started", {SERVER, CLIENT}),
+    "service-http": Signals(HTTP, "started", {SERVER, CLIENT}),
+    "publisher": Signals(HTTP, "order * is in the queue", {SERVER, CLIENT, PRODUCER}),
+    "consumer": Signals(
+        prometheus_name(*telemetry.ORDERS_SETTLED[:2], "counter"),
+        "order * is confirmed",
+        {CONSUMER, CLIENT},
+    ),
+}
+# Who calls whom, stores included; the only way to a backend is through the gateway.
+EDGES = {
+    "frontend": {"api-gw"},
+    "api-gw": {"service-http", "publisher"},
+    "service-http": {"redis", "sqlite"},
+    "publisher": {"redis", "consumer"},
+    "consumer": {"redis", "sqlite"},
+}
+# Lines of the log about one order that was stored at once.
+LOGGED_OF_AN_ORDER = {"nginx", "publisher", "consumer"}
 # What may tell series of one metric apart: everything else would be a series more per start.
 RESOURCE_LABELS = {"service_name", "service_namespace", "service_instance_id", "service_version"}
 HTTP_LABELS = {
@@ -34,7 +77,11 @@ HTTP_LABELS = {
     *("network_protocol_version", "server_address", "server_port", "error_type"),
 }
 SPAN_LABELS = {"span_name", "span_kind", "status_code"}
-OWN_LABELS = {"le", "result", "status", "reason", "upstream", "route", "cpu_mode"}
+OWN_LABELS = {"le", "result", "status", "reason", "upstream", "route"}
+PROCESS_LABELS = {
+    *("cpu_mode", "cpython_gc_generation", "process_runtime_name", "process_runtime_version"),
+    *("otel_component_name", "otel_component_type"),
+}
 POOL_LABELS = {"pool_name", "state"}
 COUNTERS = (telemetry.ORDERS_ACCEPTED, telemetry.ORDERS_SETTLED, telemetry.CACHE_REQUESTS)
 GAUGES = (
@@ -52,15 +99,20 @@ class Watched:
     pipeline: Pipeline
     stack: RunningStack
     order: httpx.Response
+    held: uuid.UUID  # an order that cannot be read
 
     @property
     def trace_id(self) -> str:
         return self.order.headers["traceresponse"].split("-")[1]
 
-    def find_trace(self) -> dict[str, Any]:
-        answer = httpx.get(f"{self.pipeline.receiver.url}/api/traces/{self.trace_id}")
-        found: dict[str, Any] = answer.json() if answer.is_success else {}
-        return found
+    def spans(self, trace_id: str) -> list[Span]:
+        answer = httpx.get(f"{self.pipeline.receiver.url}/api/traces/{trace_id}")
+        return spans_of(answer.json()) if answer.is_success else []
+
+    def all_spans(self) -> list[list[Span]]:
+        """By trace."""
+        found = httpx.get(f"{self.pipeline.receiver.url}/api/traces?limit=500").json()["traces"]
+        return [self.spans(one["trace_id"]) for one in found]
 
 
 def shop_once(guest: Guest) -> httpx.Response:
@@ -70,9 +122,31 @@ def shop_once(guest: Guest) -> httpx.Response:
         guest.http.get(f"/products/{product['slug']}")
         guest.http.get("/nowhere/at/all")
         guest.http.get("/api/products?q=kanari@example.com")
-        order = guest.post_order({product["product_id"]: 1}, customer=CUSTOMER)
-    assert order.status_code == 202, order.text
+        line = {product["product_id"]: 1}
+        refused = guest.post_order(line, customer={**CUSTOMER, "telephone": "kanari 0812"})
+        assert refused.status_code == 422
+        order = guest.post_order(line, customer=CUSTOMER)
+        assert order.status_code == 202, order.text
+        guest.wait_for_end(order.json()["order_id"])
     return order
+
+
+def shop_in_trouble(stack: RunningStack, guest: Guest) -> uuid.UUID:
+    """An order that waits for the database, and one that cannot be read: that one's id."""
+    with closing(guest.http):
+        line = {guest.product()["product_id"]: 1}
+        with closing(sqlite3.connect(stack.data / "arloji.db")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            order = guest.post_order(line, customer=CUSTOMER).json()
+            # Longer than the consumer waits for its lock.
+            eventually(lambda: stack.count_lines("consumer", "warning: the database is unav"))
+            connection.rollback()
+        guest.wait_for_end(order["order_id"])
+    held = uuid.uuid4()
+    message = {"order_id": str(held), "guest_id": str(held), "customer": CUSTOMER}
+    with redis.Redis(port=stack.port("queue-redis")) as queue:
+        queue.xadd("orders", {"schema": "1", "order": json.dumps(message)})
+    return held
 
 
 @pytest.fixture(scope="module")
@@ -83,32 +157,89 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         endpoint = f"all.OTEL_EXPORTER_OTLP_ENDPOINT={pipeline.collector.otlp_url}"
         options = ["--set", endpoint, "--set", "all.OTEL_METRIC_EXPORT_INTERVAL=2000"]
         with RunningStack(folder / "shop", options=options) as stack:
-            yield Watched(pipeline, stack, shop_once(Guest(stack.shop_url)))
+            edge = Edge(folder, stack.port("frontend"), pipeline.collector.logs / "nginx")
+            with edge:
+                order = shop_once(Guest(edge.url))
+                yield Watched(pipeline, stack, order, shop_in_trouble(stack, Guest(edge.url)))
 
 
-def services_in(trace: dict[str, Any]) -> set[str]:
-    return {
-        pair["value"]["stringValue"]
-        for entry in trace.get("resourceSpans", [])
-        for pair in entry["resource"]["attributes"]
-        if pair["key"] == "service.name"
-    }
+def test_the_matrix_names_every_service() -> None:
+    assert MATRIX.keys() == {"nginx", *SERVICE_NAMES}
+    assert EDGES.keys() == set(SERVICE_NAMES)
 
 
-def test_the_trace_of_an_order_has_all_five_services(watched: Watched) -> None:
-    eventually(lambda: services_in(watched.find_trace()) == set(SERVICES) - {"service-http"})
-    # Its status page is read through the fifth.
-    url = f"{watched.pipeline.receiver.url}/api/traces"
-    assert any("service-http" in one["services"] for one in httpx.get(url).json()["traces"])
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_metrics_and_logs_in_the_stores(watched: Watched, service: str) -> None:
-    uptime = f'process_uptime_seconds{{service_name="{service}",service_namespace="arloji"}}'
-    eventually(lambda: watched.pipeline.metrics.query(uptime))
-    line = watched.pipeline.line(f'{{service.name="{service}"}} _msg:=started')
+@pytest.mark.parametrize("name", MATRIX)
+def test_every_part_sends_every_signal(watched: Watched, name: str) -> None:
+    signals, pipeline = MATRIX[name], watched.pipeline
+    if signals.metric:
+        selector = f'{signals.metric}{{service_name="{name}",service_namespace="arloji"}}'
+        eventually(lambda: pipeline.metrics.query(selector))
+    words = signals.log.split(" * ")
+    asked = " ".join([f'{{service.name="{name}"}}', *(f'_msg:"{one}"' for one in words)])
+    line = eventually(lambda: pipeline.logs.query(asked))[0]
     assert line["severity_text"] == "INFO"
-    assert line["_stream"] == f'{{service.name="{service}",service.namespace="arloji"}}'
+    assert line["_stream"].startswith(f'{{service.name="{name}",service.namespace="arloji"')
+
+    def kinds() -> set[int]:
+        return {
+            span.kind for trace in watched.all_spans() for span in trace if span.service == name
+        }
+
+    waiting.eventually(kinds, lambda found: found - {INTERNAL} == signals.spans)
+
+
+def test_services_call_those_that_they_should_and_no_others(watched: Watched) -> None:
+    def edges() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for trace in watched.all_spans():
+            by_id = {span.span_id: span for span in trace}
+            for span in trace:
+                store = span.attributes.get("db.system.name")
+                if store is not None:
+                    found.setdefault(span.service, set()).add(store)
+                caller = by_id.get(span.parent_id, span).service
+                if caller != span.service:
+                    found.setdefault(caller, set()).add(span.service)
+        return found
+
+    waiting.eventually(edges, lambda found: found == EDGES)
+
+
+def test_the_trace_of_an_order_finds_its_logs_and_its_latency(watched: Watched) -> None:
+    """By the queries with which Grafana leads from a span to both."""
+    sources = yaml.safe_load(SOURCES.read_text())["datasources"]
+    (of_traces,) = [one["jsonData"] for one in sources if one["uid"] == "vt"]
+    query = of_traces["tracesToLogsV2"]["query"].replace("$${__trace.traceId}", watched.trace_id)
+    lines = waiting.eventually(
+        lambda: watched.pipeline.logs.query(query),
+        lambda found: {line["service.name"] for line in found} == LOGGED_OF_AN_ORDER,
+    )
+    order_id = watched.order.json()["order_id"]
+    assert {line["service.name"] for line in lines if order_id in line["_msg"]} == {
+        *("publisher", "consumer")
+    }
+    spans = watched.spans(watched.trace_id)
+    assert {span.service for span in spans} == set(SERVICE_NAMES) - {"service-http"}
+    (duration,) = [
+        one["query"] for one in of_traces["tracesToMetrics"]["queries"] if "Duration" in one["name"]
+    ]
+    # The rate of what has happened once is none; its increase is.
+    duration = duration.replace("rate(", "increase(").replace("[1m]", "[1h]")
+    wanted = {(span.service, span.name) for span in spans}
+
+    def measured() -> dict[tuple[str, str], float]:
+        return {
+            (service, one["metric"]["span_name"]): float(one["value"][1])
+            for service in SERVICE_NAMES
+            for one in watched.pipeline.metrics.query(
+                duration.replace("$$__tags", f'service_name="{service}"')
+            )
+        }
+
+    found = waiting.eventually(measured, lambda found: wanted <= found.keys())
+    assert all(0 < found[one] < 60 for one in wanted)
+    stored = prometheus_name(*telemetry.ORDERS_TIME_TO_STORED[:2], "histogram")
+    assert watched.pipeline.metrics.query(f"{stored}_count")
 
 
 def test_metrics_have_the_names_that_dashboards_use(watched: Watched) -> None:
@@ -120,6 +251,8 @@ def test_metrics_have_the_names_that_dashboards_use(watched: Watched) -> None:
         prometheus_name("http.client.request.duration", "s", "histogram") + "_count",
         prometheus_name("process.cpu.time", "s", "counter"),
         prometheus_name("process.memory.usage", "By", "gauge"),
+        f"{names.histogram(telemetry.EVENT_LOOP_LAG)}_bucket",
+        names.gauge(telemetry.BUILD_INFO),
     }
     waiting.eventually(
         lambda: wanted - watched.pipeline.metrics.names(), lambda missing: not missing, 60
@@ -132,7 +265,9 @@ def test_metrics_have_the_names_that_dashboards_use(watched: Watched) -> None:
 def test_no_label_is_new_with_each_start(watched: Watched) -> None:
     metrics = watched.pipeline.metrics
     eventually(lambda: metrics.query("traces_span_metrics_calls_total"))
-    allowed = RESOURCE_LABELS | HTTP_LABELS | SPAN_LABELS | OWN_LABELS | POOL_LABELS
+    allowed = (
+        RESOURCE_LABELS | HTTP_LABELS | SPAN_LABELS | OWN_LABELS | POOL_LABELS | PROCESS_LABELS
+    )
     series = metrics.labels('{service_name!=""}')
     assert {label for labels in series for label in labels} - {"__name__"} - allowed == set()
     instances = {labels["service_instance_id"] for labels in series}
@@ -149,20 +284,32 @@ def test_spans_of_the_consumer_and_of_sql_are_metrics(watched: Watched) -> None:
 
 
 def test_nothing_personal_is_in_any_store(watched: Watched) -> None:
-    eventually(lambda: "consumer" in services_in(watched.find_trace()))
-    eventually(watched.pipeline.collector.has_delivered)
+    """Of bodies that were accepted, refused or unreadable, of a transaction that failed, of SQL and
+    of Redis, and nothing in the log of nginx."""
     pipeline = watched.pipeline
-    everything = [
-        json.dumps(pipeline.logs.query("*")),
-        json.dumps(pipeline.metrics.labels('{__name__!=""}')),
+    # What was told last.
+    pipeline.line('{service.name="consumer"} _msg:"is a dead letter"')
+    pipeline.line('{service.name="consumer"} _msg:"reading pauses"')
+    failed = [
+        span
+        for trace in eventually(watched.all_spans)
+        for span in trace
+        if "OperationalError" in str(span.attributes.get("error.type"))
     ]
-    traces = httpx.get(f"{pipeline.receiver.url}/api/traces").json()["traces"]
-    everything += [
-        httpx.get(f"{pipeline.receiver.url}/api/traces/{one['trace_id']}").text for one in traces
-    ]
-    assert len(everything) > 5
-    for text in everything:
-        assert "anari" not in text, re.findall(".{80}anari.{40}", text)
+    assert failed
+    eventually(pipeline.collector.has_delivered)
+    everything = {
+        "logs": json.dumps(pipeline.logs.query("*")),
+        "metrics": json.dumps(pipeline.metrics.labels('{__name__!=""}')),
+        "spans": "".join(
+            httpx.get(f"{pipeline.receiver.url}/api/traces/{one['trace_id']}").text
+            for one in httpx.get(f"{pipeline.receiver.url}/api/traces?limit=500").json()["traces"]
+        ),
+    }
+    for where, text in everything.items():
+        assert len(text) > 10_000, where
+        assert "anari" not in text, (where, re.findall(".{80}anari.{40}", text))
+    assert "process orders" in everything["spans"]
 
 
 def test_the_collector_refuses_and_fails_nothing(watched: Watched) -> None:
