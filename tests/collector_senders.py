@@ -31,9 +31,10 @@ def resource_of(service: str) -> Resource:
 
 
 @contextmanager
-def sending_logs(pipeline: Pipeline) -> Iterator[logging.Logger]:
+def sending_logs(pipeline: Pipeline, timeout_seconds: float = 10) -> Iterator[logging.Logger]:
     provider = LoggerProvider(resource=resource_of("sdk"), shutdown_on_exit=False)
-    exporter = OTLPLogExporter(endpoint=f"{pipeline.collector.otlp_url}/v1/logs")
+    endpoint = f"{pipeline.collector.otlp_url}/v1/logs"
+    exporter = OTLPLogExporter(endpoint=endpoint, timeout=timeout_seconds)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     logger = logging.getLogger("tests.sender")
     handler = LoggingHandler(logger_provider=provider)
