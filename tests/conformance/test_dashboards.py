@@ -9,6 +9,7 @@ import yaml
 
 from contracts import telemetry
 from contracts.prometheus import prometheus_name
+from housekeeping.schedule.settings import ScheduleSettings
 from tests.promql import (
     DASHBOARDS,
     OBSERVABILITY,
@@ -175,6 +176,21 @@ def test_runbooks_and_alerts_name_each_other() -> None:
         assert place.endswith(f"#{rule['alert'].lower()}")
     text = (OBSERVABILITY / "alerts" / "housekeeping.yaml").read_text()
     assert text.count("runbook: ") == text.count("- alert: ")
+
+
+def test_a_scheduled_command_that_fails_or_does_not_come_raises_an_alert() -> None:
+    commands = {
+        field.removesuffix("_schedule").replace("_", "-") for field in ScheduleSettings.model_fields
+    }
+    assert commands <= _commands_of("HousekeepingFailed", commands)
+    # A good backup and a good drill have limits of their own.
+    assert commands - {"backup", "drill"} == _commands_of("HousekeepingOverdue", commands)
+
+
+def _commands_of(alert: str, commands: set[str]) -> set[str]:
+    (rule,) = [rule for rule in alert_rules() if rule["alert"] == alert]
+    patterns = re.findall(r'command=~"([^"]+)"', rule["expr"])
+    return {name for name in commands if any(re.fullmatch(one, name) for one in patterns)}
 
 
 def test_every_alert_says_what_happened_and_what_to_do_and_is_read_by_vmalert() -> None:
