@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
+from servicekit.stream.groups import create_group
 from servicekit.stream.state import StreamNames, pending_states
 from servicekit.telemetry.tracing import untraced
 
@@ -87,8 +88,8 @@ class ConsumerGroup:
         """
         names = self.names
         with untraced():
-            await self._create_group_of(names.dead_stream)
-            if not await self._create_group_of(names.stream):
+            await create_group(self.client, names.dead_stream, names.group)
+            if not await create_group(self.client, names.stream, names.group):
                 self._seen = True
                 return False
         if self._seen:
@@ -99,18 +100,6 @@ class ConsumerGroup:
                 names.stream,
             )
         self._seen = True
-        return True
-
-    async def _create_group_of(self, stream: str) -> bool:
-        """False if the group exists. No other command makes a stream that is empty."""
-        try:
-            await self.client.xgroup_create(stream, self.names.group, id="0", mkstream=True)
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
-            # The stand-in closes its connection after every error.
-            await self.client.connection_pool.disconnect(inuse_connections=False)
-            return False
         return True
 
     async def read(self, count: int) -> list[Entry]:
