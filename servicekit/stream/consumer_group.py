@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
+from servicekit.stream.groups import create_group
 from servicekit.stream.state import StreamNames, pending_states
 from servicekit.telemetry.tracing import untraced
 
@@ -82,15 +83,13 @@ class ConsumerGroup:
         added before any consumer ran is delivered. False if the group exists.
 
         A group that was there before and is not now is an alarm; what is still in the stream
-        is then delivered again, which is harmless.
+        is then delivered again, which is harmless. The stream of dead letters is there from then
+        on, too: whoever measures it from outside would call a missing one an error at each turn.
         """
         names = self.names
         with untraced():
-            try:
-                await self.client.xgroup_create(names.stream, names.group, id="0", mkstream=True)
-            except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):
-                    raise
+            await create_group(self.client, names.dead_stream, names.group)
+            if not await create_group(self.client, names.stream, names.group):
                 self._seen = True
                 return False
         if self._seen:

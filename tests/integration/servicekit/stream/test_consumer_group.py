@@ -108,6 +108,14 @@ async def test_creating_a_group_again_changes_nothing(client: Redis, first: Cons
     assert payloads(await first.read(10)) == [b"b"]
 
 
+async def test_both_streams_are_there_before_their_first_entry(
+    client: Redis, first: ConsumerGroup
+) -> None:
+    for stream in (first.names.stream, first.names.dead_stream):
+        assert await client.xlen(stream) == 0
+        assert await client.exists(stream)
+
+
 async def test_a_settled_entry_is_gone_with_the_field_beside_it(
     client: Redis, first: ConsumerGroup
 ) -> None:
