@@ -42,7 +42,7 @@ class Collector(Process):
         if added == "compose.yaml":
             places["/var/log/infra"] = str(self.logs)
         super().__init__(
-            _relocated(folder, ("config.yaml", added), places),
+            _relocated(folder, ("config.yaml", "derived.yaml", added), places),
             folder / "collector.log",
             lambda: answers(f"http://127.0.0.1:{health}/"),
         )
@@ -74,7 +74,7 @@ class Agent(Process):
             "http://otel-collector.arloji:4318": gateway_url,
         }
         super().__init__(
-            _relocated(folder, ("agent.yaml",), places),
+            _relocated(folder, ("agent.yaml", "derived.yaml"), places),
             folder / "agent.log",
             lambda: answers(f"http://127.0.0.1:{health}/"),
             env=CLEAN | {"NODE_NAME": "node-1"},

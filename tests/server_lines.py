@@ -14,6 +14,7 @@ def nginx_access(moment: datetime, **changes: Any) -> str:
         "message": "GET /products/x-1 200",
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
         "http.request.method": "GET",
+        "http.route": "/products/{slug}",
         "url.path": "/products/x-1",
         "http.response.status_code": 200,
         "http.response.body.size": 2,
