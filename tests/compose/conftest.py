@@ -39,6 +39,7 @@ ORDER = (
     "test_upgrades",
     "test_reload",
     "test_rotation",
+    "test_taken_away",
     "test_healing",
     "test_disaster",
     "test_removal",

@@ -1,5 +1,5 @@
-"""Every alert says what happened, what to do, and where to look; what evaluates and shows them reads
-the very files of this repository."""
+"""Every alert says what happened, what to do, and where to look; what evaluates and shows them
+reads the very files of this repository."""
 
 import json
 import re

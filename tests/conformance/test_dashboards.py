@@ -78,7 +78,13 @@ def known_names() -> set[str]:
             own.add(prometheus_name(name, unit, "counter" if metric in COUNTERS else "gauge"))
     scraped = (Path(__file__).parent / "scraped_metrics.txt").read_text().splitlines()
     pushed = {part for base in CONVENTIONS for part in parts(base)}
-    return own | pushed | OTHERS | recorded_names() | {line for line in scraped if re.fullmatch(r"\w+", line)}
+    return (
+        own
+        | pushed
+        | OTHERS
+        | recorded_names()
+        | {line for line in scraped if re.fullmatch(r"\w+", line)}
+    )
 
 
 @pytest.mark.parametrize(("where", "query"), list(metric_queries()))

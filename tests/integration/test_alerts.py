@@ -87,7 +87,9 @@ def test_descriptions_name_alerts_and_files_that_exist() -> None:
     for rule in alerts:
         text = rule["annotations"]["description"]
         named = set(
-            re.findall(r"\b(?:Orders|Queue|Telemetry|Container|Server|Target|Shop|Pod|Disk)[A-Z]\w+", text)
+            re.findall(
+                r"\b(?:Orders|Queue|Telemetry|Container|Server|Target|Shop|Pod|Disk)[A-Z]\w+", text
+            )
         )
         assert named <= declared, rule["alert"]
         for file in re.findall(r"\b(?:docs|stores)/[\w./-]+\w", text):

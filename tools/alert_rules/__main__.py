@@ -1,5 +1,5 @@
-"""`python -m tools.alert_rules [--check]`: write the alert rules that follow from a table, and their
-tests, or complain if what is there differs."""
+"""`python -m tools.alert_rules [--check]`: write the alert rules that follow from a table, and
+their tests, or complain if what is there differs."""
 
 import argparse
 import sys

@@ -59,8 +59,8 @@ OBJECTIVES = (
         f"({_edge(_ORDERING, more=_5XX)} or vector(0))",
         _edge(_ORDERING),
     ),
-    # Against what the publisher has accepted: consumers that are gone report nothing, good or bad. 5 s
-    # for the row and 15 s for both to be reported, so that an order is not missed before its time.
+    # Against what the publisher has accepted: consumers that are gone report nothing, good or bad.
+    # 5 s for the row and 15 s for both to be reported: no order is missed before its time.
     Objective(
         "orders-stored",
         "0.99",
@@ -81,8 +81,8 @@ _WINDOWS = {
     "3d": "5m",
     "30d": "5m",
 }
-# Alert, severity and its pairs: burn rate, long and short window, and since when there must be figures
-# for the long one to mean anything.
+# Alert, severity and its pairs: burn rate, long and short window, and since when there must be
+# figures for the long one to mean anything.
 _BURNS = {
     ("ErrorBudgetBurnsFast", "page"): (("14.4", "1h", "5m", "50m"), ("6", "6h", "30m", "5h")),
     ("ErrorBudgetBurnsSlowly", "ticket"): (("3", "1d", "2h", "20h"), ("1", "3d", "6h", "60h")),
@@ -99,8 +99,8 @@ _ALERT = """\
         annotations:
           summary: "{{{{ $value | humanizePercentage }}}} of {{{{ $labels.slo }}}} is bad"
           description: >-
-            At this rate the error budget of 30 days is used up {soon}. The dashboard's rows *Orders*
-            and *Requests* say since when and where; other alerts that fire say why.
+            At this rate the error budget of 30 days is used up {soon}. The dashboard's rows
+            *Orders* and *Requests* say since when and where; other alerts that fire say why.
           dashboard: "{{{{ $externalURL }}}}/d/arloji-overview"
           runbook_url: docs/runbooks/objectives.md#{anchor}
 """

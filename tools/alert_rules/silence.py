@@ -5,7 +5,8 @@ from contracts.services import SERVICE_NAMES
 # Four exports in a row. Together with the delays of observability.md this stays below two minutes.
 _SILENT_SECONDS = 45
 # Pushed metrics have no `up`, and a replaced container leaves a series behind: of all, the newest
-# sample counts. Who never reported at all, or not for an hour, has no series: one `absent` for each.
+# sample counts. Who never reported at all, or not for an hour, has no series: one `absent` for
+# each, but not in the first minutes of a stack.
 _RULES = """\
 groups:
   - name: services
@@ -16,7 +17,8 @@ groups:
         expr: >-
           (
           time() - max by (service_name) (tlast_over_time(process_uptime_seconds{{service_name=~"{pattern}"}}[1h])) > {seconds}
-          {absent}
+          or ({absent})
+          and on () present_over_time(up{{job="otel-collector"}}[10m] offset 5m)
           ) and on () min_over_time(up{{job="otel-collector"}}[1m]) == 1
         for: 15s
         labels: {{severity: page}}
@@ -68,9 +70,7 @@ tests:
 
 def render() -> tuple[str, str]:
     selectors = [f'process_uptime_seconds{{service_name="{name}"}}' for name in SERVICE_NAMES]
-    absent = "\n          ".join(f"or absent_over_time({one}[1h]) * 3600" for one in selectors)
-    rules = _RULES.format(
-        pattern="|".join(SERVICE_NAMES), seconds=_SILENT_SECONDS, absent=absent
-    )
+    absent = "\n          or ".join(f"absent_over_time({one}[1h]) * 3600" for one in selectors)
+    rules = _RULES.format(pattern="|".join(SERVICE_NAMES), seconds=_SILENT_SECONDS, absent=absent)
     steady = [f"      - {{series: '{one}', values: \"0+15x300\"}}" for one in selectors[:-1]]
     return rules, _TESTS.format(series="\n".join(steady), last=SERVICE_NAMES[-1])
