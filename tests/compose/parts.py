@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tests.compose.project import ComposeProject
 
 Labels = Mapping[str, str]
-Deed = Callable[[ComposeProject], None]
+# What it returns is of no interest.
+Deed = Callable[[ComposeProject], object]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ def _stopped(service: str, *alerts: tuple[str, Labels]) -> Part:
     return Part(
         service,
         alerts,
-        take=lambda project: project.compose("stop", "--timeout", "5", service) and None,
-        give=lambda project: project.compose("start", service) and None,
+        take=lambda project: project.compose("stop", "--timeout", "5", service),
+        give=lambda project: project.compose("start", service),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
@@ -135,24 +135,29 @@ def test_what_is_taken_away_is_named_within_two_minutes_and_so_is_its_return(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     asked = [(part.name, name, labels) for part in wave for name, labels in part.alerts]
-    assert not [one for one in asked if alertmanager.has(*one[1:])]
-    with ThreadPoolExecutor(len(asked)) as threads:
-        try:
-            away = take_away(project, wave, traffic)
-            fired = list(
-                threads.map(lambda one: alertmanager.wait(*one[1:], True, away[one[0]]), asked)
-            )
-        finally:
-            back = {}
-            for part in reversed(wave):
-                part.give(project)
-                back[part.name] = time.monotonic()
-        gone = list(
-            threads.map(lambda one: alertmanager.wait(*one[1:], False, back[one[0]]), asked)
-        )
+    assert not [name for _, name, labels in asked if alertmanager.has(name, labels)]
+
+    def wait(there: bool, since: Mapping[str, float]) -> list[float]:
+        with ThreadPoolExecutor(len(asked)) as threads:
+            tasks = [
+                threads.submit(alertmanager.wait, name, labels, there, since[part])
+                for part, name, labels in asked
+            ]
+        return [task.result() for task in tasks]
+
+    try:
+        fired = wait(True, take_away(project, wave, traffic))
+    finally:
+        back = {}
+        for part in reversed(wave):
+            part.give(project)
+            back[part.name] = time.monotonic()
+    gone = wait(False, back)
+    rows = [
+        (part, name, after, gone_after)
+        for (part, name, _), after, gone_after in zip(asked, fired, gone, strict=True)
+    ]
     with capsys.disabled():
-        named = [(part, name) for part, name, _ in asked]
-        rows = [(*one, *took) for one, *took in zip(named, fired, gone, strict=True)]
         sys.stdout.write(f"\n{table(rows)}\n")
 
 

@@ -91,9 +91,9 @@ def test_what_evaluates_delivers_and_shows_alerts_reads_these_files() -> None:
         name: f"http://{name}:{port}/health"
         for name, port in (("victoria-metrics", 8428), ("vmalert", 8880))
     }
-    for folder, generated in ((OBSERVABILITY, "alerts"), (OBSERVABILITY, "log-alerts")):
-        files = {f"{generated}/{path.name}" for path in (folder / generated).glob("*.yaml")}
-        assert _files_of(folder, generated) == files
+    for rules in ("alerts", "log-alerts"):
+        files = {f"{rules}/{path.name}" for path in (OBSERVABILITY / rules).glob("*.yaml")}
+        assert _files_of(OBSERVABILITY, rules) == files
     assert _files_of(RUNBOOKS, "runbooks") == {path.name for path in RUNBOOKS.glob("*.md")}
     receivers = yaml.safe_load((OBSERVABILITY / "alertmanager/alertmanager.yaml").read_text())
     for receiver in receivers["receivers"]:
