@@ -80,6 +80,17 @@ FIRST_WAVE = (
 )
 MORE_WAVES = (
     (
+        _stopped("ingress", _down("nginx")),
+        _stopped("api-gw", _silent("api-gw")),
+        _stopped("queue-redis", _down("redis", instance="queue-redis")),
+        _stopped("mysqld-exporter", _unscraped("mysql")),
+    ),
+    (
+        _stopped("victoria-metrics", _broken("victoria-metrics")),
+        _stopped("vmalert", _broken("vmalert")),
+    ),
+    (_slowed(("frontend", "api-gw", "service-http"), ("NothingSucceeds", {})),),
+    (
         _stopped("frontend", _silent("frontend"), ("ShopFails", {}), ("NothingSucceeds", {})),
         _frozen("queue-redis", _down("redis", instance="queue-redis")),
         _frozen("mysql", _down("mysql")),
@@ -87,17 +98,8 @@ MORE_WAVES = (
         _stopped("vmalert-logs", _unscraped("vmalert-logs")),
     ),
     (
-        _stopped("ingress", _down("nginx")),
-        _stopped("api-gw", _silent("api-gw")),
-        _stopped("queue-redis", _down("redis", instance="queue-redis")),
-        _stopped("mysqld-exporter", _unscraped("mysql")),
-    ),
-    (
         _stopped("otel-collector", _unscraped("otel-collector")),
         _stopped("redis-exporter", _unscraped("redis")),
         _stopped("nginx-exporter", _unscraped("nginx")),
     ),
-    (_slowed(("frontend", "api-gw", "service-http"), ("NothingSucceeds", {})),),
-    (_stopped("victoria-metrics", _broken("victoria-metrics")),),
-    (_stopped("vmalert", _broken("vmalert")),),
 )
