@@ -16,10 +16,18 @@ _OWN_METRICS = "host: 0.0.0.0, port: 8888"
 
 class Collector(Process):
     """What compose runs: it reads the log files in `logs` as the other does /var/log/infra. With
-    `added` kubernetes.yaml it is the gateway of Kubernetes and reads none."""
+    `added` kubernetes.yaml it is the gateway of Kubernetes and reads none. `changes` are texts of
+    the configuration and what is there instead."""
 
     def __init__(
-        self, folder: Path, *, metrics: str, logs: str, traces: str, added: str = "compose.yaml"
+        self,
+        folder: Path,
+        *,
+        metrics: str,
+        logs: str,
+        traces: str,
+        added: str = "compose.yaml",
+        changes: Mapping[str, str] | None = None,
     ) -> None:
         self.logs = folder / "infra"
         for server in ("nginx", "mysql", "queue-redis", "cache-redis"):
@@ -38,6 +46,7 @@ class Collector(Process):
             "http://victoria-logs:9428": logs,
             "${env:TRACES_ENDPOINT:-http://victoria-traces:10428/insert/opentelemetry"
             "/v1/traces}": f"{traces}/v1/traces",
+            **(changes or {}),
         }
         if added == "compose.yaml":
             places["/var/log/infra"] = str(self.logs)
@@ -98,11 +107,22 @@ class Pipeline:
     """A collector between senders and stores: metrics and logs in theirs, traces in the project's
     own receiver."""
 
-    def __init__(self, folder: Path, receiver: ModuleProcess, added: str = "compose.yaml") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        receiver: ModuleProcess,
+        added: str = "compose.yaml",
+        changes: Mapping[str, str] | None = None,
+    ) -> None:
         self.metrics, self.logs = VictoriaMetrics(folder), VictoriaLogs(folder)
         self.receiver = receiver
         self.collector = Collector(
-            folder, metrics=self.metrics.url, logs=self.logs.url, traces=receiver.url, added=added
+            folder,
+            metrics=self.metrics.url,
+            logs=self.logs.url,
+            traces=receiver.url,
+            added=added,
+            changes=changes,
         )
 
     def line(self, query: str) -> dict[str, str]:
@@ -112,9 +132,11 @@ class Pipeline:
 
 
 @contextmanager
-def running_pipeline(folder: Path, added: str = "compose.yaml") -> Iterator[Pipeline]:
+def running_pipeline(
+    folder: Path, added: str = "compose.yaml", changes: Mapping[str, str] | None = None
+) -> Iterator[Pipeline]:
     with receiver_process(folder) as receiver:
-        pipeline = Pipeline(folder, receiver, added)
+        pipeline = Pipeline(folder, receiver, added, changes)
         servers = (pipeline.metrics, pipeline.logs, pipeline.collector)
         with ExitStack() as stack:
             for server in servers:

@@ -136,6 +136,24 @@ def test_a_line_of_any_other_pod_has_its_level(
     assert line["k8s.namespace.name"] == namespace
 
 
+def test_the_edge_is_counted_for_each_of_its_pods(pipeline: Pipeline, pods: Pods) -> None:
+    """By the agent, out of what is written while it runs, and of the access log alone."""
+    pipeline.line(f"trace_id:={1:032x}")
+    for _ in range(3):
+        moment = datetime.now(UTC)
+        pods.write("ingress", server_lines.nginx_access(moment, **{"http.route": "/cart"}))
+        pods.write("ingress", server_lines.nginx_error(moment), STDERR)
+    query = 'http_server_request_duration_seconds_count{http_route="/cart"} >= 3'
+    (sample,) = eventually(lambda: pipeline.metrics.query(query))
+    assert sample["value"][1] == "3"
+    assert sample["metric"] == {
+        **{"__name__": "http_server_request_duration_seconds_count", "http_route": "/cart"},
+        **{"service_name": "nginx", "service_namespace": "arloji"},
+        **{"service_instance_id": "ingress-0", "http_request_method": "GET"},
+        "http_response_status_code": "200",
+    }
+
+
 def test_rotation_by_the_kubelet_loses_no_line_and_repeats_none(
     pipeline: Pipeline, pods: Pods
 ) -> None:

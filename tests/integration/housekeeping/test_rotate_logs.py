@@ -4,14 +4,10 @@ import http.client
 import json
 import os
 import re
-import shlex
-import socket
 import subprocess
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +17,11 @@ from redis import Redis
 
 from housekeeping.__main__ import main
 from housekeeping.rotate_logs import command
-from local.free_port import free_port
-from tests.processes import Process
+from tests.log_writers import load, nginx, watching
 from tests.servers import MySqlServer, RedisServer, find_program, running
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parents[3]
 DAY = 86400
-NGINX = """
-user root;
-worker_processes 2;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 256; }}
-http {{
-    include {folder}/requests.conf;
-    include {folder}/log.conf;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}
-}}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -74,27 +53,6 @@ def lines_of(folder: Path, name: str) -> list[str]:
     return text.splitlines()
 
 
-@contextmanager
-def load(ask: Callable[[int, int], None], writers: int = 3) -> Iterator[Counter[int]]:
-    """`ask(writer, n)` without a pause until the block ends; how often each asked."""
-    stop, asked = threading.Event(), Counter[int]()
-
-    def write(number: int) -> None:
-        while not stop.is_set():
-            ask(number, asked[number])
-            asked[number] += 1
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield asked
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-
-
 def rotate_under_load(
     rotate: Callable[..., Any], ask: Callable[[int, int], None], writer: str, folder: Path
 ) -> set[str]:
@@ -108,43 +66,6 @@ def rotate_under_load(
             before = asked.total()
             eventually(asked.total, lambda total, before=before: total > before + 20)
     return {f"mark-{writer}-{n}-" for writer, count in asked.items() for n in range(count)}
-
-
-def answers(port: int) -> bool:
-    with suppress(OSError):
-        socket.create_connection(("127.0.0.1", port)).close()
-        return True
-    return False
-
-
-def watching(script: str, folder: Path, command: list[str]) -> list[str]:
-    """A command as that script starts it: with the loop that looks for its log files."""
-    text = (ROOT / script).read_text()
-    (loop,) = re.findall(r"^ *(?:\[[^\n]*\|\| )?while sleep 5 &&.*?done[^\n]*&$", text, re.M | re.S)
-    # Only the first process of a container is safe from a signal that it does not know yet.
-    for name in re.findall(r'-e "\$\w+/([\w.]+)"', loop):
-        (folder / name).touch()
-    start = f"folder={folder} logs={folder}\n{loop}\nexec {shlex.join(command)}"
-    return ["bash", "-euc", start.replace("sleep 5", "sleep 0.1")]
-
-
-@contextmanager
-def nginx(folder: Path) -> Iterator[int]:
-    """With the ingress's own format and buffers."""
-    port = free_port()
-    script = (ROOT / "ingress" / "start.sh").read_text()
-    (access_log,) = re.findall(r"\+(access_log [^}]*)}", script)
-    access_log = access_log.replace("$folder", str(folder))
-    for name in ("requests.conf", "log.conf"):
-        text = (ROOT / "ingress" / "conf" / name).read_text()
-        text = text.replace("access_log /dev/stdout json;\n", "")
-        (folder / name).write_text(text.replace("include /tmp/access-log.conf;", access_log))
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
-    program = find_program("nginx")
-    options = ["-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    command = watching("ingress/start.sh", folder, [program, *options])
-    with running(Process(command, folder / "output", lambda: answers(port))):
-        yield port
 
 
 def test_nginx_loses_no_line(tmp_path: Path, rotate: Callable[..., Any]) -> None:
