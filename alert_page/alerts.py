@@ -1,5 +1,6 @@
 """Alerts as Alertmanager knows them, and what it has delivered here."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -8,7 +9,12 @@ from typing import Any
 
 import httpx
 
+from servicekit.http_client.session import UpstreamFailure
+
 _KEPT = 100
+# What asking somebody who is away may end with.
+AWAY = (httpx.HTTPError, UpstreamFailure, OSError, TimeoutError)
+ANSWER_SECONDS = 5
 _ORDER = {"page": 0, "ticket": 1}
 WATCHDOG = "Watchdog"
 
@@ -58,8 +64,9 @@ class Delivered:
 
 
 async def fetch_firing(client: httpx.AsyncClient) -> list[Alert]:
-    """What Alertmanager has now, pages first; raises `httpx.HTTPError`."""
-    answer = await client.get("/api/v2/alerts", params={"active": "true"})
+    """What Alertmanager has now, pages first; raises one of `AWAY`."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        answer = await client.get("/api/v2/alerts", params={"active": "true"})
     answer.raise_for_status()
     found = [Alert.parsed(one) for one in answer.json()]
     return sorted(found, key=lambda one: (_ORDER.get(one.severity, 2), one.name))

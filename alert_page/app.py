@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from alert_page import runbooks
-from alert_page.alerts import WATCHDOG, Delivered, fetch_firing
+from alert_page.alerts import AWAY, WATCHDOG, Delivered, fetch_firing
 from alert_page.settings import Settings
 from alert_page.watch import Watch
+from servicekit.http_client.client import open_http_client
 from servicekit.http_server.app import ServiceApp, create_service_app
 
 _SECURITY = {
@@ -46,9 +46,7 @@ def create_app(settings: Settings) -> ServiceApp:
 
 
 async def _open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:
-    client = await stack.enter_async_context(
-        httpx.AsyncClient(base_url=settings.alertmanager_url, timeout=5, trust_env=False)
-    )
+    client = await stack.enter_async_context(open_http_client(settings.alertmanager_url))
     delivered = Delivered()
     watch = Watch(settings, client, delivered)
     app.state.settings, app.state.delivered = settings, delivered
@@ -78,7 +76,7 @@ async def show(request: Request) -> Response:
     state = request.app.state
     try:
         firing, unreachable = await fetch_firing(state.alertmanager), ""
-    except httpx.HTTPError as error:
+    except AWAY as error:
         firing, unreachable = [], type(error).__name__
     shown = [one for one in firing if one.name != WATCHDOG]
     page = _templates.get_template("page.html").render(

@@ -4,17 +4,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import httpx
 
-from alert_page.alerts import Delivered
+from alert_page.alerts import ANSWER_SECONDS, AWAY, Delivered
 from alert_page.settings import Settings
+from servicekit.http_client.client import open_http_client
 
 logger = logging.getLogger(__name__)
 
 # Named as a part, though it is the whole way: rules, vmalert, Alertmanager, and from there to here.
 THE_WAY = "watchdog"
+_LOOK_SECONDS = 3
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Watch:
@@ -29,18 +38,25 @@ class Watch:
         self._told: set[str] = set()
 
     async def run(self) -> None:
-        async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
+        async with AsyncExitStack() as stack:
+            # Not httpx's own transport: a few look-ups of a name that is away would hold the
+            # threads that Alertmanager's name needs as well.
+            clients = {
+                part: await stack.enter_async_context(open_http_client(origin_of(url)))
+                for part, url in self._settings.watched.items()
+            }
             while True:
-                await asyncio.gather(*(self._look(client, part) for part in self._well_at))
+                await asyncio.gather(*(self._look(clients[part], part) for part in clients))
                 await self.tell()
                 await asyncio.sleep(self._settings.watch_seconds)
 
     async def _look(self, client: httpx.AsyncClient, part: str) -> None:
         try:
-            answer = await client.get(self._settings.watched[part])
+            async with asyncio.timeout(_LOOK_SECONDS):
+                answer = await client.get(self._settings.watched[part])
             if answer.is_success:
                 self._well_at[part] = time.monotonic()
-        except httpx.HTTPError:
+        except AWAY:
             pass
 
     def broken(self) -> dict[str, float]:
@@ -62,9 +78,10 @@ class Watch:
         if not alerts:
             return
         try:
-            answer = await self._alertmanager.post("/api/v2/alerts", json=alerts)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._alertmanager.post("/api/v2/alerts", json=alerts)
             answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except AWAY as error:
             logger.warning("Alertmanager was not told of %s: %r", ", ".join(broken), error)
         else:
             self._told = set(broken)
