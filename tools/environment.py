@@ -1,7 +1,8 @@
 """Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already; then
 runs a command in it, with what local/inherited.py lets through.
 
-`local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
+`local` is what `make run` needs, and `bench` the same; `test` is that and more, so that it serves
+`make run` too.
 `load` is what `make load` needs, in an environment of its own beneath, `.venv/load`.
 """
 
@@ -29,6 +30,8 @@ _HANDED_ON = {
     "local": inherited.for_shop,
     "load": inherited.for_load,
     "test": inherited.for_tests,
+    # `--against` sets another commit up.
+    "bench": inherited.for_pip,
 }
 LOG = VENV / "install.log"
 _LOCKED = re.compile(r"(?P<name>[\w.-]+)(?:\[.*\])?==(?P<version>[^\s;]+) \\")
@@ -91,6 +94,7 @@ def prepare(kind: str) -> None:
     if kind == "load":
         prepare_load()
         return
+    kind = "local" if kind == "bench" else kind
     kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
     if any(is_current(one) for one in kinds):
         return

@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from contracts.orders import MAX_TOTAL_IDR
 from database import schema
 from database.catalogue import create_catalogue
-from database.schema import MigrationBusy, _config, current_revision, newest_revision, upgrade
+from database.revision import current_revision, newest_revision
+from database.schema import MigrationBusy, _config, upgrade
 from database.tables import metadata, orders, products, stock_ledger
 from servicekit.database.engine import transaction
 from tests.integration.engines import opened

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from database.schema import current_revision
+from database.revision import current_revision
 from servicekit.database.engine import is_unavailable
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
