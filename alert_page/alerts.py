@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.http_client.session import UpstreamFailure
+from servicekit.http_client.failures import UpstreamFailure
 
 _KEPT = 100
 # What asking somebody who is away may end with.
