@@ -25,6 +25,7 @@ COPY housekeeping housekeeping
 COPY bootstrap bootstrap
 COPY services services
 COPY watch_faces watch_faces
+COPY alert_page alert_page
 RUN python -m compileall -q .
 
 FROM $PYTHON_IMAGE AS housekeeping-dependencies

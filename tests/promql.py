@@ -11,6 +11,8 @@ import yaml
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
 DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
 ALERTS = sorted((OBSERVABILITY / "alerts").glob("*.yaml"))
+# Asked of VictoriaLogs.
+LOG_ALERTS = sorted((OBSERVABILITY / "log-alerts").glob("*.yaml"))
 # They ask for what only a cluster has.
 OF_KUBERNETES = ("kubernetes: ", "alert kubernetes: ")
 # What there is only after housekeeping has run.
@@ -56,9 +58,13 @@ def dashboard_targets(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield f"{path.stem}: {panel['title']}", target
 
 
-def alert_rules() -> Iterator[dict[str, Any]]:
-    for path in ALERTS:
-        yield from _rules_of(path)
+def alert_rules(*, of_metrics: bool = True, of_logs: bool = True) -> Iterator[dict[str, Any]]:
+    for path in (*(ALERTS if of_metrics else ()), *(LOG_ALERTS if of_logs else ())):
+        yield from (rule for rule in _rules_of(path) if "alert" in rule)
+
+
+def recorded_names() -> set[str]:
+    return {rule["record"] for path in ALERTS for rule in _rules_of(path) if "record" in rule}
 
 
 def _rules_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -67,9 +73,9 @@ def _rules_of(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def metric_queries() -> Iterator[tuple[str, str]]:
-    """Where it stands, and the query, of dashboards and alerts."""
+    """Where it stands, and the query, of dashboards and rules."""
     for title, target in dashboard_targets("vm"):
         yield title, target["expr"]
     for path in ALERTS:
         for rule in _rules_of(path):
-            yield f"alert {path.stem}: {rule['alert']}", rule["expr"]
+            yield f"alert {path.stem}: {rule.get('alert') or rule['record']}", rule["expr"]

@@ -56,7 +56,7 @@ class KubernetesShop:
 
     def copy(self) -> None:
         """Of what manifests are made of, which tests may change."""
-        for name in ("k8s", "ingress", "stores", "observability", OVERLAY):
+        for name in ("k8s", "ingress", "stores", "observability", "docs/runbooks", OVERLAY):
             shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
 
     def change(self, name: str, pattern: str, new: str) -> None:

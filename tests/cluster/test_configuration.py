@@ -13,7 +13,12 @@ from tests.waiting import eventually
 CHANGES = (
     ("ingress/conf/problem-texts.conf", r"No such page or route\.", "Not any more.", "ingress"),
     ("stores/cache-redis.conf", r"maxmemory \d+mb", "maxmemory 41mb", "cache-redis"),
-    ("observability/alerts/watching.yaml", "Watchdog", "Watchcat", "vmalert"),
+    (
+        "observability/alerts/watching.yaml",
+        "Alerts were evaluated",
+        "Rules were evaluated",
+        "vmalert",
+    ),
 )
 
 
@@ -35,7 +40,7 @@ def test_a_changed_file_rolls_its_readers_alone(shop: KubernetesShop) -> None:
     shows: dict[str, Callable[[], bool]] = {
         "nginx": lambda: "Not any more." in httpx.get(f"{shop.shop_url}/healthz").text,
         "vmalert": lambda: (
-            "Watchcat" in httpx.get(f"{shop.url('vmalert', 8880)}/api/v1/rules").text
+            "Rules were" in httpx.get(f"{shop.url('vmalert', 8880)}/api/v1/rules").text
         ),
         "the cache": lambda: most_memory_of_the_cache() == 41,
     }

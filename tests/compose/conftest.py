@@ -33,6 +33,7 @@ ORDER = (
     "test_ingress_upstream",
     "test_shop",
     "test_scaling",
+    "test_taken_away",
     "test_log_rotation",
     "test_housekeeping",
     "test_keeping",

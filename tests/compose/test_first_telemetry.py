@@ -21,6 +21,7 @@ from tests.promql import (
     dashboard_targets,
     metric_queries,
     metrics_in,
+    recorded_names,
 )
 from tests.telemetry_stores import LogsStore, MetricsStore, eventually
 
@@ -37,7 +38,7 @@ class FirstTelemetry:
     receiver_url: str
     # What nothing else in the stack can be reached by: no port of it is published.
     alertmanager_url: str
-    vmalert_url: str
+    vmalert_urls: tuple[str, str]
     order: httpx.Response
     asked_at: float
 
@@ -75,7 +76,7 @@ def telemetry(project: ComposeProject) -> FirstTelemetry:
         LogsStore(project.url("victoria-logs", 9428)),
         project.telemetry_url,
         project.url("alertmanager", 9093),
-        project.url("vmalert", 8880),
+        (project.url("vmalert", 8880), project.url("vmalert-logs", 8880)),
         order,
         asked_at,
     )
@@ -177,6 +178,10 @@ def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) 
             - telemetry.metrics.names()
             # In queries that say so: `or vector(0)`.
             - {"arloji_gateway_retries_total", "arloji_gateway_shed_total"}
+            # Written for windows of hours every few minutes.
+            - recorded_names()
+            # Nothing here has a limit of CPU.
+            - {"container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"}
         )
 
     eventually(lambda: not missing())
@@ -241,12 +246,13 @@ def test_only_what_asks_the_missing_store_is_left_out() -> None:
 
 
 def test_alerts_are_evaluated_and_reach_the_alertmanager(telemetry: FirstTelemetry) -> None:
-    def rules() -> list[dict[str, Any]]:
-        groups = httpx.get(f"{telemetry.vmalert_url}/api/v1/rules").json()["data"]["groups"]
-        return [rule for group in groups for rule in group["rules"]]
-
-    assert {rule["name"] for rule in rules()} == {rule["alert"] for rule in alert_rules()}
-    assert [rule["name"] for rule in rules() if rule["lastError"]] == []
+    of_metrics = {rule["alert"] for rule in alert_rules(of_logs=False)} | recorded_names()
+    of_logs = {rule["alert"] for rule in alert_rules(of_metrics=False)}
+    for url, names in zip(telemetry.vmalert_urls, (of_metrics, of_logs), strict=True):
+        groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        assert {rule["name"] for rule in rules} == names
+        assert [rule["name"] for rule in rules if rule["lastError"]] == []
 
     def delivered() -> set[str]:
         alerts = httpx.get(f"{telemetry.alertmanager_url}/api/v2/alerts").json()

@@ -20,7 +20,10 @@ CHANGES = (
     # It is asked by tests/compose/test_networks.py; here it has only to have been read again.
     ("observability/docker-proxy/nginx.conf", "error;", "crit;"),
     ("observability/scrape/compose.yaml", "job_name: node", "job_name: box"),
-    ("observability/alerts/watching.yaml", "Watchdog", "Watchcat"),
+    ("observability/alerts/watching.yaml", "Alerts were evaluated", "Rules were evaluated"),
+    ("observability/log-alerts/logs.yaml", "errors in five", "faults in five"),
+    # Read anew for each page.
+    ("docs/runbooks/watching.md", r"\Z", "Changed.\n"),
     (
         "observability/alertmanager/alertmanager.yaml",
         r"repeat_interval: \w+",
@@ -68,7 +71,8 @@ def test_the_documented_update_brings_every_file_into_force(project: ComposeProj
         "the queue": lambda: most_memory("queue-redis") == 251,
         "the cache": lambda: most_memory("cache-redis") == 41,
         "VictoriaMetrics": lambda: bool(metrics.query('up{job="box"}')),
-        "vmalert": lambda: "Watchcat" in answer("vmalert", 8880, "/api/v1/rules"),
+        "vmalert": lambda: "Rules were" in answer("vmalert", 8880, "/api/v1/rules"),
+        "vmalert-logs": lambda: "faults in five" in answer("vmalert-logs", 8880, "/api/v1/rules"),
         "Alertmanager": lambda: (
             "repeat_interval: 7h" in answer("alertmanager", 9093, "/api/v2/status")
         ),

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
+    "alert_page",
     "benchmarks",
     "bootstrap",
     "contracts",
@@ -25,6 +26,7 @@ PACKAGES = (
     "watch_faces",
 )
 MAY_IMPORT = {
+    "alert_page": {"alert_page", "servicekit"},
     "contracts": {"contracts"},
     "servicekit": {"servicekit"},
     "database": {"database", "contracts", "servicekit"},

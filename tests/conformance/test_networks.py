@@ -35,6 +35,8 @@ TABLE = {
         "victoria-traces",
         "grafana",
         "vmalert",
+        "vmalert-logs",
+        "alert-page",
         "alertmanager",
         "receiver",
         "node-exporter",

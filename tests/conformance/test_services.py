@@ -12,7 +12,7 @@ from bootstrap.credentials import READERS
 from contracts.services import SERVICE_NAMES, SERVICES, Service
 from operations import rotate_secrets
 from tests.conformance.test_imports import ROOT, imported_modules, source_files
-from tools import service_alert
+from tools.alert_rules import __main__ as alert_rules
 
 CONTAINERS = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,8 +56,8 @@ def test_a_service_bears_the_name_and_the_port_of_the_list(service: Service) -> 
     assert (settings.service_name, port) == (service.name, service.port)
 
 
-def test_the_alert_on_silent_services_is_what_its_generator_writes() -> None:
-    assert service_alert.main(["--check"]) == 0
+def test_alert_rules_that_follow_from_a_table_are_what_their_generator_writes() -> None:
+    assert alert_rules.main(["--check"]) == 0
 
 
 def test_whoever_reads_secrets_gets_new_ones() -> None:

@@ -9,7 +9,16 @@ ROOT = Path(__file__).parents[2]
 MAX_CODE_LINES = 200
 MAX_FUNCTION_LINES = 30
 FOLDERS = (
-    *("benchmarks", "bootstrap", "contracts", "database", "housekeeping", "loadtest", "local"),
+    *(
+        "alert_page",
+        "benchmarks",
+        "bootstrap",
+        "contracts",
+        "database",
+        "housekeeping",
+        "loadtest",
+        "local",
+    ),
     *("operations", "servicekit", "services", "tools", "watch_faces"),
 )
 # History, spelled out in full.

@@ -41,6 +41,7 @@ OUTSIDERS = (
     Outsider("ingress-controller", "nginx-ingress", {NAME: "nginx-ingress"}),
     Outsider("gateway", "arloji-gateway", {"gateway.networking.k8s.io/gateway-name": "shop"}),
     Outsider("keda", "keda", {"app": "keda-operator"}),
+    Outsider("cert-manager", "cert-manager", {NAME: "cert-manager"}),
 )
 # Made by Percona's operator, beside the shop's own pods; policies of ours are about it.
 HAPROXY = Outsider("haproxy", "arloji", {NAME: "haproxy", "app.kubernetes.io/instance": "mysql"})
@@ -89,6 +90,13 @@ TELEMETRY: tuple[Call, ...] = (
     ("mysqld-exporter", "mysql", MYSQL),
     ("vmalert", "victoria-metrics", 8428),
     ("vmalert", "alertmanager", 9093),
+    ("vmalert-logs", "victoria-logs", 9428),
+    ("vmalert-logs", "victoria-metrics", 8428),
+    ("vmalert-logs", "alertmanager", 9093),
+    ("alertmanager", "alert-page", 8090),
+    ("alert-page", "alertmanager", 9093),
+    ("alert-page", "victoria-metrics", 8428),
+    ("alert-page", "vmalert", 8880),
     ("grafana", "victoria-metrics", 8428),
     ("grafana", "victoria-logs", 9428),
     ("grafana", "victoria-traces", 10428),
@@ -108,6 +116,7 @@ SCRAPED: tuple[Call, ...] = tuple(
         "victoria-traces": 10428,
         # Asked for rules as well, which Grafana shows.
         "vmalert": 8880,
+        "vmalert-logs": 8880,
         "alertmanager": 9093,
         ANYONE: KUBELET,
     }.items()
@@ -143,6 +152,8 @@ def _of_components(shop: Manifests) -> Iterable[Call]:
         yield "gateway", "frontend", PORT["frontend"]
     if "ngf-policies" in has:
         yield "gateway", "otel-collector", OTLP_GRPC
+    if "tls" in has:
+        yield "victoria-metrics", "cert-manager", 9402
     if "keda" in has:
         yield "keda", "queue-redis", REDIS
     if "backup-s3" in has:

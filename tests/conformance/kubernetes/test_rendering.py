@@ -24,7 +24,7 @@ from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS,
 
 KUSTOMIZATIONS = sorted(
     path
-    for folder in ("k8s", "ingress", "stores", "observability")
+    for folder in ("k8s", "ingress", "stores", "observability", "docs/runbooks")
     for path in (ROOT / folder).rglob("kustomization.yaml")
 )
 # https://github.com/kubernetes-sigs/kustomize: api/types/kustomization.go, deprecated fields.
@@ -70,7 +70,7 @@ def test_no_deprecated_field_is_used(path: Path) -> None:
 def test_a_release_is_named_in_one_place(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("k8s", "ingress", "stores", "observability"):
+    for folder in ("k8s", "ingress", "stores", "observability", "docs/runbooks"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     release = cluster_images.RELEASE.relative_to(ROOT)
     monkeypatch.setattr(cluster_images, "RELEASE", tmp_path / release)

@@ -83,7 +83,7 @@ def test_runs_are_found_by_dashboard_and_alerts(watched: Watched) -> None:
     for title, target in dashboard_targets("vl"):
         if title.startswith("housekeeping: "):
             eventually(lambda asked=target: watched.lines(asked))
-    fire = {rule["alert"] for rule in alert_rules() if metrics.query(rule["expr"])}
+    fire = {rule["alert"] for rule in alert_rules(of_logs=False) if metrics.query(rule["expr"])}
     assert {"ReconcileDifference"} == fire & OF_HOUSEKEEPING
     # As asked later: the last run counts however long ago it was.
     age = "time() - max(last_over_time(arloji_backup_newest_verified_seconds[35d]))"
@@ -92,7 +92,7 @@ def test_runs_are_found_by_dashboard_and_alerts(watched: Watched) -> None:
     assert 10 * DAY <= float(found["value"][1]) < 10 * DAY + 600
     late = {
         rule["alert"]
-        for rule in alert_rules()
+        for rule in alert_rules(of_logs=False)
         if metrics.query(rule["expr"], at=time.time() + 10 * DAY)
     }
     assert late & OF_HOUSEKEEPING == {"BackupTooOld", "RestoreDrillTooOld", "HousekeepingOverdue"}

@@ -1,0 +1,105 @@
+"""What the stack can lose, and the alerts that must say so within two minutes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.compose.project import ComposeProject
+
+Labels = Mapping[str, str]
+# What it returns is of no interest.
+Deed = Callable[[ComposeProject], object]
+
+
+@dataclass(frozen=True)
+class Part:
+    """`alerts` are names and labels that each has among its own."""
+
+    name: str
+    alerts: Sequence[tuple[str, Labels]]
+    take: Deed
+    give: Deed
+
+
+def _stopped(service: str, *alerts: tuple[str, Labels]) -> Part:
+    """Every replica of it, as by an operator."""
+    return Part(
+        service,
+        alerts,
+        take=lambda project: project.compose("stop", "--timeout", "5", service),
+        give=lambda project: project.compose("start", service),
+    )
+
+
+def _frozen(service: str, *alerts: tuple[str, Labels]) -> Part:
+    return Part(
+        f"{service}, frozen",
+        alerts,
+        take=lambda project: project.pause(service),
+        give=lambda project: project.resume(service),
+    )
+
+
+def _slowed(services: Sequence[str], *alerts: tuple[str, Labels]) -> Part:
+    """Fewer processors instead of more customers: what comes is then too much for what is left."""
+
+    def limit(project: ComposeProject, quota: str) -> None:
+        ids = [one.id for one in project.containers(*services)]
+        project.run("docker", "update", "--cpu-quota", quota, *ids)
+
+    return Part(
+        "the capacity", alerts, lambda project: limit(project, "2000"), lambda p: limit(p, "-1")
+    )
+
+
+def _silent(service: str) -> tuple[str, Labels]:
+    return "ServiceSilent", {"service_name": service}
+
+
+def _down(job: str, **labels: str) -> tuple[str, Labels]:
+    return "ServerDown", {"job": job, **labels}
+
+
+def _unscraped(job: str) -> tuple[str, Labels]:
+    return "TargetDown", {"job": job}
+
+
+def _broken(part: str) -> tuple[str, Labels]:
+    return "AlertingBroken", {"part": part}
+
+
+# Each wave is away at once: none of its parts is needed to notice another one's absence. In the
+# first one, which CI takes, orders are accepted that nobody stores, before they are refused.
+FIRST_WAVE = (
+    _stopped("consumer", _silent("consumer"), ("OrdersNotStored", {})),
+    _stopped("publisher", _silent("publisher"), ("OrdersRefused", {})),
+    _stopped("service-http", _silent("service-http")),
+    _stopped("cache-redis", _down("redis", instance="cache-redis")),
+    _stopped("mysql", _down("mysql")),
+    _stopped("victoria-logs", _unscraped("victoria-logs")),
+    _stopped("node-exporter", _unscraped("node")),
+)
+MORE_WAVES = (
+    (
+        _stopped("ingress", _down("nginx")),
+        _stopped("api-gw", _silent("api-gw")),
+        _stopped("queue-redis", _down("redis", instance="queue-redis")),
+        _stopped("mysqld-exporter", _unscraped("mysql")),
+    ),
+    (
+        _stopped("victoria-metrics", _broken("victoria-metrics")),
+        _stopped("vmalert", _broken("vmalert")),
+    ),
+    (_slowed(("frontend", "api-gw", "service-http"), ("NothingSucceeds", {})),),
+    (
+        _stopped("frontend", _silent("frontend"), ("ShopFails", {}), ("NothingSucceeds", {})),
+        _frozen("queue-redis", _down("redis", instance="queue-redis")),
+        _frozen("mysql", _down("mysql")),
+        _stopped("cadvisor", _unscraped("containers")),
+        _stopped("vmalert-logs", _unscraped("vmalert-logs")),
+    ),
+    (
+        _stopped("otel-collector", _unscraped("otel-collector")),
+        _stopped("redis-exporter", _unscraped("redis")),
+        _stopped("nginx-exporter", _unscraped("nginx")),
+    ),
+)
