@@ -10,6 +10,7 @@ import yaml
 from contracts import telemetry
 from contracts.prometheus import prometheus_name
 from housekeeping.schedule.settings import ScheduleSettings
+from observability.dashboards.__main__ import FOLDER, main, render
 from tests.promql import (
     DASHBOARDS,
     OBSERVABILITY,
@@ -18,7 +19,6 @@ from tests.promql import (
     metrics_in,
     panels,
 )
-from tools.dashboards.__main__ import FOLDER, main, render
 
 # Pushed by the services: own ones by the contract, the others by the semantic conventions.
 HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED}

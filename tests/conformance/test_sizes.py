@@ -10,7 +10,7 @@ MAX_CODE_LINES = 200
 MAX_FUNCTION_LINES = 30
 FOLDERS = (
     *("benchmarks", "bootstrap", "contracts", "database", "housekeeping", "loadtest", "local"),
-    *("operations", "servicekit", "services", "tools", "watch_faces"),
+    *("observability", "operations", "servicekit", "services", "tools", "watch_faces"),
 )
 # History, spelled out in full.
 EXEMPT = ("database/migrations/versions/",)

@@ -15,12 +15,12 @@ import pytest
 from contracts import telemetry
 from contracts.prometheus import prometheus_name
 from local.plan import SERVICES
+from observability.dashboards import names
 from tests import waiting
 from tests.collectors import Pipeline, running_pipeline
 from tests.e2e.conftest import Guest
 from tests.stack import RunningStack
 from tests.telemetry_stores import eventually
-from tools.dashboards import names
 
 CUSTOMER = {
     "name": "Kanari Kusumawardhani",

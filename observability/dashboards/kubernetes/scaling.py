@@ -1,6 +1,6 @@
 """How many replicas there are, may be and may be missed."""
 
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.panels import Panel, Query, Row
 
 
 def _autoscaler(title: str, description: str, metric: str) -> Panel:

@@ -1,10 +1,10 @@
 """What the services answer, how fast, and who calls whom."""
 
 from contracts import telemetry
-from tools.dashboards.links import logs_of_service, traces_of_service
-from tools.dashboards.names import counter, gauge
-from tools.dashboards.overview.queries import RATE, or_zero, quantile, rate
-from tools.dashboards.panels import LOGS, TRACES, Panel, Query, Row
+from observability.dashboards.links import logs_of_service, traces_of_service
+from observability.dashboards.names import counter, gauge
+from observability.dashboards.overview.queries import RATE, or_zero, quantile, rate
+from observability.dashboards.panels import LOGS, TRACES, Panel, Query, Row
 
 REQUESTS = "http_server_request_duration_seconds"
 SERVICE_LINKS = (logs_of_service(), traces_of_service())

@@ -1,8 +1,8 @@
 """Whether telemetry arrives, and the log lines worth reading."""
 
-from tools.dashboards.housekeeping.logs import STORED_RATIO
-from tools.dashboards.overview.queries import rate
-from tools.dashboards.panels import LOGS, Panel, Query, Row
+from observability.dashboards.housekeeping.logs import STORED_RATIO
+from observability.dashboards.overview.queries import rate
+from observability.dashboards.panels import LOGS, Panel, Query, Row
 
 # Not what an agent of Kubernetes takes before it.
 GATEWAY = '{job="otel-collector"}'

@@ -1,7 +1,7 @@
 """Whether the logs of pods are read and delivered."""
 
-from tools.dashboards.overview.queries import RATE
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.overview.queries import RATE
+from observability.dashboards.panels import Panel, Query, Row
 
 AGENTS = Row(
     "Logs of pods",

@@ -1,9 +1,9 @@
 """Could everything be restored today?"""
 
 from contracts import telemetry
-from tools.dashboards.housekeeping.queries import daily, last, since_success
-from tools.dashboards.names import gauge
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.housekeeping.queries import daily, last, since_success
+from observability.dashboards.names import gauge
+from observability.dashboards.panels import Panel, Query, Row
 
 HOUR, DAY = 3600, 86_400
 _MISSING = gauge(telemetry.RECONCILE_DIFFERENCES) + '{kind=~"lost|after_backup"}'

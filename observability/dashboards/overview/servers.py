@@ -1,7 +1,7 @@
 """MySQL, the two Redis and nginx, as their exporters see them."""
 
-from tools.dashboards.overview.queries import RATE
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.overview.queries import RATE
+from observability.dashboards.panels import Panel, Query, Row
 
 SERVERS = Row(
     "Servers",

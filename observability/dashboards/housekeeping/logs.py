@@ -1,8 +1,8 @@
 """What logs come to, as lines, as bytes, and compressed."""
 
 from contracts import telemetry
-from tools.dashboards.housekeeping.queries import daily, last
-from tools.dashboards.panels import LOGS, Panel, Query, Row
+from observability.dashboards.housekeeping.queries import daily, last
+from observability.dashboards.panels import LOGS, Panel, Query, Row
 
 # Of all that is stored, what waits in memory for its file included.
 STORED_RATIO = (

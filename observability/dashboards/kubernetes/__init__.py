@@ -1,10 +1,10 @@
 """What only a cluster has. A module a row."""
 
-from tools.dashboards.kubernetes.logs import AGENTS
-from tools.dashboards.kubernetes.nodes import NODES
-from tools.dashboards.kubernetes.pods import PODS
-from tools.dashboards.kubernetes.scaling import SCALING
-from tools.dashboards.panels import Json, dashboard
+from observability.dashboards.kubernetes.logs import AGENTS
+from observability.dashboards.kubernetes.nodes import NODES
+from observability.dashboards.kubernetes.pods import PODS
+from observability.dashboards.kubernetes.scaling import SCALING
+from observability.dashboards.panels import Json, dashboard
 
 
 def kubernetes() -> Json:

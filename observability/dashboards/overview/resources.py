@@ -1,7 +1,7 @@
 """Memory, CPU and disk of containers and machine."""
 
-from tools.dashboards.overview.queries import RATE, rate
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.overview.queries import RATE, rate
+from observability.dashboards.panels import Panel, Query, Row
 
 RESOURCES = Row(
     "Containers and machine",

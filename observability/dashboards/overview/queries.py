@@ -1,6 +1,6 @@
 """Queries in the forms that several panels share."""
 
-from tools.dashboards.panels import Query
+from observability.dashboards.panels import Query
 
 RATE = "[$__rate_interval]"
 

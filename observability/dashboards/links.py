@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from tools.dashboards.panels import LOGS, TRACES, Json
+from observability.dashboards.panels import LOGS, TRACES, Json
 
 
 def logs_of_service() -> Json:

@@ -1,7 +1,7 @@
 """Whether there is room: CPU, memory and disks of each node, and claims."""
 
-from tools.dashboards.overview.queries import RATE
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.overview.queries import RATE
+from observability.dashboards.panels import Panel, Query, Row
 
 NODES = Row(
     "Nodes and claims",

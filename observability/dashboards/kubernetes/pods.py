@@ -1,7 +1,7 @@
 """Whether pods run, and what they use."""
 
-from tools.dashboards.overview.queries import RATE
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.overview.queries import RATE
+from observability.dashboards.panels import Panel, Query, Row
 
 PODS = Row(
     "Pods",

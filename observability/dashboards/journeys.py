@@ -1,7 +1,7 @@
 """Where the shop's own links lead: one request, and one order from the click to the row. Dashboards
 rather than Explore, which not everybody who may look may open."""
 
-from tools.dashboards.panels import (
+from observability.dashboards.panels import (
     LOGS,
     TRACES,
     Json,

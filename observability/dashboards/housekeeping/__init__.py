@@ -1,10 +1,10 @@
 """Whether the work around the shop is done, and what it leaves. A module a row."""
 
-from tools.dashboards.housekeeping.backups import BACKUPS
-from tools.dashboards.housekeeping.logs import LOG_FILES
-from tools.dashboards.housekeeping.runs import RUNS
-from tools.dashboards.housekeeping.stores import STORES
-from tools.dashboards.panels import Json, dashboard
+from observability.dashboards.housekeeping.backups import BACKUPS
+from observability.dashboards.housekeeping.logs import LOG_FILES
+from observability.dashboards.housekeeping.runs import RUNS
+from observability.dashboards.housekeeping.stores import STORES
+from observability.dashboards.panels import Json, dashboard
 
 
 def housekeeping() -> Json:

@@ -1,6 +1,6 @@
 """What stores take of the disk, and how long there is room."""
 
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.panels import Panel, Query, Row
 
 STORES = Row(
     "Stores",

@@ -1,5 +1,5 @@
-"""`python -m tools.dashboards [--check]`: write the dashboards' JSON, or complain if what is there
-is not what would be written."""
+"""`python -m observability.dashboards [--check]`: write the dashboards' JSON, or complain if
+what is there is not what would be written."""
 
 import argparse
 import json
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.dashboards.housekeeping import housekeeping
-from tools.dashboards.journeys import order, request
-from tools.dashboards.kubernetes import kubernetes
-from tools.dashboards.overview import overview
+from observability.dashboards.housekeeping import housekeeping
+from observability.dashboards.journeys import order, request
+from observability.dashboards.kubernetes import kubernetes
+from observability.dashboards.overview import overview
 
-FOLDER = Path(__file__).parents[2] / "observability" / "grafana" / "dashboards"
+FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
 
 
 def render() -> Mapping[str, str]:
@@ -31,7 +31,7 @@ def render() -> Mapping[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.dashboards", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m observability.dashboards", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args(arguments).check
     wanted = render()
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if check:
         wrong = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
         for name in wrong:
-            print(f"{name} is not what `python -m tools.dashboards` writes", file=sys.stderr)
+            print(
+                f"{name} is not what `python -m observability.dashboards` writes", file=sys.stderr
+            )
         return 1 if wrong else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in wanted.items():

@@ -1,9 +1,9 @@
 """Does the shop take orders, and do they reach their rows?"""
 
 from contracts import telemetry
-from tools.dashboards.names import counter, gauge, histogram
-from tools.dashboards.overview.queries import or_zero, per_minute, percentiles
-from tools.dashboards.panels import Panel, Query, Row
+from observability.dashboards.names import counter, gauge, histogram
+from observability.dashboards.overview.queries import or_zero, per_minute, percentiles
+from observability.dashboards.panels import Panel, Query, Row
 
 STORED = histogram(telemetry.ORDERS_TIME_TO_STORED)
 

@@ -1,9 +1,9 @@
 """Which commands ran, how they ended, and what they freed."""
 
 from contracts import telemetry
-from tools.dashboards.housekeeping.queries import COMMAND, daily, since_success
-from tools.dashboards.journeys import REQUEST, TRACE_ID
-from tools.dashboards.panels import LOGS, TRACES, Panel, Query, Row
+from observability.dashboards.housekeeping.queries import COMMAND, daily, since_success
+from observability.dashboards.journeys import REQUEST, TRACE_ID
+from observability.dashboards.panels import LOGS, TRACES, Panel, Query, Row
 
 _BY = "command, writer"
 

@@ -2,7 +2,7 @@
 
 from contracts import telemetry
 from contracts.telemetry import Metric
-from tools.dashboards.names import gauge
+from observability.dashboards.names import gauge
 
 # Longer than the longest pause between two runs, a month between two drills included.
 MEMORY = "[35d]"
