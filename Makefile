@@ -53,6 +53,7 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 	@$(LOCK) --output-file requirements/housekeeping.txt --constraint requirements/services.txt \
 		--group pyproject.toml:housekeeping
 	@$(LOCK) --output-file requirements/load.txt --group pyproject.toml:load
+	@$(LOCK) --output-file requirements/plots.txt --group pyproject.toml:plots
 
 bench: ## Measure the request path; prints ratios
 	$(LIVE)@$(IN) local -m benchmarks $(OPTIONS)

@@ -4,29 +4,44 @@ what is there is not what would be written."""
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from observability.dashboards.data import data
 from observability.dashboards.housekeeping import housekeeping
 from observability.dashboards.journeys import order, request
 from observability.dashboards.kubernetes import kubernetes
+from observability.dashboards.load_test import load_test
+from observability.dashboards.logs import logs
+from observability.dashboards.nodes import nodes
+from observability.dashboards.order_pipeline import order_pipeline
 from observability.dashboards.overview import overview
+from observability.dashboards.panels import Json
+from observability.dashboards.request_path import request_path
+from observability.dashboards.telemetry_health import telemetry_health
 
 FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
+DASHBOARDS: Mapping[str, Callable[[], Json]] = {
+    "overview": overview,
+    "request-path": request_path,
+    "order-pipeline": order_pipeline,
+    "data": data,
+    "nodes": nodes,
+    "logs": logs,
+    "telemetry": telemetry_health,
+    "load-test": load_test,
+    "housekeeping": housekeeping,
+    "kubernetes": kubernetes,
+    "request": request,
+    "order": order,
+}
 
 
 def render() -> Mapping[str, str]:
     """File name → JSON."""
-    dashboards = {
-        "overview.json": overview(),
-        "request.json": request(),
-        "order.json": order(),
-        "kubernetes.json": kubernetes(),
-        "housekeeping.json": housekeeping(),
-    }
     return {
-        name: json.dumps(dashboard, indent=1, ensure_ascii=False) + "\n"
-        for name, dashboard in dashboards.items()
+        f"{stem}.json": json.dumps(create(), indent=1, ensure_ascii=False) + "\n"
+        for stem, create in DASHBOARDS.items()
     }
 
 

@@ -1,16 +1,8 @@
 """Where the shop's own links lead: one request, and one order from the click to the row. Dashboards
 rather than Explore, which not everybody who may look may open."""
 
-from observability.dashboards.panels import (
-    LOGS,
-    TRACES,
-    Json,
-    Panel,
-    Query,
-    Row,
-    dashboard,
-    text_variable,
-)
+from observability.dashboards.layout import dashboard, text_variable
+from observability.dashboards.panels import LOGS, TRACES, Json, Panel, Query, Row
 
 REQUEST, ORDER = "arloji-request", "arloji-order"
 # As long as traces are kept (observability/compose.yaml).
@@ -32,7 +24,7 @@ def request() -> Json:
     lines = _log_lines(
         "Log lines of the request",
         "What nginx and all services said about it, the oldest first. None although the trace is "
-        "there: is the collector behind (dashboard Arloji, at its end)?",
+        "there: is the collector behind (dashboard Telemetry health)?",
         f'trace_id:="${TRACE_ID}"',
     )
     return _journey(

@@ -6,15 +6,26 @@ from urllib.parse import quote
 
 from observability.dashboards.panels import LOGS, TRACES, Json
 
+_SERVICE, _ROUTE = "${__field.labels.service_name}", "${__field.labels.http_route}"
 
-def logs_of_service() -> Json:
-    """From a line that has the label `service_name` to the log lines of the same time."""
+
+def of_service() -> tuple[Json, ...]:
+    """From a line that has the label `service_name` to log lines and traces of the same time."""
+    return _logs(), _traces("Traces of this service")
+
+
+def of_route() -> tuple[Json, ...]:
+    """The same for one that has `http_route` as well: traces of that route alone."""
+    return _logs(), _traces("Traces of this route", tags='http.route="ROUTE"')
+
+
+def _logs() -> Json:
     return _explore("Logs of this service", LOGS, {"expr": '{service.name="SERVICE"}'})
 
 
-def traces_of_service() -> Json:
-    query = {"queryType": "search", "service": "SERVICE", "limit": 50}
-    return _explore("Traces of this service", TRACES, query)
+def _traces(title: str, **more: str) -> Json:
+    query = {"queryType": "search", "service": "SERVICE", "limit": 50, **more}
+    return _explore(title, TRACES, query)
 
 
 def _explore(title: str, source: Mapping[str, str], query: Json) -> Json:
@@ -25,11 +36,7 @@ def _explore(title: str, source: Mapping[str, str], query: Json) -> Json:
         "range": {"from": "FROM", "to": "TO"},
     }
     text = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="")
-    variables = {
-        "SERVICE": "${__field.labels.service_name}",
-        "FROM": "${__from}",
-        "TO": "${__to}",
-    }
+    variables = {"SERVICE": _SERVICE, "ROUTE": _ROUTE, "FROM": "${__from}", "TO": "${__to}"}
     for placeholder, variable in variables.items():
         text = text.replace(placeholder, variable)
     return {"title": title, "url": f"/explore?schemaVersion=1&panes={text}", "targetBlank": True}

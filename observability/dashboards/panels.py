@@ -1,8 +1,8 @@
 """Panels of a Grafana dashboard as data, and their JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
 
@@ -10,7 +10,6 @@ METRICS = {"type": "prometheus", "uid": "vm"}
 LOGS = {"type": "victoriametrics-logs-datasource", "uid": "vl"}
 TRACES = {"type": "jaeger", "uid": "vt"}
 
-COLUMNS = 24
 RED, ORANGE, GREEN = "red", "orange", "green"
 
 
@@ -59,7 +58,8 @@ class Panel:
     # Bounds of the axis.
     least: float | None = 0
     most: float | None = None
-    stacked: bool = False
+    # `percent` shows shares of the whole.
+    stacking: Literal["none", "normal", "percent"] = "none"
     mappings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     links: Sequence[Json] = ()
     # Column of a table → where its values lead.
@@ -100,10 +100,10 @@ class Panel:
         if self.kind == "timeseries":
             defaults["custom"] = {
                 "lineWidth": 1,
-                "fillOpacity": 20 if self.stacked else 0,
+                "fillOpacity": 0 if self.stacking == "none" else 20,
                 "showPoints": "never",
                 "spanNulls": 60_000,
-                "stacking": {"mode": "normal" if self.stacked else "none"},
+                "stacking": {"mode": self.stacking},
                 "thresholdsStyle": {"mode": "off" if self.warn is None else "dashed"},
             }
         return defaults
@@ -138,6 +138,12 @@ class Panel:
                 "graphMode": "area",
                 "reduceOptions": {"calcs": ["lastNotNull"]},
             }
+        if self.kind == "bargauge":
+            return {
+                "orientation": "horizontal",
+                "displayMode": "basic",
+                "reduceOptions": {"calcs": ["lastNotNull"]},
+            }
         if self.kind == "logs":
             return {"showTime": True, "wrapLogMessage": True, "enableLogDetails": True}
         if self.kind == "timeseries":
@@ -150,64 +156,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Row:
+    """Without a title there is no line above its panels."""
+
     title: str
     panels: Sequence[Panel]
-
-
-def text_variable(name: str, label: str) -> Json:
-    """A field above the panels; a link fills it in by `?var-<name>=`."""
-    return {"type": "textbox", "name": name, "label": label, "query": "", "hide": 0}
-
-
-def dashboard(
-    uid: str,
-    title: str,
-    description: str,
-    rows: Iterable[Row],
-    *,
-    variables: Sequence[Json] = (),
-    since: str = "now-15m",
-    refresh: str = "10s",
-) -> Json:
-    return {
-        "uid": uid,
-        "title": title,
-        "description": description,
-        "tags": ["arloji"],
-        "schemaVersion": 41,
-        "version": 1,
-        "editable": True,
-        "graphTooltip": 1,
-        "refresh": refresh,
-        "time": {"from": since, "to": "now"},
-        "timezone": "browser",
-        "templating": {"list": list(variables)},
-        "annotations": {"list": []},
-        "panels": _placed(rows),
-    }
-
-
-def _placed(rows: Iterable[Row]) -> list[Json]:
-    """Panels flow from left to right and wrap; ids follow their order."""
-    panels: list[Json] = []
-    y = 0
-    for row in rows:
-        panels.append(
-            {
-                "id": len(panels) + 1,
-                "type": "row",
-                "title": row.title,
-                "collapsed": False,
-                "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1},
-                "panels": [],
-            }
-        )
-        y += 1
-        x = height = 0
-        for panel in row.panels:
-            if x + panel.width > COLUMNS:
-                x, y, height = 0, y + height, 0
-            panels.append(panel.to_json(len(panels) + 1, x, y))
-            x, height = x + panel.width, max(height, panel.height)
-        y += height
-    return panels

@@ -44,6 +44,9 @@ OTHERS = {
     # Written by vmalert.
     "ALERTS",
     "up",
+    "scrape_duration_seconds",
+    # By the instrumentation of SQLAlchemy.
+    "db_client_connections_usage",
     # The collector has them from the first failure on.
     *(
         f"otelcol_exporter_{what}_failed_{signal}_total"
@@ -91,7 +94,7 @@ def test_every_metric_that_is_asked_for_exists(where: str, query: str) -> None:
 
 def test_a_query_is_taken_apart_rightly() -> None:
     query = (
-        'histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c d", e=~"f"}[$__interval])))'
+        'histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="{c} d", e=~"f"}[$__interval])))'
         ' / (max(g > 1e3) > 0) or on (h) i{j!=""} unless vector(0) and {__name__=~"k_(l|m)"}'
     )
     assert metrics_in(query) == {"a_bucket", "g", "i", "k_(l|m)"}

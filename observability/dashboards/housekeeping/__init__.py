@@ -3,16 +3,16 @@
 from observability.dashboards.housekeeping.backups import BACKUPS
 from observability.dashboards.housekeeping.logs import LOG_FILES
 from observability.dashboards.housekeeping.runs import RUNS
-from observability.dashboards.housekeeping.stores import STORES
-from observability.dashboards.panels import Json, dashboard
+from observability.dashboards.layout import dashboard
+from observability.dashboards.panels import Json
 
 
 def housekeeping() -> Json:
     return dashboard(
         "arloji-housekeeping",
         "Housekeeping",
-        "Backups, drills, purges, log files and disks: whether each was done, and what it left.",
-        [BACKUPS, RUNS, LOG_FILES, STORES],
+        "Backups, drills, purges, log files: whether each was done, and what it left.",
+        [BACKUPS, RUNS, LOG_FILES],
         since="now-7d",
         refresh="1m",
     )

@@ -54,7 +54,7 @@ RUNS = Row(
                     "statsRange",
                 )
             ],
-            stacked=True,
+            stacking="normal",
             width=12,
         ),
         Panel(

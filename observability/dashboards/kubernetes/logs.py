@@ -1,7 +1,7 @@
 """Whether the logs of pods are read and delivered."""
 
-from observability.dashboards.overview.queries import RATE
 from observability.dashboards.panels import Panel, Query, Row
+from observability.dashboards.queries import RATE
 
 AGENTS = Row(
     "Logs of pods",

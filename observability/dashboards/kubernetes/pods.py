@@ -1,6 +1,5 @@
-"""Whether pods run, and what they use."""
+"""Whether pods run; what they use is in the dashboard Nodes and containers."""
 
-from observability.dashboards.overview.queries import RATE
 from observability.dashboards.panels import Panel, Query, Row
 
 PODS = Row(
@@ -28,7 +27,7 @@ PODS = Row(
             "Pending for long: no node has room, or a claim or secret is missing. Failed: a job, "
             "or a pod that was evicted; its events say why.",
             [Query("sum by (phase) (kube_pod_status_phase)", "{{phase}}")],
-            stacked=True,
+            stacking="normal",
             width=10,
         ),
         Panel(
@@ -48,7 +47,7 @@ PODS = Row(
         Panel(
             "Killed for memory",
             "Containers whose last end was for lack of memory, until the pod is replaced. Raise "
-            "the limit in the manifest, or look for a leak in the panel beside this one.",
+            "the limit in the manifest, or look for a leak: dashboard Nodes and containers.",
             [
                 Query(
                     "sum by (container) (kube_pod_container_status_last_terminated_reason"
@@ -58,29 +57,6 @@ PODS = Row(
             ],
             width=8,
             warn=1,
-        ),
-        Panel(
-            "Memory of its limit",
-            "Working set of each pod's containers. Above 80 % the alert ContainerMemoryShort "
-            "fires; at 100 % the kernel kills.",
-            [
-                Query(
-                    "container_memory_working_set_bytes / (container_spec_memory_limit_bytes > 0)",
-                    "{{name}} {{service}}",
-                )
-            ],
-            unit="percentunit",
-            most=1,
-            warn=0.8,
-            bad=0.9,
-            width=8,
-        ),
-        Panel(
-            "CPU",
-            "Cores in use by each pod. What an autoscaler compares with the request: far above "
-            "it for long and no more pods come, look at the row below.",
-            [Query(f"sum by (name) (rate(container_cpu_usage_seconds_total{RATE}))", "{{name}}")],
-            width=8,
         ),
     ],
 )
