@@ -145,7 +145,7 @@ def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> 
         for text in (compose, provisioned, *texts)
         for link in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", text)
     }
-    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order"}
+    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order", "arloji-request-path"}
     for uid, variable in links:
         assert variable in {one["name"] for one in dashboards[uid]["templating"]["list"]}
         assert f"${variable}" in json.dumps(dashboards[uid]["panels"])

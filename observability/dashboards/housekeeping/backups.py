@@ -55,6 +55,8 @@ BACKUPS = Row(
             unit="s",
             width=6,
             height=5,
+            warn=HOUR,
+            bad=4 * HOUR,
         ),
         Panel(
             "Backup: bytes",
