@@ -96,11 +96,20 @@ class LogsStore:
 
     def query_range(self, query: str, seconds: int) -> list[dict[str, Any]]:
         """Of a query with `stats`, as a panel asks."""
+        return self._stats("stats_query_range", query, seconds, {"step": "15s"})
+
+    def query_stats(self, query: str, seconds: int) -> list[dict[str, Any]]:
+        """One figure of each, as a panel of bars asks."""
+        return self._stats("stats_query", query, seconds, {})
+
+    def _stats(
+        self, what: str, query: str, seconds: int, more: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
         now = time.time()
-        times = {"start": str(now - seconds), "end": str(now), "step": "15s"}
-        found: list[dict[str, Any]] = self._ask(
-            "stats_query_range", {"query": query, **times}
-        ).json()["data"]["result"]
+        times = {"start": str(now - seconds), "end": str(now), **more}
+        found: list[dict[str, Any]] = self._ask(what, {"query": query, **times}).json()["data"][
+            "result"
+        ]
         return found
 
     def _ask(self, what: str, parameters: Mapping[str, str]) -> httpx.Response:

@@ -3,22 +3,27 @@ vmalert, with the very log format, flags, scrape configuration and rules of comp
 differ. What has no process here (MySQL, both Redis' exporters, cAdvisor) is not scraped."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import redis
 import yaml
 
 from local.free_port import free_port
+from observability.dashboards.load_test import USER_AGENT
 from tests.collectors import Pipeline
+from tests.e2e.conftest import Guest
 from tests.processes import ROOT, Process, answers, receiver_process
 from tests.promql import ALERTS, OBSERVABILITY
 from tests.servers import find_program, running
 from tests.stack import RunningStack
-from tests.telemetry_stores import compose_flags, go_server
+from tests.telemetry_stores import compose_flags, eventually, go_server
 
 NGINX = """
 worker_processes 1;
@@ -44,6 +49,37 @@ class WatchedShop:
     stack: RunningStack
     # Through nginx.
     url: str
+
+    def visit(self) -> httpx.Response:
+        """A customer looks, fills a cart and orders one watch, and more than there are of another.
+        The answer to the first order, for which the load tester's name is given."""
+        guest = Guest(self.url)
+        with closing(guest.http) as http:
+            http.headers["User-Agent"] = USER_AGENT
+            product = guest.product()
+            http.get("/")
+            http.get(f"/products/{product['slug']}")
+            http.get("/api/products?q=a")
+            http.get("/nowhere/at/all")
+            http.post("/cart", data={"product_id": product["product_id"], "quantity": 1})
+            order = guest.post_order({product["product_id"]: 1})
+            guest.post_order({product["product_id"]: 99})
+            if order.is_success:
+                http.get(order.json()["status_url"])
+        return order
+
+    def be_visited(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.visit()
+
+    def have_trouble(self) -> None:
+        """An entry of the queue that nobody can read, and a publisher that dies under orders."""
+        with redis.Redis(port=self.stack.port("queue-redis")) as queue:
+            queue.xadd("orders", {"message": "not an order"})
+        self.stack.kill("publisher")
+        eventually(lambda: self.visit().status_code >= 500)
+        eventually(lambda: self.visit().is_success)
 
 
 @contextmanager
