@@ -26,16 +26,16 @@ class Panels:
         assert "$" not in expression
         return expression
 
-    def ask(self, target: Target, seconds: int = 300) -> list[dict[str, Any]]:
+    def ask(self, target: Target, seconds: int = 300, step: str = "15s") -> list[dict[str, Any]]:
         """Series with `metric` and `values`, or log lines."""
         query = self.filled_in(target["expr"])
         kind = target.get("queryType", "instant" if target.get("instant") else "range")
         if target["datasource"]["uid"] == "vm":
             if kind == "range":
-                return self.metrics.query_range(query, seconds)
+                return self.metrics.query_range(query, seconds, step)
             return _as_series(self.metrics.query(query))
         if kind == "statsRange":
-            return self.logs.query_range(query, seconds)
+            return self.logs.query_range(query, seconds, step)
         if kind == "stats":
             return _as_series(self.logs.query_stats(query, seconds))
         return self.logs.query(f"{query} | limit 20")
