@@ -23,8 +23,8 @@ def rate(series: str, by: str = "") -> str:
 
 
 def or_zero(expression: str) -> str:
-    """For counters that do not exist before their first event."""
-    return f"{expression} or vector(0)"
+    """For counters that do not exist before their first event; no line more once they do."""
+    return f"{expression} or on () vector(0)"
 
 
 def per_minute(series: str, by: str = "") -> str:

@@ -35,9 +35,9 @@ def draw(dashboard: Mapping[str, Any], date: str, file: Path) -> None:
         left, wide = place["x"] / COLUMNS, place["w"] / COLUMNS
         axes = figure.add_axes(
             (
-                left + 0.03,
+                left + 0.036,
                 1 - (top + tall - 0.25) / height,
-                wide - 0.04,
+                wide - 0.046,
                 (tall - 0.6) / height,
             )
         )
