@@ -61,7 +61,7 @@ class WatchedShop:
             http.get(f"/products/{product['slug']}")
             http.get("/api/products?q=a")
             http.get("/nowhere/at/all")
-            http.post("/cart", data={"product_id": product["product_id"], "quantity": 1})
+            http.post("/cart", data={"action": "add", "product_id": product["product_id"]})
             order = guest.post_order({product["product_id"]: 1})
             guest.post_order({product["product_id"]: 99})
             if order.is_success:

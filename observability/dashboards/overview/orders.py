@@ -9,15 +9,15 @@ from observability.dashboards.queries import SERVER, in_range, or_zero, per_minu
 SETTLED = counter(telemetry.ORDERS_SETTLED)
 
 
-def _asked(method: str, routes: str) -> str:
-    labels = f'service_name="frontend", http_request_method="{method}", http_route=~"{routes}"'
-    return f"{SERVER}_count{{{labels}}}"
+def _asked(method: str, routes: str, status: str) -> str:
+    asked = f'service_name="frontend", http_request_method="{method}", http_route=~"{routes}"'
+    return f'{SERVER}_count{{{asked}, http_response_status_code=~"{status}"}}'
 
 
 _STEPS = {
-    "products looked at": _asked("GET", "/products/{slug}|/api/products/{product_id}"),
-    "carts changed": _asked("POST", "/cart"),
-    "orders sent": _asked("POST", "/orders|/api/orders"),
+    "products looked at": _asked("GET", "/products/{slug}|/api/products/{product_id}", "200"),
+    "carts changed": _asked("POST", "/cart", "303"),
+    "orders sent": _asked("POST", "/orders|/api/orders", "..."),
     "accepted": ACCEPTED,
     "confirmed": f'{SETTLED}{{status="confirmed"}}',
     "rejected": f'{SETTLED}{{status="rejected"}}',

@@ -73,8 +73,8 @@ COLLECTOR = Row(
         ),
         Panel(
             "Collector: memory",
-            "Of its container's 224 MiB; from 80 % on it refuses. It stays below 50 MiB with two "
-            "full queues; more is a larger message than any known, or a leak.",
+            "Resident, of its container's 224 MiB; from 80 % on it refuses what comes. Rising for "
+            "days without more traffic: a leak; restart it, its queues are on disk.",
             [Query("max(otelcol_process_memory_rss_bytes) by (job)", "{{job}}")],
             unit="bytes",
             warn=179e6,
