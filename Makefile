@@ -56,7 +56,7 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 	@$(LOCK) --output-file requirements/plots.txt --group pyproject.toml:plots
 
 bench: ## Measure the request path; prints ratios
-	$(LIVE)@$(IN) local -m benchmarks $(OPTIONS)
+	$(LIVE)@$(IN) bench -m benchmarks $(OPTIONS)
 
 # make load URL=… STEPS=20,40,80 SECONDS=30 WORKERS=2 USAGE=var OPTIONS='--arrivals constant'
 override STEPS_USUAL := 20,40,80

@@ -1,5 +1,6 @@
 """`make bench`: the request path in ratios. Each pair runs side by side on this machine, so that
-the ratios travel and the machine's speed does not matter."""
+the ratios travel and the machine's speed does not matter. With `--against` the other side is
+another commit."""
 
 import argparse
 import os
@@ -8,19 +9,22 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 
+from benchmarks.against import NoCpuTime, compare_costs, cost_table, opened_rows
+from benchmarks.checkouts import NoCheckout
 from benchmarks.closed_loop import LoadFailed
 from benchmarks.cores import pin, two_cores
 from benchmarks.processes import StartFailed
-from benchmarks.request_path import Load, Rates, Result, compare, opened_pairs, spread_of
+from benchmarks.ratios import Load, Rates, Result, Spread, compare, spread_of, tails
+from benchmarks.request_path import opened
 from servicekit.signals import not_ignored
 
-PACKAGES = ("fastapi", "uvicorn", "aiohttp", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
+PACKAGES = ("fastapi", "uvicorn", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
 UNITS: dict[str, Callable[[Rates], float | None]] = {
     "answers per second": lambda ratio: ratio.per_second,
@@ -38,24 +42,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
     print("\n".join(machine(options)), flush=True)
-    load = Load(options.connections, options.seconds)
+    run = measure_pairs if options.against is None else measure_against
     try:
-        with (
-            TemporaryDirectory(prefix="arloji-bench-") as folder,
-            opened_pairs(Path(folder), progress) as pairs,
-        ):
-            if cores := two_cores():
-                pin(os.getpid(), cores[1])
-            results = compare(pairs, load, options.rounds, progress)
-            progress("stopping what was started")
-    except (LoadFailed, StartFailed) as failure:
+        with TemporaryDirectory(prefix="arloji-bench-") as folder:
+            printed = run(options, Path(folder), progress)
+    except (LoadFailed, StartFailed, NoCheckout, NoCpuTime) as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    print(table(results))
+    print(printed)
     return 0
+
+
+Progress = Callable[[str], None]
+
+
+def measure_pairs(options: argparse.Namespace, folder: Path, progress: Progress) -> str:
+    load = Load(options.connections, options.seconds)
+    with opened(folder, progress) as measurable:
+        leave_core()
+        results = compare(measurable.pairs, load, options.rounds, progress)
+        found = tails(measurable.saturated, load, options.rounds, progress)
+        progress("stopping what was started")
+    return f"{table(results)}\n{tail_table(found)}"
+
+
+def measure_against(options: argparse.Namespace, folder: Path, progress: Progress) -> str:
+    load = Load(options.connections, options.seconds)
+    with opened_rows(options.against, folder, progress) as (other, rows):
+        leave_core()
+        results = compare_costs(rows, load, options.rounds, progress)
+        progress("stopping what was started")
+    return cost_table(results, other.name)
+
+
+def leave_core() -> None:
+    """To what is measured."""
+    if cores := two_cores():
+        pin(os.getpid(), cores[1])
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -64,9 +90,13 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=_between(0.1, 10), default=1.5, help="of each side of a pair, per round"
     )
-    parser.add_argument("--connections", type=_between(1, 256), default=32)
+    parser.add_argument("--connections", type=_between(1, 256), help="32; 8 against another commit")
+    parser.add_argument(
+        "--against", metavar="COMMIT", help="print what a request costs here and at this commit"
+    )
     options = parser.parse_args(arguments)
-    options.rounds, options.connections = int(options.rounds), int(options.connections)
+    options.rounds = int(options.rounds)
+    options.connections = int(options.connections or (8 if options.against else 32))
     return options
 
 
@@ -89,6 +119,8 @@ def machine(options: argparse.Namespace) -> list[str]:
     pinned = "servers on one core, load and backing on another" if two_cores() else "not pinned"
     given = {"rounds": options.rounds, "seconds": options.seconds}
     command = ["python", "-m", "benchmarks"]
+    if options.against:
+        command += ["--against", options.against]
     for name, value in (given | {"connections": options.connections}).items():
         command += [f"--{name}", f"{value:g}"]
     return [
@@ -102,16 +134,31 @@ def machine(options: argparse.Namespace) -> list[str]:
 
 def table(results: Sequence[Result]) -> str:
     """1 is as fast as the other side, 0.5 half as fast."""
-    width = max(len(result.pair.title) for result in results)
-    lines: list[str] = []
-    for unit, ratio_of in UNITS.items():
-        lines += ["", f"{unit + ', as a ratio':<{width}}  median     min     max  spread"]
-        for result in results:
-            if spread := spread_of(map(ratio_of, result.ratios)):
-                lines.append(
-                    f"{result.pair.title:<{width}}  {spread.median:6.2f}  {spread.least:6.2f}"
-                    f"  {spread.most:6.2f}  {spread.width:5.0%}"
-                )
+    return "\n".join(
+        spread_table(
+            f"{unit}, as a ratio",
+            {
+                result.pair.title: spread
+                for result in results
+                if (spread := spread_of(map(ratio_of, result.ratios)))
+            },
+        )
+        for unit, ratio_of in UNITS.items()
+    )
+
+
+def tail_table(found: Mapping[str, Spread]) -> str:
+    return spread_table("p99 / p50 at saturation, telemetry on", found)
+
+
+def spread_table(title: str, spreads: Mapping[str, Spread]) -> str:
+    width = max(map(len, (title, *spreads)))
+    lines = ["", f"{title:<{width}}  median     min     max  spread"]
+    for name, spread in spreads.items():
+        lines.append(
+            f"{name:<{width}}  {spread.median:6.2f}  {spread.least:6.2f}"
+            f"  {spread.most:6.2f}  {spread.width:5.0%}"
+        )
     return "\n".join(lines)
 
 

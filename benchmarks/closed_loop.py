@@ -4,6 +4,7 @@ the answer to the last one is there, so its figures are rates at saturation."""
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -23,11 +24,15 @@ class LoadFailed(Exception):
 @dataclass(frozen=True)
 class Target:
     """One URL on this machine, the headers that its clients send, and the processes whose work
-    the answers are."""
+    the answers are. It is asked with GET, or with POST and what `next_body` returns: what else has
+    to be in the head, and the body."""
 
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     pids: tuple[int, ...] = ()
+    next_body: Callable[[], tuple[dict[str, str], bytes]] | None = None
+    # Of every answer.
+    status: int = 200
 
     @property
     def address(self) -> tuple[str, int]:
@@ -36,30 +41,50 @@ class Target:
             raise LoadFailed(f"{self.url}: load is for 127.0.0.1 only")
         return parts.hostname, parts.port
 
-    @property
-    def request(self) -> bytes:
+    def requests(self) -> Callable[[], bytes]:
+        """What the connections send, one after the other."""
+        if self.next_body is None:
+            request = self._request("GET", {})
+            return lambda: request
+        make = self.next_body
+
+        def post() -> bytes:
+            headers, body = make()
+            return self._request("POST", headers | {"Content-Length": str(len(body))}) + body
+
+        return post
+
+    def _request(self, method: str, added: dict[str, str]) -> bytes:
         parts = urlsplit(self.url)
-        headers = {"Host": parts.netloc, "Accept": "application/json", **self.headers}
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        headers = {"Host": parts.netloc, "Accept": "*/*", **self.headers, **added}
         lines = [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([f"GET {parts.path} HTTP/1.1", *lines, "", ""]).encode("latin-1")
+        return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1")
 
 
 @dataclass(frozen=True)
 class Measured:
     answers: int
     seconds: float
+    # How long each answer took, in seconds, in ascending order.
+    latencies: tuple[float, ...] = ()
+
+    def percentile(self, percent: float) -> float:
+        return self.latencies[int((len(self.latencies) - 1) * percent / 100)]
 
 
 def measure(target: Target, *, connections: int, seconds: float) -> Measured:
-    """Raises LoadFailed if one of the answers is no 200."""
+    """Raises LoadFailed if one of the answers has another status than the target's."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_Run(target).go(connections, seconds))
 
 
 class _Run:
     def __init__(self, target: Target) -> None:
-        self.url, self.address, self.request = target.url, target.address, target.request
+        self.url, self.address, self.status = target.url, target.address, target.status
+        self.next_request = target.requests()
         self.statuses: Counter[int] = Counter()
+        self.latencies: list[float] = []
         self.over = False
         self._ended_at = 0.0
         self._connected = 0
@@ -78,19 +103,21 @@ class _Run:
             raise LoadFailed(f"{self.url} stopped answering") from None
         if self._fault is not None:
             raise LoadFailed(f"{self.url}: {self._fault}")
-        if set(self.statuses) != {200}:
+        if set(self.statuses) != {self.status}:
             raise LoadFailed(f"{self.url} answered {dict(self.statuses)} (status: times)")
-        return Measured(self.statuses[200], self._ended_at - began)
+        latencies = tuple(sorted(self.latencies))
+        return Measured(len(latencies), self._ended_at - began, latencies)
 
     def stop(self) -> None:
         """Count no more; connections close with their next answer."""
         if not self.over:
             self.over, self._ended_at = True, time.perf_counter()
 
-    def count(self, status: int) -> None:
+    def count(self, status: int, seconds: float) -> None:
         if self.over:
             return
         self.statuses[status] += 1
+        self.latencies.append(seconds)
         if self.statuses[status] >= _MOST_ANSWERS:
             self.stop()
 
@@ -124,19 +151,22 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._send = self._transport.write
-        self._send(self._run.request)
+        self._send_next()
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
         run = self._run
-        run.count(self._parser.get_status_code())
+        run.count(self._parser.get_status_code(), time.perf_counter() - self._sent_at)
         if run.over or not self._parser.should_keep_alive():
             self._transport.close()
         else:
-            self._send(run.request)
+            self._send_next()
+
+    def _send_next(self) -> None:
+        self._sent_at = time.perf_counter()
+        self._transport.write(self._run.next_request())
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._run.disconnected()

@@ -1,6 +1,6 @@
 """`python -m benchmarks.forwarding_clients`: one hop by each HTTP client, side by side (needs wrk).
 
-The reason for docs/decisions/0004; the whole request path is measured by `make bench`.
+The reason for docs/decisions/0047; the whole request path is measured by `make bench`.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.processes import module
@@ -40,15 +39,15 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def by_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
+async def by_our_pool(url: str) -> AsyncIterator[ASGIApp]:
     async with open_upstream(url) as upstream:
         yield ForwardingApp(
-            "/api", upstream_of=lambda _: upstream, own_headers=lambda _: {}, via="bench"
+            "/api", upstream_of=lambda _: upstream, own_headers=lambda _: [], via="bench"
         )
 
 
 @asynccontextmanager
-async def by_httpx_over_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
+async def by_httpx_over_it(url: str) -> AsyncIterator[ASGIApp]:
     async with open_http_client(url) as client:
         yield _forward_by(client)
 
@@ -56,13 +55,12 @@ async def by_httpx_over_aiohttp(url: str) -> AsyncIterator[ASGIApp]:
 @asynccontextmanager
 async def by_httpx(url: str) -> AsyncIterator[ASGIApp]:
     async with httpx.AsyncClient(base_url=url) as client:
-        HTTPXClientInstrumentor.instrument_client(client)
         yield _forward_by(client)
 
 
 CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[ASGIApp]]] = {
-    "aiohttp": by_aiohttp,
-    "httpx over aiohttp": by_httpx_over_aiohttp,
+    "our pool": by_our_pool,
+    "httpx over it": by_httpx_over_it,
     "httpx": by_httpx,
 }
 
@@ -70,7 +68,7 @@ CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[ASGIApp]]] = {
 def _forward_by(client: httpx.AsyncClient) -> ASGIApp:
     async def forward(scope: Scope, receive: Receive, send: Send) -> None:
         target = scope["raw_path"].decode("ascii") + encoded_query(scope)
-        headers = dict(end_to_end_headers(scope, via="bench"))
+        headers = end_to_end_headers(scope, via="bench")
         reply = await client.request(scope["method"], target, headers=headers)
         fields = [
             *answer_headers(reply.headers.raw),
@@ -127,7 +125,7 @@ def main() -> None:
         for _ in range(ROUNDS + 1):
             for kind, url in urls.items():
                 rates[kind].append(measure(url))
-    base = statistics.median(rates["httpx over aiohttp"][1:])
+    base = statistics.median(rates["httpx over it"][1:])
     for kind, (_warm_up, *values) in rates.items():
         spread = (max(values) - min(values)) / statistics.median(values)
         print(f"{kind:20} {statistics.median(values) / base:5.2f}x  spread {spread:.0%}")

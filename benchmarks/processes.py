@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.checkouts import HERE, Checkout
 from local import inherited
 from local.layout import ROOT
 from local.supervisor import enter_child
@@ -78,8 +79,10 @@ def program(
 class Shop:
     """`python -m local` with its data in the given folder."""
 
-    def __init__(self, folder: Path, offset: int) -> None:
+    def __init__(self, folder: Path, offset: int, ready_seconds: float) -> None:
         self._folder, self._offset = folder, offset
+        # From nothing: with its migration and its seed.
+        self.ready_seconds = ready_seconds
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{PORTS[name] + self._offset}"
@@ -90,16 +93,17 @@ class Shop:
 
 
 @contextmanager
-def shop(folder: Path, *options: str) -> Iterator[Shop]:
+def shop(folder: Path, *options: str, checkout: Checkout = HERE) -> Iterator[Shop]:
     """A shop that is ready, until the end of the block."""
     folder.mkdir()
     log = folder.with_suffix(".log")
     for attempt in range(1, _TRIES + 1):
         offset = free_offset()
-        process = _start_shop(folder, offset, log, options)
+        began = time.monotonic()
+        process = _start_shop(folder, offset, log, options, checkout)
         try:
             _wait(process, log, lambda: "ready after" in log.read_text(errors="replace"))
-            yield Shop(folder, offset)
+            yield Shop(folder, offset, time.monotonic() - began)
             return
         except StartFailed as failure:
             # Somebody took one of the ports between our look and the launcher's.
@@ -110,12 +114,12 @@ def shop(folder: Path, *options: str) -> Iterator[Shop]:
 
 
 def _start_shop(
-    folder: Path, offset: int, log: Path, options: Sequence[str]
+    folder: Path, offset: int, log: Path, options: Sequence[str], checkout: Checkout
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "local", "--end-with-parent", str(os.getpid()), *options],
-            cwd=ROOT,
+            [checkout.python, "-m", "local", "--end-with-parent", str(os.getpid()), *options],
+            cwd=checkout.root,
             env={**_CLEAN, "ARLOJI_DATA": str(folder), "ARLOJI_PORT_OFFSET": str(offset)},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -7,11 +7,9 @@ then fill a real Redis, and `used_memory` tells.
 
 import argparse
 import platform
-import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,10 +19,11 @@ from typing import Any
 import httpx
 import redis
 
-from benchmarks.processes import module, program
-from local.free_port import free_port
+from benchmarks.stores import publisher, redis_server
 
 _COPIES = 20_000
+# Nothing on disk, and no bound before the measured one.
+_ROOMY = ("--appendonly", "no", "--maxmemory", "0")
 _CUSTOMER = {
     "name": "Sari Wulandari",
     "email": "sari.wulandari@example.com",
@@ -50,15 +49,20 @@ def main() -> int:
     parser.add_argument("--record-seconds", type=int, default=3600, help="IDEMPOTENCY_SECONDS")
     parser.add_argument("--share", type=float, default=0.8, help="MAX_MEMORY_SHARE")
     options = parser.parse_args()
-    with TemporaryDirectory() as folder, redis_server(Path(folder)) as (server, version):
-        with publisher(server, Path(folder)) as client:
+    with TemporaryDirectory() as folder, redis_server(Path(folder), options=_ROOMY) as (server, _):
+        about: Any = server.info("server")
+        with (
+            publisher(server, Path(folder)) as (url, _),
+            httpx.Client(base_url=url, trust_env=False) as client,
+        ):
             typical = [write_order(server, client, _CUSTOMER, lines) for lines in (1, 2, 3)]
             worst = write_order(server, client, _LONGEST, 50, largest=True)
         empty = measure(server, lambda pipeline: None, copies=0)
         record = measure(server, partial(add_record, written=typical[0]))
         orders = [measure(server, partial(add_order, written=one)) for one in typical]
         largest = measure(server, partial(add_order, written=worst))
-    print(f"Redis {version}, {platform.system()} {platform.machine()}, {_COPIES} copies each")
+    machine = f"{platform.system()} {platform.machine()}"
+    print(f"Redis {about['redis_version']}, {machine}, {_COPIES} copies each")
     for lines, size in zip((1, 2, 3), orders, strict=True):
         print(f"  pending order of {lines} line(s)       {size:8.0f} bytes")
     print(f"  pending order, largest (50)      {largest:8.0f} bytes")
@@ -145,43 +149,6 @@ def write_order(
     pending: Any = server.hvals(pending_key)
     record: Any = server.get(record_key)
     return Written(found[0][1], pending[0], record)
-
-
-@contextmanager
-def redis_server(folder: Path) -> Iterator[tuple[redis.Redis, str]]:
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is None:
-        raise SystemExit("no redis-server or valkey-server on PATH")
-    port = free_port()
-    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
-    with redis.Redis(port=port, protocol=2) as server:
-
-        def answers() -> bool:
-            try:
-                return bool(server.ping())
-            except redis.RedisError:
-                return False
-
-        with program(command, folder / "redis.log", answers):
-            version: Any = server.info("server")
-            yield server, version["redis_version"]
-
-
-@contextmanager
-def publisher(server: redis.Redis, folder: Path) -> Iterator[httpx.Client]:
-    queue, port = server.connection_pool.connection_kwargs["port"], free_port()
-    environment = {
-        "PORT": str(port),
-        "QUEUE_REDIS_URL": f"redis://127.0.0.1:{queue}/0",
-        "AUDIT_DIRECTORY": str(folder / "audit"),
-    }
-    url = f"http://127.0.0.1:{port}"
-    with (
-        module("services.publisher", folder, environment=environment, ready_url=f"{url}/readyz"),
-        httpx.Client(base_url=url, trust_env=False) as client,
-    ):
-        yield client
 
 
 if __name__ == "__main__":

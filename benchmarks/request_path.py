@@ -1,16 +1,17 @@
-"""The request path in pairs, each measured side by side and interleaved, as ratios."""
+"""The request path in pairs, each measured side by side."""
 
-import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
-from benchmarks.closed_loop import LoadFailed, Target, measure
-from benchmarks.cores import cpu_seconds, pin, two_cores
+from benchmarks.closed_loop import LoadFailed, Target
+from benchmarks.cores import pin, two_cores
+from benchmarks.order_path import order_pairs, orders_at
 from benchmarks.processes import Shop, module, shop
+from benchmarks.ratios import Answers, Pair, Side
 from local.free_port import free_port
 
 CHAIN = ("frontend", "api-gw", "service-http")
@@ -18,98 +19,15 @@ BACKING = ("queue-redis", "cache-redis", "telemetry")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two targets; the ratio is the rate of `one` divided by that of `other`."""
+class Measurable:
+    """What is compared, and each service at saturation, for the tails of its answers."""
 
-    name: str
-    title: str
-    one: Target
-    other: Target
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Of one measurement. On a machine that others use as well, the time that they take makes the
-    first swing, and the second hardly."""
-
-    per_second: float
-    per_cpu_second: float | None
-
-    def __truediv__(self, other: "Rates") -> "Rates":
-        if self.per_cpu_second is None or other.per_cpu_second is None:
-            return Rates(self.per_second / other.per_second, None)
-        return Rates(self.per_second / other.per_second, self.per_cpu_second / other.per_cpu_second)
-
-
-@dataclass(frozen=True)
-class Load:
-    connections: int
-    seconds: float
-
-    def rates(self, target: Target) -> Rates:
-        before = cpu_seconds(target.pids)
-        found = measure(target, connections=self.connections, seconds=self.seconds)
-        after = cpu_seconds(target.pids)
-        per_second = found.answers / found.seconds
-        if before is None or after is None or before == after:
-            return Rates(per_second, None)
-        return Rates(per_second, found.answers / (after - before))
-
-
-@dataclass(frozen=True)
-class Result:
-    """The ratios of one pair, one per round."""
-
-    pair: Pair
-    ratios: tuple[Rates, ...]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The middle and the extremes of some ratios."""
-
-    median: float
-    least: float
-    most: float
-
-    @property
-    def width(self) -> float:
-        """Between the extremes, in relation to the median."""
-        return (self.most - self.least) / self.median
-
-
-def spread_of(ratios: Iterable[float | None]) -> Spread | None:
-    known = [ratio for ratio in ratios if ratio is not None]
-    return Spread(statistics.median(known), min(known), max(known)) if known else None
-
-
-def compare(
-    pairs: list[Pair], load: Load, rounds: int, progress: Callable[[str], None]
-) -> list[Result]:
-    """Rounds of all pairs, so that a slow minute of the machine meets all of them; which side of
-    a pair goes first alternates."""
-    ratios: dict[str, list[Rates]] = {pair.name: [] for pair in pairs}
-    for pair in pairs:
-        progress(f"warming up: {pair.title}")
-        for target in (pair.one, pair.other):
-            load.rates(target)
-    for number in range(1, rounds + 1):
-        for pair in pairs:
-            ratios[pair.name].append(_ratio(pair, load, swapped=number % 2 == 0))
-        latest = "   ".join(f"{name} {found[-1].per_second:.2f}" for name, found in ratios.items())
-        progress(f"round {number} of {rounds}:   {latest}")
-    return [Result(pair, tuple(ratios[pair.name])) for pair in pairs]
-
-
-def _ratio(pair: Pair, load: Load, swapped: bool) -> Rates:
-    if swapped:
-        other = load.rates(pair.other)
-        return load.rates(pair.one) / other
-    return load.rates(pair.one) / load.rates(pair.other)
+    pairs: list[Pair]
+    saturated: dict[str, Side]
 
 
 @contextmanager
-def opened_pairs(folder: Path, progress: Callable[[str], None]) -> Iterator[list[Pair]]:
+def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable]:
     """Everything started and pinned, until the end of the block."""
     with ExitStack() as stack:
         progress("starting a gateway alone, a plain FastAPI and what stands behind")
@@ -119,18 +37,49 @@ def opened_pairs(folder: Path, progress: Callable[[str], None]) -> Iterator[list
         progress("starting a shop with telemetry")
         telling = stack.enter_context(shop(folder / "telling"))
         for one in (quiet, telling):
-            _share_cores(one)
-        chain, alone = _through_frontend(quiet), _product_of(quiet, "service-http")
-        yield [
-            hop,
-            Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
-            Pair(
-                "telemetry",
-                "the chain with telemetry on / off",
-                _through_frontend(telling),
-                chain,
-            ),
-        ]
+            share_cores(one)
+        reads = _reads(quiet, telling, _without_redis(stack, folder))
+        progress("starting publishers and consumers")
+        pairs = [hop, *reads, _spans(stack, folder), *order_pairs(stack, folder)]
+        yield Measurable(pairs, _saturated(telling))
+
+
+def _reads(quiet: Shop, telling: Shop, without_redis: Answers) -> list[Pair]:
+    chain, alone = Answers(_through_frontend(quiet)), Answers(_product_of(quiet, "service-http"))
+    told = Answers(_through_frontend(telling))
+    return [
+        Pair("chain", "frontend → api-gw → service-http / service-http alone", chain, alone),
+        Pair("telemetry", "the chain with telemetry on / off", told, chain),
+        Pair("hit", "product from Redis / the same without Redis", alone, without_redis),
+    ]
+
+
+def _saturated(telling: Shop) -> dict[str, Side]:
+    publisher = telling.url("publisher"), telling.pids()["publisher"]
+    return {
+        "frontend: /": Answers(
+            replace(_through_frontend(telling), url=f"{telling.url('frontend')}/")
+        ),
+        "frontend: a product": Answers(_through_frontend(telling)),
+        "api-gw: a product": Answers(_product_of(telling, "api-gw")),
+        "service-http: a product": Answers(_product_of(telling, "service-http")),
+        "publisher: an order": Answers(orders_at(*publisher)),
+    }
+
+
+def _without_redis(stack: ExitStack, folder: Path) -> Answers:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    pid = stack.enter_context(
+        module(
+            "benchmarks.cached_product",
+            folder,
+            environment={"PORT": str(port)},
+            ready_url=f"{url}/readyz",
+        )
+    )
+    if cores := two_cores():
+        pin(pid, cores[0])
+    return Answers(Target(f"{url}/api/products/1", pids=(pid,)))
 
 
 def _hop(stack: ExitStack, folder: Path) -> Pair:
@@ -153,12 +102,35 @@ def _hop(stack: ExitStack, folder: Path) -> Pair:
     return Pair(
         "hop",
         "api-gw / plain FastAPI hello",
-        replace(target, pids=(pids[1],)),
-        replace(other, pids=(pids[2],)),
+        Answers(replace(target, pids=(pids[1],))),
+        Answers(replace(other, pids=(pids[2],))),
     )
 
 
-def _share_cores(running: Shop) -> None:
+def _spans(stack: ExitStack, folder: Path) -> Pair:
+    collector = free_port()
+    stack.enter_context(
+        module(
+            "benchmarks.upstream",
+            folder,
+            [str(collector)],
+            ready_url=f"http://127.0.0.1:{collector}/",
+        )
+    )
+    sides = []
+    for maker in ("contrib", "own"):
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector}"}
+        pid = stack.enter_context(
+            module("benchmarks.hello", folder, [str(port), maker], told, ready_url=f"{url}/")
+        )
+        if cores := two_cores():
+            pin(pid, cores[0])
+        sides.append(Answers(Target(f"{url}/", pids=(pid,))))
+    return Pair("spans", "FastAPI hello with spans by its instrumentation / by our own", *sides)
+
+
+def share_cores(running: Shop) -> None:
     if cores := two_cores():
         for name, pid in running.pids().items():
             pin(pid, cores[1] if name in BACKING else cores[0])

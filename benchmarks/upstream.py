@@ -9,7 +9,7 @@ from typing import cast
 import httptools
 import uvloop
 
-_PRODUCT = {
+PRODUCT = {
     "product_id": 1,
     "slug": "a-watch-1",
     "brand": "Brand",
@@ -19,10 +19,10 @@ _PRODUCT = {
     "price_idr": 4_600_000,
     "stock": 12,
 }
-_BODY = json.dumps(_PRODUCT).encode()
+BODY = json.dumps(PRODUCT).encode()
 _ANSWER = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_BODY)
-) + _BODY
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY)
+) + BODY
 
 
 class Upstream(asyncio.Protocol):

@@ -1,5 +1,6 @@
-"""`python -m database accounts|upgrade|seed|rights…`: MySQL's accounts, schema, first data and
-rights on single tables, in the order given, each safe to repeat."""
+"""`python -m database accounts|upgrade|seed|rights|past-orders…`: MySQL's accounts, schema, first
+data and rights on single tables, in the order given, each safe to repeat. `past-orders` invents
+orders, for measuring how the shop grows."""
 
 import argparse
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from database.catalogue import create_catalogue
+from database.past_orders import NoProducts, OrdersPresent, insert_past_orders
 from database.rights import NoAccounts, create_accounts, grant_rights
 from database.schema import MigrationBusy, upgrade
 from database.seed import seed
@@ -19,14 +22,41 @@ from servicekit.settings import InvalidSettings, read_settings
 # A migration may rebuild a table: as long as it takes, up to an hour.
 _STATEMENT_SECONDS = 3600
 _TRY_EVERY_SECONDS, _SAY_EVERY_SECONDS = 1.0, 10.0
-_COMMANDS: Mapping[str, Callable[[Engine], str]] = {
-    "accounts": lambda engine: (
+_PROGRESS_EVERY_SECONDS = 5.0
+
+
+class _Progress:
+    """A line every few seconds while something takes long, none if it does not."""
+
+    def __init__(self, what: str, number: int) -> None:
+        self._what, self._number, self._said = what, number, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= _PROGRESS_EVERY_SECONDS:
+            self._said = now
+            print(f"{done} of {self._number} {self._what}", flush=True)
+
+
+def _seed(engine: Engine, options: argparse.Namespace) -> str:
+    number = options.products
+    return f"{seed(engine, number, _Progress('products', number))} products added"
+
+
+def _insert_past_orders(engine: Engine, options: argparse.Namespace) -> str:
+    number = options.orders
+    return f"{insert_past_orders(engine, number, _Progress('orders', number))} orders added"
+
+
+_COMMANDS: Mapping[str, Callable[[Engine, argparse.Namespace], str]] = {
+    "accounts": lambda engine, _: (
         f"{create_accounts(engine, DatabaseSettings().database_accounts.get_secret_value())}"
         " accounts"
     ),
-    "upgrade": lambda engine: f"database is at revision {upgrade(engine)}",
-    "seed": lambda engine: f"{seed(engine)} products added",
-    "rights": lambda engine: f"rights on {grant_rights(engine)} tables",
+    "upgrade": lambda engine, _: f"database is at revision {upgrade(engine)}",
+    "seed": _seed,
+    "rights": lambda engine, _: f"rights on {grant_rights(engine)} tables",
+    "past-orders": _insert_past_orders,
 }
 
 
@@ -47,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         wait_until_reached(engine, options.wait)
         for command in options.commands:
-            print(_COMMANDS[command](engine), flush=True)
-    except (SQLAlchemyError, MigrationBusy, NoAccounts) as error:
+            print(_COMMANDS[command](engine, options), flush=True)
+    except (SQLAlchemyError, MigrationBusy, NoAccounts, NoProducts, OrdersPresent) as error:
         reason = getattr(error, "orig", None) or error
         print(f"database {command} failed: {reason}", file=sys.stderr)
         return 1
@@ -67,7 +97,23 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="for so long at most wait for a database that does not answer, or not to this user",
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--products",
+        type=_number,
+        default=len(create_catalogue()),
+        metavar="N",
+        help="seed: so many, those past the catalogue being its variants",
+    )
+    parser.add_argument(
+        "--orders", type=_number, default=0, metavar="N", help="past-orders: so many in all"
+    )
+    return parser.parse_intermixed_args(arguments)  # `seed --products 1000 past-orders`
+
+
+def _number(text: str) -> int:
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
 
 
 def wait_until_reached(engine: Engine, seconds: float) -> None:

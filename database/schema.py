@@ -1,18 +1,12 @@
 """Brings a database to this version's schema."""
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Select, String, column, inspect, select, table, text
+from sqlalchemy import Connection, Engine, text
 
-VERSION_TABLE = "alembic_version"
-# One statement for all calls. Asked through Alembic, which makes its table anew each time,
-# SQLAlchemy would compile and keep another one every two seconds.
-_CURRENT_REVISION: Select[tuple[str]] = select(column("version_num", String)).select_from(
-    table(VERSION_TABLE)
-)
+from database.revision import MIGRATIONS, current_revision
+
 _LOCK = "arloji_migration"
 _LOCK_SECONDS = 60
 
@@ -24,7 +18,7 @@ class MigrationBusy(Exception):
 def _config(connection: Connection) -> Config:
     config = Config()
     # The option's parser has a meaning for a percent sign.
-    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    folder = str(MIGRATIONS).replace("%", "%%")
     config.set_main_option("script_location", folder)
     config.attributes["connection"] = connection
     return config
@@ -51,20 +45,7 @@ def upgrade(engine: Engine) -> str:
                 connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK})
 
 
-def current_revision(connection: Connection) -> str | None:
-    """None for a database that was never migrated."""
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    revision: str | None = connection.scalar(_CURRENT_REVISION)
-    return revision
-
-
-def newest_revision() -> str | None:
-    """The revision that this version of the code expects."""
-    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
-
-
 def known_revisions() -> set[str]:
     """Those that this version can bring to its own."""
-    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory(str(MIGRATIONS))
     return {script.revision for script in scripts.walk_revisions()}

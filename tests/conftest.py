@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from opentelemetry import metrics
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from xdist.scheduler import LoadFileScheduling
 
 from local import inherited
 from servicekit import TAKEN_VARIABLES
+from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.setup import configure_telemetry
 from tests.answers import explain_missing
 
@@ -39,7 +40,7 @@ for _foreign in set(os.environ) - set(inherited.for_tests()):
     del os.environ[_foreign]
 configure_telemetry("tests", extra_span_processors=(SimpleSpanProcessor(_finished),))
 _measured = InMemoryMetricReader()
-metrics.set_meter_provider(MeterProvider(metric_readers=[_measured], shutdown_on_exit=False))
+metrics.set_meter_provider(LightMeterProvider([_measured], Resource({})))
 
 
 def pytest_configure() -> None:

@@ -15,7 +15,7 @@ from opentelemetry import trace
 
 from servicekit.database.engine import create_database_engine
 from servicekit.http_client.client import open_http_client
-from servicekit.http_client.session import open_session
+from servicekit.http_client.remote_service import open_remote_service
 from servicekit.http_server.app import ServiceApp, create_service_app
 from servicekit.http_server.serve import serve
 from servicekit.redis import create_redis
@@ -42,9 +42,9 @@ async def included(name: str) -> dict[str, str]:
 
 
 async def everything(request: Request, name: str) -> dict[str, str]:
-    state, here = request.app.state, str(request.base_url)
+    state = request.app.state
     await state.http.get(f"/included/{name}")
-    async with state.session.get(f"{here}included/{name}") as answer:
+    with await state.service.send("GET", f"/included/{name}", []) as answer:
         await answer.read()
     await state.redis.set("secret-key", name)
     await asyncio.to_thread(_query, state.engine)
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> ServiceApp:
     async def open_resources(app: ServiceApp, stack: AsyncExitStack) -> None:
         here = f"http://127.0.0.1:{settings.port}"
         app.state.http = await stack.enter_async_context(open_http_client(here))
-        app.state.session = await stack.enter_async_context(open_session(max_connections=4))
+        app.state.service = await stack.enter_async_context(open_remote_service(here))
         app.state.redis = create_redis(settings.queue_redis_url, timeout_seconds=5)
         stack.push_async_callback(app.state.redis.aclose)
         app.state.engine = create_database_engine(

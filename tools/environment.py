@@ -1,7 +1,8 @@
 """Makes `.venv` what a lock file of requirements/ says, and nothing if it is that already; then
 runs a command in it, with what local/inherited.py lets through.
 
-`local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
+`local` is what `make run` needs, and `bench` the same; `test` is that and more, so that it serves
+`make run` too.
 `load` and `plots` are what `make load` and `make screenshots` need, each in an environment of its
 own beneath, `.venv/load` and `.venv/plots`.
 """
@@ -31,6 +32,8 @@ _HANDED_ON = {
     "load": inherited.for_load,
     "plots": inherited.for_shop,
     "test": inherited.for_tests,
+    # `--against` sets another commit up.
+    "bench": inherited.for_pip,
 }
 _OF_THEIR_OWN = ("load", "plots")
 LOG = VENV / "install.log"
@@ -94,6 +97,7 @@ def prepare(kind: str) -> None:
     if kind in _OF_THEIR_OWN:
         prepare_apart(kind)
         return
+    kind = "local" if kind == "bench" else kind
     kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
     if any(is_current(one) for one in kinds):
         return

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from database.schema import VERSION_TABLE
+from database.revision import VERSION_TABLE
 from housekeeping.backups.manifest import Facts, Position
 from housekeeping.backups.streams import Damage
 

@@ -18,7 +18,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from contracts.queue import CONSUMERS, ORDERS
-from database.schema import known_revisions, newest_revision
+from database.revision import newest_revision
+from database.schema import known_revisions
 from housekeeping.backups.binary_logs.replay import Replay, Until, prepared
 from housekeeping.backups.encryption import Decryption
 from housekeeping.backups.manifest import Manifest

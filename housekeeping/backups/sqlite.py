@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from database.schema import VERSION_TABLE
+from database.revision import VERSION_TABLE
 from housekeeping.backups.manifest import Facts
 from housekeeping.backups.streams import Damage
 from housekeeping.failures import CouldNot

@@ -21,8 +21,9 @@ from servicekit.name_resolution import resolver
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SQLITE_BUSY_MILLISECONDS = 2_000
 _CONNECT_SECONDS = 2
+# What holds a lock of a file for longer was forgotten there, whatever a statement may take.
+_SQLITE_LOCK_SECONDS = 60
 
 # MySQL's error numbers for "not now": too many connections, shutting down, read only, disk
 # full, lost or refused connections, access not (yet) granted, unknown database or table while
@@ -53,12 +54,14 @@ def create_database_engine(
     """An instrumented engine; connects only when first used.
 
     A statement that takes longer than `statement_seconds` is ended by the database, or by the
-    driver if the database does not answer at all.
+    driver if the database does not answer at all; so is one that waits longer for a lock. SQLite
+    bounds the waiting alone.
     """
     _instrument_engines()
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _create_sqlite_engine(parsed, read_only, connections)
+        lock_seconds = min(statement_seconds, _SQLITE_LOCK_SECONDS)
+        return _create_sqlite_engine(parsed, read_only, connections, lock_seconds)
     return _create_mysql_engine(parsed, connections, statement_seconds)
 
 
@@ -71,20 +74,21 @@ def _instrument_engines() -> None:
     name_spans_by_table()
 
 
-def _create_sqlite_engine(url: URL, read_only: bool, connections: int) -> Engine:
+def _create_sqlite_engine(
+    url: URL, read_only: bool, connections: int, lock_seconds: float
+) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,  # an error's text would quote customers
-        connect_args={"timeout": _SQLITE_BUSY_MILLISECONDS / 1000, "check_same_thread": False},
+        connect_args={"timeout": lock_seconds, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         # pysqlite's own transaction handling begins too late; "begin" below does it.
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={_SQLITE_BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

@@ -1,23 +1,18 @@
-"""The frontend's way to the gateway for what its pages show: httpx, over aiohttp's transport."""
+"""The frontend's way to the gateway for what its pages show: httpx, over our own connections."""
 
-import ssl
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
-from httpx_aiohttp import AiohttpTransport
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.answer import Answer
+from servicekit.http_client.failures import AnswerBroken, UpstreamFailure, problem_for
+from servicekit.http_client.remote_service import RemoteService, open_remote_service
 from servicekit.http_client.second_try import is_repeatable, with_second_try
-from servicekit.http_client.session import (
-    AnswerBroken,
-    UpstreamFailure,
-    open_session,
-    problem_for,
-)
 from servicekit.problems import (
     BadGateway,
     DeadlinePassed,
@@ -25,8 +20,46 @@ from servicekit.problems import (
     ServiceUnavailable,
 )
 
-# Without a deadline, as outside of a request.
-_READ_SECONDS = 10.0
+_RESENDS = "arloji.resends"
+
+
+class RemoteServiceTransport(httpx.AsyncBaseTransport):
+    """Time is limited by the deadline of who asks and by the pool, not by httpx's settings."""
+
+    def __init__(self, service: RemoteService) -> None:
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        # Host and transfer coding are the pool's to write, and so is the length of a whole body.
+        written = {b"host", b"connection", b"transfer-encoding"}
+        body = request.stream if "transfer-encoding" in request.headers else await request.aread()
+        if isinstance(body, bytes):
+            written.add(b"content-length")
+        headers = [
+            (name.lower(), value)
+            for name, value in request.headers.raw
+            if name.lower() not in written
+        ]
+        answer = await self._service.send(
+            request.method,
+            request.url.raw_path.decode("ascii"),
+            headers,
+            body,
+            resends=request.extensions.get(_RESENDS, 0),
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_AnswerStream(answer))
+
+
+class _AnswerStream(httpx.AsyncByteStream):
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._answer.pieces()
+
+    async def aclose(self) -> None:
+        self._answer.close()
 
 
 @asynccontextmanager
@@ -38,15 +71,16 @@ async def open_http_client(
     It keeps no cookies, since it works for all guests at once, and follows no redirects. Use it
     through `fetch`, which knows deadlines, retries and problems.
     """
-    async with open_session(max_connections=max_connections, traced=False) as session:
-        transport = AiohttpTransport(client=session, verify=ssl.create_default_context())
-        async with httpx.AsyncClient(
+    async with (
+        open_remote_service(base_url, max_connections=max_connections) as service,
+        httpx.AsyncClient(
             base_url=base_url,
-            transport=transport,
+            transport=RemoteServiceTransport(service),
+            timeout=None,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        ) as client:
-            HTTPXClientInstrumentor.instrument_client(client)
-            yield client
+        ) as client,
+    ):
+        yield client
 
 
 async def fetch(
@@ -68,25 +102,22 @@ async def fetch(
     sent = dict(headers or {})
     repeatable = is_repeatable(method, sent)
 
-    async def attempt() -> httpx.Response:
+    async def attempt(resends: int) -> httpx.Response:
         require_time()
         left = remaining_seconds()
         if left is not None:
             sent[TIMEOUT_HEADER] = str(max(1, int(left * 1000)))
-        return await client.request(
-            method,
-            path,
-            params=params,
-            json=json,
-            headers=sent,
-            timeout=httpx.Timeout(_READ_SECONDS if left is None else left, connect=None),
-        )
+        extensions = {_RESENDS: resends}
+        async with asyncio.timeout(left):
+            return await client.request(
+                method, path, params=params, json=json, headers=sent, extensions=extensions
+            )
 
     try:
         answer = await with_second_try(attempt, lambda failure: repeatable and failure.reused)
     except UpstreamFailure as failure:
         raise problem_for(failure) from failure
-    except httpx.TimeoutException as error:
+    except TimeoutError as error:
         raise DeadlinePassed("The deadline passed.") from error
     except httpx.HTTPError as error:
         raise problem_for(AnswerBroken(str(error))) from error

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from servicekit.http_client.session import SAFE_METHODS, ConnectionFailed, resending
+from servicekit.http_client.failures import ConnectionFailed
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 T = TypeVar("T")
 
@@ -14,14 +16,14 @@ def is_repeatable(method: str, header_names: Iterable[str]) -> bool:
 
 
 async def with_second_try(
-    attempt: Callable[[], Awaitable[T]], may_repeat: Callable[[ConnectionFailed], bool]
+    attempt: Callable[[int], Awaitable[T]], may_repeat: Callable[[ConnectionFailed], bool]
 ) -> T:
-    """What `attempt` returns. It is made a second time, once, only if the connection broke before
-    the first byte of the answer and `may_repeat` agrees."""
+    """What `attempt` returns, which is told how many there were before. It is made a second time,
+    once, only if the connection broke before the first byte of the answer and `may_repeat`
+    agrees."""
     try:
-        return await attempt()
+        return await attempt(0)
     except ConnectionFailed as failure:
         if not (failure.before_answer and may_repeat(failure)):
             raise
-    with resending():
-        return await attempt()
+    return await attempt(1)

@@ -6,21 +6,20 @@ gateway.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import quote
 
-import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from servicekit.http_client.session import AnswerBroken, problem_for
-from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
+from servicekit.http_client.answer import Answer
+from servicekit.http_client.failures import UpstreamFailure, problem_for
+from servicekit.http_proxy.headers import Headers, answer_headers, end_to_end_headers
 from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
 from servicekit.http_server.body import read_body
 from servicekit.problems import NotFound
 
 # The upstream's names too: who forwards needs one.
 __all__ = [
-    "BUFFER_BYTES",
     "ForwardingApp",
     "OutgoingRequest",
     "Upstream",
@@ -28,9 +27,6 @@ __all__ = [
     "open_upstream",
     "relay",
 ]
-
-# An answer up to about this size is read whole and sent at once; a larger one is streamed.
-BUFFER_BYTES = 64 * 1024
 
 _WITHOUT_CONTENT = frozenset({204, 205, 304})
 # RFC 3986 §3.4, and the percent sign, since what comes in is encoded already.
@@ -40,7 +36,7 @@ _QUERY_CHARACTERS = "/?:@!$&'()*+,;=-._~%"
 class ForwardingApp:
     """An ASGI app that passes every plain path below `prefix` on, as it is.
 
-    Mount it, or use it as an endpoint: it looks at the whole path. What is not plain (percent
+    It looks at the whole path, wherever it stands. What is not plain (percent
     signs, dot segments, empty segments, parameters) is no route of the other side and answered
     with 404 here. `upstream_of` finds the `Upstream` of a request, `own_headers` adds what this
     service itself has to say, and `via` is its name in the `Via` field.
@@ -51,7 +47,7 @@ class ForwardingApp:
         prefix: str,
         *,
         upstream_of: Callable[[Scope], Upstream],
-        own_headers: Callable[[Scope], Mapping[str, str]],
+        own_headers: Callable[[Scope], Headers],
         via: str,
     ) -> None:
         self._plain_path = re.compile(
@@ -60,14 +56,14 @@ class ForwardingApp:
         self._upstream_of, self._own_headers, self._via = upstream_of, own_headers, via
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: bytes = scope["raw_path"]
-        if not self._plain_path.fullmatch(path):
-            raise NotFound("No such page or route.")
         body = await read_body(scope, receive)
         if body is None:
             return  # the client has left
+        path: bytes = scope["raw_path"]
+        if not self._plain_path.fullmatch(path):
+            raise NotFound("No such page or route.")
         headers = end_to_end_headers(scope, via=self._via)
-        headers.update(self._own_headers(scope))
+        headers += self._own_headers(scope)
         target = path.decode("ascii") + encoded_query(scope)
         request = OutgoingRequest(scope["method"], target, headers, body)
         await relay(await self._upstream_of(scope).send(request), send)
@@ -79,55 +75,34 @@ def encoded_query(scope: Scope) -> str:
     return "?" + quote(query, safe=_QUERY_CHARACTERS) if query else ""
 
 
-async def relay(answer: aiohttp.ClientResponse, send: Send) -> None:
-    """Send an answer on and release it: whole if it is small, else piece by piece, no faster
+async def relay(answer: Answer, send: Send) -> None:
+    """Send an answer on and close it: whole if it is small, else piece by piece, no faster
     than the client takes it. One that breaks in the middle ends in `BadGateway`, or, once it
     has begun, in a cut connection."""
-    async with answer:
-        if answer.status < 200:
-            raise problem_for(AnswerBroken(f"{answer.status} is no end of an answer"))
-        headers = answer_headers(answer.raw_headers)
-        if answer.status in _WITHOUT_CONTENT or answer.method == "HEAD":
-            await _start(send, answer.status, headers)
-            await send({"type": "http.response.body"})
-            return
-        pieces: list[bytes] = []
-        size, pieces_left = 0, aiter(_pieces(answer))
-        async for piece in pieces_left:
-            pieces.append(piece)
-            size += len(piece)
-            if size > BUFFER_BYTES:
-                await _stream(send, answer, headers, b"".join(pieces), pieces_left)
-                return
-        await _start(send, answer.status, [*headers, (b"content-length", b"%d" % size)])
-        await send({"type": "http.response.body", "body": b"".join(pieces)})
+    with answer:
+        headers = answer_headers(answer.headers)
+        try:
+            if answer.status in _WITHOUT_CONTENT:
+                await _send_whole(send, answer.status, headers, b"")
+            elif await answer.is_small():
+                body = answer.take()
+                headers.append((b"content-length", b"%d" % len(body)))
+                await _send_whole(send, answer.status, headers, body)
+            else:
+                await _stream(send, answer, headers)
+        except UpstreamFailure as failure:
+            raise problem_for(failure) from failure
 
 
-async def _stream(
-    send: Send,
-    answer: aiohttp.ClientResponse,
-    headers: list[tuple[bytes, bytes]],
-    first: bytes,
-    rest: AsyncIterator[bytes],
-) -> None:
-    length = answer.headers.get("Content-Length")
-    stated = [(b"content-length", length.encode("ascii"))] if length else []
-    await _start(send, answer.status, headers + stated)
-    await send({"type": "http.response.body", "body": first, "more_body": True})
-    async for piece in rest:
+async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(send: Send, answer: Answer, headers: Headers) -> None:
+    if length := answer.header(b"content-length"):
+        headers.append((b"content-length", length))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    async for piece in answer.pieces():
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body"})
-
-
-async def _start(send: Send, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-
-
-async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        while piece := await answer.content.readany():
-            yield piece
-    except (aiohttp.ClientError, OSError) as error:
-        if isinstance(error, TimeoutError):
-            raise
-        raise problem_for(AnswerBroken(type(error).__name__)) from error

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from multidict import CIMultiDict
 from starlette.types import Scope
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 # RFC 9110 §7.6.1, with the older names that are still about.
 _HOP_BY_HOP = frozenset(
@@ -21,7 +20,7 @@ _PASSED_ON = frozenset(
     (
         *(b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"content-type"),
         *(b"content-encoding", b"idempotency-key", b"if-match", b"if-none-match"),
-        *(b"if-modified-since", b"if-unmodified-since", b"prefer", b"user-agent", b"via"),
+        *(b"if-modified-since", b"if-unmodified-since", b"prefer", b"user-agent"),
     )
 )
 # Each hop writes its own, and no service behind the frontend sets cookies.
@@ -31,46 +30,39 @@ _WRITTEN_HERE = frozenset(
         *(b"traceresponse", b"access-control-expose-headers"),  # the second names the first
     )
 )
+_DROPPED = _HOP_BY_HOP | _WRITTEN_HERE
+_NOTHING: frozenset[bytes] = frozenset()
 
 
-def end_to_end_headers(scope: Scope, *, via: str) -> CIMultiDict[str]:
+def end_to_end_headers(scope: Scope, *, via: str) -> Headers:
     """The request's fields that the next service may see, with this hop added to `Via` (RFC 9110
-    §7.6.3). Headers of our own are set afterwards, where no `Connection` field can remove
+    §7.6.3). Headers of our own are added afterwards, where no `Connection` field can remove
     them."""
-    incoming: Headers = scope["headers"]
-    named = _named_in_connection(incoming)
-    headers = CIMultiDict(
-        (name.decode("ascii"), _text(value))
-        for name, value in incoming
-        if name in _PASSED_ON and name not in named
-    )
-    hops = [*headers.popall("Via", ()), f"{scope['http_version']} {via}"]
-    headers["Via"] = ", ".join(hops)
-    return headers
+    passed: Headers = []
+    hops: list[bytes] = []
+    named = _named_in_connection(scope["headers"])
+    for pair in scope["headers"]:
+        if pair[0] in named:
+            continue
+        if pair[0] in _PASSED_ON:
+            passed.append(pair)
+        elif pair[0] == b"via":
+            hops.append(pair[1])
+    hops.append(f"{scope['http_version']} {via}".encode("ascii"))
+    passed.append((b"via", b", ".join(hops)))
+    return passed
 
 
-def answer_headers(raw_headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The answer's fields that the client may see, without length and date."""
-    lowered = [(name.lower(), value) for name, value in raw_headers]
-    named = _named_in_connection(lowered)
-    dropped = _HOP_BY_HOP | _WRITTEN_HERE | named
-    return [(name, value) for name, value in lowered if name not in dropped]
+def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The answer's fields that the client may see, without length and date. Names are in lower
+    case."""
+    named = _named_in_connection(headers)
+    return [pair for pair in headers if pair[0] not in _DROPPED and pair[0] not in named]
 
 
-def _named_in_connection(headers: Headers) -> frozenset[bytes]:
+def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
     """Fields that a `Connection` field makes hop-by-hop."""
-    return frozenset(
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-    )
-
-
-def _text(value: bytes) -> str:
-    """For a client that writes headers as UTF-8: those bytes come out unchanged, others at least
-    do not pass for ASCII."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+    values = [value for name, value in headers if name == b"connection"]
+    if not values:
+        return _NOTHING
+    return frozenset(token.strip().lower() for value in values for token in value.split(b","))

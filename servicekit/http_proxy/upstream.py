@@ -4,82 +4,63 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
 from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.http_client.answer import Answer
+from servicekit.http_client.failures import ConnectionFailed, UpstreamFailure, problem_for
+from servicekit.http_client.remote_service import RemoteService, open_remote_service
 from servicekit.http_client.second_try import is_repeatable, with_second_try
-from servicekit.http_client.session import (
-    ConnectionFailed,
-    UpstreamFailure,
-    open_session,
-    problem_for,
-)
+from servicekit.http_proxy.headers import Headers
+
+_TIMEOUT_FIELD = TIMEOUT_HEADER.encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutgoingRequest:
     """`target` is path and query, encoded; `headers` are without those that each attempt adds."""
 
     method: str
     target: str
-    headers: CIMultiDict[str]
-    body: bytes | None = None
+    headers: Headers
+    body: bytes = b""
 
     @property
     def repeatable(self) -> bool:
         """Sending it twice has the effect of sending it once."""
-        return is_repeatable(self.method, self.headers)
+        return is_repeatable(self.method, (name.decode("latin-1") for name, _ in self.headers))
 
 
 class Upstream:
     """The service that requests are passed on to."""
 
     def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        base_url: str,
-        *,
-        may_repeat: Callable[[ConnectionFailed], bool],
+        self, service: RemoteService, *, may_repeat: Callable[[ConnectionFailed], bool]
     ) -> None:
-        self._session = session
-        self._base_url = base_url.rstrip("/")
-        self._may_repeat = may_repeat
+        self._service, self._may_repeat = service, may_repeat
+        self.check_alive = service.check_alive
 
-    async def send(self, request: OutgoingRequest) -> aiohttp.ClientResponse:
-        """The answer, as soon as its headers are there; the caller releases it.
+    async def send(self, request: OutgoingRequest) -> Answer:
+        """The answer, as soon as its headers are there; the caller closes it.
 
         A request is sent a second time, once, only if the connection broke before the first
         byte of the answer, the request is repeatable and `may_repeat` agrees. Raises the
         `Problem` that stands for a failure, and `DeadlinePassed` if no time is left.
         """
+
+        async def attempt(resends: int) -> Answer:
+            require_time()
+            headers = request.headers.copy()
+            if (left := remaining_seconds()) is not None:
+                headers.append((_TIMEOUT_FIELD, b"%d" % max(1, int(left * 1000))))
+            return await self._service.send(
+                request.method, request.target, headers, request.body, resends=resends
+            )
+
         try:
             return await with_second_try(
-                lambda: self._attempt(request),
-                lambda failure: request.repeatable and self._may_repeat(failure),
+                attempt, lambda failure: request.repeatable and self._may_repeat(failure)
             )
         except UpstreamFailure as failure:
             raise problem_for(failure) from failure
-
-    async def _attempt(self, request: OutgoingRequest) -> aiohttp.ClientResponse:
-        require_time()
-        headers = request.headers.copy()
-        if (left := remaining_seconds()) is not None:
-            headers[TIMEOUT_HEADER] = str(max(1, int(left * 1000)))
-        return await self._session.request(
-            request.method,
-            URL(self._base_url + request.target, encoded=True),
-            headers=headers,
-            data=request.body or None,
-            allow_redirects=False,
-        )
-
-    async def check_alive(self) -> None:
-        """Raises unless `/healthz` is answered with 200. For readiness."""
-        url = URL(f"{self._base_url}/healthz")
-        async with self._session.get(url, allow_redirects=False) as answer:
-            answer.raise_for_status()
 
 
 @asynccontextmanager
@@ -91,5 +72,5 @@ async def open_upstream(
 ) -> AsyncIterator[Upstream]:
     """By default only a connection that had been used before is given a second try: it may just
     have been closed for being idle. Other retries are the gateway's."""
-    async with open_session(max_connections=max_connections) as session:
-        yield Upstream(session, base_url, may_repeat=may_repeat)
+    async with open_remote_service(base_url, max_connections=max_connections) as service:
+        yield Upstream(service, may_repeat=may_repeat)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -11,10 +10,10 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 def host_name_of(scope: Scope) -> str:
     """The Host header without its port; "" if there is not exactly one."""
-    hosts = Headers(scope=scope).getlist("host")
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) != 1:
         return ""
-    host = hosts[0].lower()
+    host: str = hosts[0].decode("latin-1").lower()
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
@@ -24,6 +23,12 @@ def is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
+
+
+def hosts_of_inner(listens_on: str) -> frozenset[str]:
+    """The names by which a service that is for the services of the shop may be asked; none where
+    any will do."""
+    return LOOPBACK_HOSTS if is_loopback(listens_on) else frozenset()
 
 
 class AllowedHostsMiddleware:

@@ -16,12 +16,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY_BYTES)
     Raises `BodyTooLarge`. What counts is what arrives, so that a chunked body is held to the
     limit like one that states its length.
     """
-    too_large = BodyTooLarge(f"The limit is {limit} bytes.")
     stated = _stated_length(scope["headers"])
     if stated == 0:
         return b""
     if stated is not None and stated > limit:
-        raise too_large
+        raise _too_large(limit)
     chunks: list[bytes] = []
     received = 0
     while True:
@@ -31,9 +30,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY_BYTES)
         chunks.append(message.get("body", b""))
         received += len(chunks[-1])
         if received > limit:
-            raise too_large
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The limit is {limit} bytes.")
 
 
 def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:

@@ -1,18 +1,15 @@
 """What leaves a handler as an exception becomes an answer; every kind of one."""
 
-import asyncio
 import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.problems import (
     BadRequest,
@@ -22,7 +19,6 @@ from servicekit.problems import (
     NotFound,
     Problem,
     ProblemRenderer,
-    ServiceUnavailable,
     UnsupportedMediaType,
     invalid,
     problem_response,
@@ -54,49 +50,6 @@ def problem_from(error: Exception) -> Problem:
             return DeadlinePassed("The deadline passed.")
         case _:
             return Problem("An unexpected error; the trace tells more.")
-
-
-class ProblemMiddleware:
-    """Turns every exception of the app beneath it into an answer, pure ASGI parts included.
-
-    An unexpected one is logged with its stack, inside its trace, and answered without any of
-    it. If the answer has begun already, the exception goes on: a cut connection is then the
-    honest end.
-    """
-
-    def __init__(self, app: ASGIApp, *, render: ProblemRenderer = problem_response) -> None:
-        self._app = app
-        self._render = render
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        except ClientDisconnect:
-            logger.info("the client left before its request was whole")
-        except asyncio.CancelledError:
-            if started:
-                raise
-            # By the server, when the time that it has left for requests under way is over.
-            problem: Problem = ServiceUnavailable("This server is stopping.")
-            await self._render(scope, problem)(scope, receive, send)
-        except Exception as error:
-            if started:
-                raise
-            problem = problem_from(error)
-            if type(problem) is Problem:
-                logger.exception("unexpected error")
-                trace.get_current_span().record_exception(error)
-            await self._render(scope, problem)(scope, receive, send)
 
 
 def refusing(problem: Problem, service: Any) -> ASGIApp:

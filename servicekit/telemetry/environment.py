@@ -129,8 +129,9 @@ _HONOURED: Mapping[str, Callable[[str], str]] = {
 }
 _PROTOCOL = "http/protobuf"
 _DEFAULTS = {"TIMEOUT": "10000", "PROTOCOL": _PROTOCOL}
-# What the SDK takes for a queue and a batch of it.
-_QUEUE, _BATCH = "2048", "512"
+# The SDK's queue, and batches of half the size: writing one delays the requests of that moment.
+_QUEUE, _BATCH = "2048", "256"
+BATCHES = {f"OTEL_{one}_MAX_EXPORT_BATCH_SIZE": _BATCH for one in ("BSP", "BLRP")}
 
 
 def clean_variables(environ: MutableMapping[str, str]) -> list[str]:

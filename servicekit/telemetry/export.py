@@ -1,6 +1,7 @@
 """The OTLP exporters of each signal, imported only where one is exported."""
 
 import logging
+from collections.abc import Sequence
 
 from opentelemetry import metrics
 from opentelemetry._logs import set_logger_provider
@@ -10,29 +11,40 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
+from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.shutdown import Telemetry
+from servicekit.telemetry.span_encoding import SpanEncoder
+
+
+class SpanExporter(OTLPSpanExporter):
+    """The official one, which sends, tries again and gives up as ever, with our own encoding."""
+
+    _encoder = SpanEncoder()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self._shutdown:
+            return SpanExportResult.FAILURE
+        with self._metrics.export_operation(len(spans)) as outcome:
+            sent = self._client.export(self._encoder.encode(spans))
+            outcome.error = sent.error
+        return SpanExportResult.SUCCESS if sent.success else SpanExportResult.FAILURE
 
 
 def export_traces(telemetry: Telemetry, traces: TracerProvider, timeout_seconds: float) -> None:
-    exporter = telemetry.monitor(OTLPSpanExporter(timeout=timeout_seconds))
+    exporter = telemetry.monitor(SpanExporter(timeout=timeout_seconds))
     traces.add_span_processor(BatchSpanProcessor(exporter))
 
 
 def export_metrics(
     telemetry: Telemetry, resource: Resource, timeout_seconds: float
-) -> MeterProvider:
+) -> LightMeterProvider:
     exporter = telemetry.monitor(OTLPMetricExporter(timeout=timeout_seconds))
-    meters = MeterProvider(
-        resource=resource,
-        metric_readers=[PeriodicExportingMetricReader(exporter)],
-        shutdown_on_exit=False,
-    )
+    meters = LightMeterProvider([PeriodicExportingMetricReader(exporter)], resource)
     metrics.set_meter_provider(meters)
     telemetry.shutdowns.append(meters.shutdown)
     return meters

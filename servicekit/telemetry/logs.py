@@ -49,5 +49,5 @@ def configure_logging(service_name: str, level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Their INFO is one line per start, stop or request: logged by ourselves, or noise.
-    for name in ("uvicorn.error", "httpx", "aiohttp.access", "alembic"):
+    for name in ("uvicorn.error", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

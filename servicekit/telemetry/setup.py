@@ -16,17 +16,19 @@ from opentelemetry.instrumentation.propagators import (
 )
 from opentelemetry.propagate import set_global_textmap
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from servicekit import TAKEN_VARIABLES, __version__
 from servicekit.telemetry.environment import (
+    BATCHES,
     STABILITY,
     STABILITY_VARIABLE,
     clean_variables,
     pop_export_timeouts,
 )
+from servicekit.telemetry.light_spans import LightTracerProvider
 from servicekit.telemetry.shutdown import Telemetry, rate_limit_logs
 
 
@@ -47,13 +49,13 @@ def configure_telemetry(
     if complaints := clean_variables(variables):
         logging.getLogger(__name__).warning("telemetry: %s", "; ".join(complaints))
     timeouts = pop_export_timeouts(variables)
-    os.environ |= variables
+    os.environ |= {**BATCHES, **variables}
     os.environ[STABILITY_VARIABLE] = STABILITY
     set_global_textmap(TraceContextTextMapPropagator())  # no baggage: nothing reads it
     set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
     instance = service_name if is_job else f"{socket.gethostname()}:{port}"
     resource = _describe_process(service_name, instance)
-    traces = TracerProvider(
+    traces = LightTracerProvider(
         resource=resource,
         sampler=None if "traces" in timeouts or extra_span_processors else ALWAYS_OFF,
         shutdown_on_exit=False,
@@ -69,7 +71,7 @@ def configure_telemetry(
 
 def _export(
     telemetry: Telemetry,
-    traces: TracerProvider,
+    traces: LightTracerProvider,
     resource: Resource,
     timeouts: Mapping[str, float],
     *,

@@ -3,20 +3,32 @@
 import json
 from functools import partial
 
-from servicekit.http_server.app import ServiceApp, create_service_app
+from servicekit.http_proxy.with_proxy import WithProxy
+from servicekit.http_server.allowed_hosts import hosts_of_inner
+from servicekit.http_server.app import create_service_app
+from servicekit.http_server.request import RequestWrapper
+from servicekit.telemetry.server_spans import ServerTelemetry
 from services.api_gw.description import describe_api
 from services.api_gw.resources import open_resources
-from services.api_gw.routes import api_routes
+from services.api_gw.routes import TableApp, add_description
 from services.api_gw.settings import Settings
 
 
-def create_app(settings: Settings) -> ServiceApp:
+def create_app(settings: Settings) -> WithProxy:
     app = create_service_app(
         settings,
         open_resources=partial(open_resources, settings),
         inner=True,
+        own_spans=True,
     )
     # A redirect would be built from the Host header, and to another path than was asked for.
     app.router.redirect_slashes = False
-    app.router.routes[:0] = api_routes(json.dumps(describe_api()).encode())
-    return app
+    add_description(app, json.dumps(describe_api()).encode())
+    table = TableApp(gateway_of=lambda: app.state.gateway)
+    proxy = RequestWrapper(
+        table,
+        timeout_seconds=settings.request_timeout_seconds,
+        hosts=hosts_of_inner(settings.host),
+        telemetry=ServerTelemetry(),
+    )
+    return WithProxy(app, proxy, table.takes)

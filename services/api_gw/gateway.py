@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-import aiohttp
 from opentelemetry import trace
 from starlette.types import Receive, Scope, Send
 
@@ -12,7 +11,8 @@ from contracts.headers import GUEST
 from contracts.identifiers import parse_uuid
 from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_SHED, ROUTE_CLASS
 from servicekit.deadline import within
-from servicekit.http_client.session import SAFE_METHODS
+from servicekit.http_client.answer import Answer
+from servicekit.http_client.second_try import SAFE_METHODS
 from servicekit.http_proxy.forwarding import encoded_query, relay
 from servicekit.http_proxy.headers import end_to_end_headers
 from servicekit.http_proxy.upstream import OutgoingRequest
@@ -29,7 +29,8 @@ from services.api_gw.limits import GuestRate, TooManyInFlight
 from services.api_gw.table import Route, RouteClass, Service
 from services.api_gw.upstreams import Backend
 
-_GUEST_HEADER = GUEST.lower().encode()
+_GUEST_FIELD = GUEST.lower().encode("ascii")
+_PROBLEM = MEDIA_TYPE.encode("ascii")
 
 
 class Gateway:
@@ -59,7 +60,7 @@ class Gateway:
         backend.retries.count_request()
         request = _outgoing(route, parameters, scope, guest_id, body)
         try:
-            with backend.in_flight.admitted():
+            with backend.in_flight:
                 async with within(route.timeout_seconds):
                     answer = await backend.upstream.send(request)
                     _refuse_failure(answer)
@@ -89,26 +90,26 @@ def _outgoing(
 ) -> OutgoingRequest:
     headers = end_to_end_headers(scope, via="api-gw")
     if guest_id:
-        headers[GUEST] = str(guest_id)
+        headers.append((_GUEST_FIELD, str(guest_id).encode("ascii")))
     target = route.target(parameters)
     if route.takes_query:
         target += encoded_query(scope)
     return OutgoingRequest(
-        route.method, target, headers, None if route.method in SAFE_METHODS else body
+        route.method, target, headers, b"" if route.method in SAFE_METHODS else body
     )
 
 
 def _guest_of(scope: Scope) -> UUID | None:
     """The guest that the frontend names; nobody if it is not one well-formed name."""
-    values = [value for name, value in scope["headers"] if name == _GUEST_HEADER]
+    values = [value for name, value in scope["headers"] if name == _GUEST_FIELD]
     return parse_uuid(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
-def _refuse_failure(answer: aiohttp.ClientResponse) -> None:
+def _refuse_failure(answer: Answer) -> None:
     """A problem that the service describes itself is passed on. Anything else that is its fault,
     an unexpected error included, becomes a problem of this hop."""
     status = answer.status
-    if status < 500 or (status != 500 and answer.headers.get("Content-Type") == MEDIA_TYPE):
+    if status < 500 or (status != 500 and answer.header(b"content-type") == _PROBLEM):
         return
     answer.close()
     if status == 503:

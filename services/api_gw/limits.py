@@ -2,8 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
 Clock = Callable[[], float]
@@ -29,15 +28,13 @@ class InFlightLimit:
         self._limit = limit
         self.count = 0
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         if self.count >= self._limit:
             raise TooManyInFlight
         self.count += 1
-        try:
-            yield
-        finally:
-            self.count -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
 
 
 class RetryBudget:

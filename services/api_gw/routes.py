@@ -1,67 +1,66 @@
-"""The table as the router sees it: pure ASGI, without FastAPI's routing and dependencies.
+"""The table as an ASGI app: what is passed on, without FastAPI's routing and dependencies."""
 
-Each path is a route of its own instead of all being one mount, so that the instrumentation
-finds the template: it becomes `http.route` on the SERVER span and in its metrics.
-"""
+from collections.abc import Callable, Mapping
 
-from collections.abc import Iterable, Mapping
-
-from starlette.datastructures import URLPath
+from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from contracts.api import DESCRIPTION
 from servicekit.problems import MethodNotAllowed
+from servicekit.telemetry.server_spans import name_route
 from services.api_gw.gateway import Gateway
 from services.api_gw.table import PathTemplate, Route, routes_by_path
 
 # For everybody, and where programs look for it on a FastAPI app.
 DESCRIPTION_PATHS = (DESCRIPTION, "/openapi.json")
 
+_MATCH = "arloji.match"
+_Match = tuple[str, Mapping[str, Route], Mapping[str, str]]
 
-class PathRoute(BaseRoute):
-    """One path and its methods; HEAD wherever GET is."""
 
-    def __init__(self, path: str, methods: Iterable[str], app: ASGIApp) -> None:
-        self.path = path
-        self.methods = frozenset(methods)
-        if "GET" in self.methods:
-            self.methods |= {"HEAD"}
-        self._template, self._app = PathTemplate(path), app
+class TableApp:
+    """Ask `takes` first: it finds the path, which a request is then answered by, with all that
+    may happen to it. `gateway_of` gives the gateway once it is open."""
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        parameters = self._template.parse(scope["raw_path"])
-        if parameters is None:
-            return Match.NONE, {}
-        found = Match.FULL if scope["method"] in self.methods else Match.PARTIAL
-        return found, {"path_params": parameters}
+    def __init__(self, gateway_of: Callable[[], Gateway]) -> None:
+        self._gateway_of = gateway_of
+        paths = routes_by_path()
+        # Most are known at a glance.
+        self._plain: dict[bytes, _Match] = {
+            path.encode("ascii"): (path, routes, {})
+            for path, routes in paths.items()
+            if "{" not in path
+        }
+        self._with_parameters = [
+            (PathTemplate(path), path, routes) for path, routes in paths.items() if "{" in path
+        ]
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in self.methods:
-            allowed = ", ".join(sorted(self.methods))
+    def takes(self, scope: Scope) -> bool:
+        """Whether its path is one of the table, by whatever method."""
+        raw_path: bytes = scope["raw_path"]
+        match = self._plain.get(raw_path)
+        for template, path, routes in self._with_parameters if match is None else ():
+            if (parameters := template.parse(raw_path)) is not None:
+                match = (path, routes, parameters)
+        scope[_MATCH] = match
+        return match is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match: _Match = scope[_MATCH]
+        path, routes, parameters = match
+        name_route(scope, path)
+        if (route := routes.get(scope["method"])) is None:
+            allowed = ", ".join(sorted({*routes, *(("HEAD",) if "GET" in routes else ())}))
             raise MethodNotAllowed(f"This route knows {allowed}.", headers={"Allow": allowed})
-        await self._app(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
-        raise NoMatchFound(name, path_params)
+        await self._gateway_of().forward(route, parameters, scope, receive, send)
 
 
-def api_routes(document: bytes) -> list[BaseRoute]:
-    """Every path of the table, and its description, which the gateway answers itself."""
-    description = Response(document, media_type="application/json")
-    return [
-        *(PathRoute(path, routes, _forward(routes)) for path, routes in routes_by_path().items()),
-        *(PathRoute(path, ("GET",), description) for path in DESCRIPTION_PATHS),
-    ]
+def add_description(app: FastAPI, document: bytes) -> None:
+    """The gateway describes the API itself."""
 
+    async def describe() -> Response:
+        return Response(document, media_type="application/json")
 
-def _forward(routes: Mapping[str, Route]) -> ASGIApp:
-    async def forward(scope: Scope, receive: Receive, send: Send) -> None:
-        gateway: Gateway = scope["app"].state.gateway
-        route = routes[scope["method"]]
-        await gateway.forward(route, scope["path_params"], scope, receive, send)
-
-    return forward
+    for path in DESCRIPTION_PATHS:
+        app.get(path, include_in_schema=False)(describe)

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from contracts.telemetry import GATEWAY_RETRIES
-from servicekit.http_client.session import ConnectionFailed
+from servicekit.http_client.failures import ConnectionFailed
 from servicekit.http_proxy.upstream import Upstream, open_upstream
 from servicekit.telemetry.metrics import create_counter
 from services.api_gw.limits import InFlightLimit, RetryBudget

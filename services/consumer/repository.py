@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from contracts.orders import OrderMessage, OrderReason
-from database.schema import current_revision, newest_revision
+from database.revision import current_revision, newest_revision
 from servicekit.database.engine import (
     DatabaseThreads,
     create_database_engine,

@@ -4,8 +4,11 @@ from functools import partial
 
 from starlette.middleware import Middleware
 
+from servicekit.http_proxy.with_proxy import WithProxy
 from servicekit.http_server.app import create_service_app
-from services.frontend.api_proxy import api_proxy_routes
+from servicekit.http_server.request import RequestWrapper
+from servicekit.telemetry.server_spans import ServerTelemetry
+from services.frontend.api_proxy import ApiProxy
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
 from services.frontend.request_checks import RequestChecks
 from services.frontend.resources import create_site, open_resources
@@ -21,10 +24,19 @@ def create_app(settings: Settings) -> TrustBoundary:
         settings,
         open_resources=partial(open_resources, settings, site),
         render_problem=create_problem_renderer(site.pages),
+        own_spans=True,
     )
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestChecks))
     app.router.redirect_slashes = False
-    app.router.routes.extend(api_proxy_routes(app))
     app.include_router(page_routes())
-    return TrustBoundary(app, app.health, site.cookies, create_refusal_renderer(site.pages))
+    api = ApiProxy(upstream_of=lambda: app.state.upstream)
+    proxy = RequestWrapper(
+        api, timeout_seconds=settings.request_timeout_seconds, telemetry=ServerTelemetry()
+    )
+    return TrustBoundary(
+        WithProxy(app, proxy, api.takes),
+        app.health,
+        site.cookies,
+        create_refusal_renderer(site.pages),
+    )

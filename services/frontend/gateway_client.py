@@ -13,7 +13,7 @@ from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
 from contracts.problems import IdempotencyKeyReused
 from contracts.products import MAX_IDS, Brand, BrandList, Product, ProductPage
 from servicekit.http_client.client import fetch
-from servicekit.http_client.session import ConnectionFailed
+from servicekit.http_client.failures import ConnectionFailed
 from servicekit.problems import (
     BadGateway,
     NotFound,

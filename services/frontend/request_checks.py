@@ -10,7 +10,7 @@ from services.frontend.guest import guest_of
 
 
 class RequestChecks:
-    """Middleware that lets a request in once its initiator and its whole body are acceptable."""
+    """Middleware that lets a request to a page in once initiator and whole body are acceptable."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -19,12 +19,17 @@ class RequestChecks:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        require_same_origin(scope)
-        _require_guest_for_orders(scope)
+        require_acceptable(scope)
         body = await read_body(scope, receive)
         if body is None:
             return  # the client has left
         await self._app(scope, _replay(body, receive), send)
+
+
+def require_acceptable(scope: Scope) -> None:
+    """Raise the problem of a request that nobody may send, whatever its body is."""
+    require_same_origin(scope)
+    _require_guest_for_orders(scope)
 
 
 def _require_guest_for_orders(scope: Scope) -> None:

@@ -13,6 +13,7 @@ def create_app(settings: Settings) -> ServiceApp:
         settings,
         open_resources=partial(open_resources, settings),
         inner=True,
+        own_spans=True,
     )
     app.include_router(router)
     return app

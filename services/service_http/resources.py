@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from contracts.cache_keys import PREFIX
 from contracts.telemetry import CACHE_REQUESTS
-from database.schema import current_revision
+from database.revision import current_revision
 from servicekit.cache.cache import Cache
 from servicekit.cache.store import CacheStore
 from servicekit.database.engine import DatabaseThreads, create_database_engine

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "observability": {"observability", "contracts"},
     "operations": {"operations", "bootstrap", "contracts"},
     "tools": {"tools", "operations", "local", "contracts", "servicekit"},
-    "benchmarks": {"benchmarks", "local", "servicekit"},
+    "benchmarks": {"benchmarks", "contracts", "database", "local", "servicekit"},
 }
 # The refusals that only a shop knows are of the kind that all services render; the ports of the
 # embedded run are those of the one list of services.
@@ -46,7 +46,13 @@ EXCEPTIONS = {
     ("contracts/problems.py", "servicekit.problems"),
     ("servicekit/embedded.py", "contracts.services"),
 }
-SETS_UP_TELEMETRY = {"servicekit/telemetry/setup.py", "servicekit/telemetry/export.py"}
+SETS_UP_TELEMETRY = {
+    "benchmarks/span_costs.py",
+    *(
+        f"servicekit/telemetry/{name}.py"
+        for name in ("setup", "export", "light_metrics", "light_spans", "span_encoding")
+    ),
+}
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (
     ("embedded", "signals", "probes", "validation", "circuit_breaker"),

@@ -42,7 +42,11 @@ def with_audit(small: Shop) -> Iterator[Shop]:
     # How Pod Security speaks of a template.
     assert not done.stderr, done.stderr
     yield small
-    small.control_plane.kubectl("delete", "cronjobs", "reconcile", "purge-audit", _HERE)
+    # The claim goes with all the others.
+    others = [one for one in own if one["kind"] != "PersistentVolumeClaim"]
+    content = yaml.safe_dump_all(others)
+    done = small.control_plane.try_kubectl("delete", "--filename=-", content=content)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_job_of_each_can_be_started_by_hand_and_ends(with_audit: Shop) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_proxy.with_proxy import WithProxy
 from servicekit.http_server.protocol import HttpProtocol
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
@@ -37,20 +37,20 @@ def more_settings() -> dict[str, Any]:
 @pytest.fixture
 def gateway(
     reads: ScriptedServer, orders: ScriptedServer, more_settings: dict[str, Any]
-) -> ServiceApp:
+) -> WithProxy:
     urls = {"service_http_url": reads.url, "publisher_url": orders.url}
     return create_app(Settings(host="0.0.0.0", **urls | more_settings))
 
 
 @pytest.fixture
-async def client(gateway: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+async def client(gateway: WithProxy) -> AsyncIterator[httpx.AsyncClient]:
     """Calls the gateway, which speaks to the services over real sockets."""
     async with running(gateway) as client:
         yield client
 
 
 @pytest.fixture
-async def url(gateway: ServiceApp) -> AsyncIterator[str]:
+async def url(gateway: WithProxy) -> AsyncIterator[str]:
     """The gateway behind a real server, for what a client does to its connection."""
     async with served(gateway, http=HttpProtocol) as url:
         yield url

@@ -238,4 +238,4 @@ async def test_it_is_ready_once_both_services_were_reached_and_degraded_if_one_c
     await eventually(ready, lambda told: told == {"": "ok"} | reached)
     reads.health = "503 Stuck"
     told = await eventually(ready, lambda told: told[""] == "degraded")
-    assert told["service-http"].startswith("ClientResponseError: 503")
+    assert told["service-http"].startswith("NotAlive: 503")

@@ -158,3 +158,21 @@ async def test_server_metrics_know_routes_and_never_paths(
     routes = {attributes.get("http.route"): count for attributes, count in points}
     assert routes == {"/api/products/{product_id}": 2, None: 1}
     assert "secret" not in str(points)
+
+
+async def test_client_metrics_know_services_and_failures_and_never_paths(
+    metrics: InMemoryMetricReader, reads: ScriptedServer
+) -> None:
+    async with running(create_app(Settings(service_http_url=reads.url))) as client:
+        reads.script.append(closes())
+        for _ in range(2):
+            await client.get("/api/products/17")
+    asked = {
+        "http.request.method": "GET",
+        "server.address": "127.0.0.1",
+        "server.port": int(reads.url.rpartition(":")[2]),
+    }
+    assert points_of(metrics, "http.client.request.duration") == [
+        (asked | {"error.type": "ConnectionFailed"}, 1),
+        (asked | {"http.response.status_code": 200}, 2),
+    ]

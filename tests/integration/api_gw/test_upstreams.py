@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from local.free_port import free_port
-from servicekit.http_client.session import MAX_HEADER_BYTES
-from servicekit.http_server.app import ServiceApp
+from servicekit.http_client.answer_head import MAX_HEADER_BYTES
+from servicekit.http_proxy.with_proxy import WithProxy
 from services.api_gw import limits
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
@@ -222,8 +222,7 @@ async def test_a_request_is_sent_again_once_and_only_if_it_broke_before_its_answ
     sent: int,
     used_before: bool,
 ) -> None:
-    """aiohttp repeats idempotent requests on its own; the total must stay the same on a connection
-    that had been used."""
+    """And no more often on a connection that had been used."""
     path, upstream = (PRODUCTS, reads) if method == "GET" else (ORDERS, orders)
     if used_before:
         await client.request(method, path)
@@ -267,7 +266,7 @@ async def test_second_tries_have_a_budget(
 
 @pytest.mark.parametrize("more_settings", [{"max_in_flight": 1}])
 async def test_more_than_the_limit_under_way_is_shed_at_once(
-    gateway: ServiceApp, client: httpx.AsyncClient, reads: ScriptedServer, orders: ScriptedServer
+    gateway: WithProxy, client: httpx.AsyncClient, reads: ScriptedServer, orders: ScriptedServer
 ) -> None:
     reads.script.append(SILENCE)
     waiting = asyncio.create_task(client.get(PRODUCTS))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from database import __main__ as command
-from database.schema import newest_revision
+from database.revision import newest_revision
 from local.free_port import free_port
 from tests.servers import MySqlServer
 from tests.waiting import eventually

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from database import rights
+from database.revision import current_revision
 from database.rights import TABLE_RIGHTS, create_accounts, grant_rights
-from database.schema import current_revision, upgrade
+from database.schema import upgrade
 from database.seed import seed
 from housekeeping.__main__ import main
 from housekeeping.order_rows import find_purged, find_stored, list_stored

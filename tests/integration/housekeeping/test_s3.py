@@ -203,7 +203,7 @@ def test_another_machine_is_kept_out_and_named(
             assert f"`other` (process {os.getpid()} on " in kept_shop.run(command, code=2)
         kept_shop.run("verify")
         # Long after its holder was cut off.
-        monkeypatch.setattr(lease, "_ENDS_AFTER_SECONDS", -1)
+        monkeypatch.setattr(lease, "_ENDS_AFTER_SECONDS", -60)
         kept_shop.run("backup")
     monkeypatch.undo()
 
@@ -217,7 +217,7 @@ def test_whoever_was_taken_over_finishes_nothing(
 
     def paused(self: S3Store, *arguments: object) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(lease, "_ENDS_AFTER_SECONDS", -1)
+            patch.setattr(lease, "_ENDS_AFTER_SECONDS", -60)
             with other.locked("writing", "other"):
                 finish(self, *arguments)  # type: ignore[arg-type]
 

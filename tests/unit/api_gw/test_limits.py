@@ -95,15 +95,15 @@ def test_no_place_in_flight_is_a_refusal_and_each_is_released_whatever_happens()
     limit = InFlightLimit(2)
 
     def fail_inside() -> None:
-        with limit.admitted():
+        with limit:
             raise ZeroDivisionError
 
-    with limit.admitted():
+    with limit:
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 fail_inside()
-        with limit.admitted():
-            with pytest.raises(TooManyInFlight), limit.admitted():
+        with limit:
+            with pytest.raises(TooManyInFlight), limit:
                 pass
             assert limit.count == 2
         assert limit.count == 1

@@ -10,7 +10,6 @@ from contracts.api import DESCRIPTION
 from contracts.api import PATHS as PUBLIC_PATHS
 from contracts.orders import MAX_PRODUCT_ID
 from servicekit.settings import ServiceSettings
-from services.api_gw.routes import api_routes
 from services.api_gw.settings import Settings
 from services.api_gw.table import TABLE, PathTemplate, routes_by_path
 from tests.hostile_paths import HOSTILE_PATHS
@@ -57,9 +56,3 @@ def test_each_route_waits_longer_than_its_service_and_shorter_than_the_gateway()
     service = ServiceSettings.model_fields["request_timeout_seconds"].default
     gateway = Settings.model_fields["request_timeout_seconds"].default
     assert all(service < route.timeout_seconds < gateway for route in TABLE)
-
-
-def test_only_http_is_routed() -> None:
-    """A WebSocket handshake finds nothing here."""
-    scope = {"type": "websocket", "raw_path": b"/api/products", "path": "/api/products"}
-    assert {route.matches(scope)[0].name for route in api_routes(b"{}")} == {"NONE"}

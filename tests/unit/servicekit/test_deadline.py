@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from servicekit.deadline import DeadlineMiddleware, remaining_seconds, require_time, within
+from servicekit.deadline import remaining_seconds, require_time, within
+from servicekit.http_server.request import RequestWrapper
 from servicekit.problems import DeadlinePassed
 
 
@@ -29,6 +30,33 @@ async def test_what_is_interrupted_is_said_to_be_late_and_gives_the_outer_time_b
             async with within(0.01):
                 await asyncio.Event().wait()
         assert remaining_seconds() == pytest.approx(1000, abs=30)
+
+
+async def test_each_of_many_ends_at_its_own_time() -> None:
+    ended: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        with pytest.raises(DeadlinePassed):
+            async with within(seconds):
+                await asyncio.Event().wait()
+        ended.append(seconds)
+
+    async with within(1000):
+        pass  # one that is not reached, before all others
+    await asyncio.gather(*(wait(seconds) for seconds in (0.15, 0.01, 0.1, 0.05)))
+    assert ended == [0.01, 0.05, 0.1, 0.15]
+
+
+async def test_a_cancellation_by_somebody_else_stays_one() -> None:
+    async def wait() -> None:
+        async with within(1000), within(1000):
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_a_time_out_of_something_else_is_not_the_deadline() -> None:
@@ -66,8 +94,8 @@ async def test_a_request_ends_with_its_own_limit_or_its_callers_budget_in_millis
         seen.append(remaining_seconds())
 
     headers = [] if budget is None else [(b"x-arloji-timeout-ms", budget)]
-    limited = DeadlineMiddleware(app, timeout_seconds=500)
-    scope: Scope = {"type": "http", "headers": headers}
+    limited = RequestWrapper(app, timeout_seconds=500)
+    scope: Scope = {"type": "http", "method": "GET", "headers": headers}
     nothing: object = None
     await limited(scope, nothing, nothing)  # type: ignore[arg-type]
     assert seen == [pytest.approx(seconds, abs=30)]

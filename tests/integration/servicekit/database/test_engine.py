@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from database.schema import current_revision
+from database.revision import current_revision
 from servicekit.database.engine import is_unavailable
 from servicekit.telemetry.tracing import tracer
 from services.consumer.orders import has_row, store_orders
@@ -30,7 +30,7 @@ def test_sqlite_is_as_durable_and_strict_as_the_contract_says(
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 2000}
     expected |= {"query_only": int(read_only)}
     url = f"sqlite:///{tmp_path / 'shop.db'}"
-    with opened(url, read_only=read_only) as engine, engine.connect() as connection:
+    with opened(url, read_only=read_only, seconds=2) as engine, engine.connect() as connection:
         found = {name: connection.scalar(text(f"PRAGMA {name}")) for name in expected}
     assert found == expected
 
@@ -40,7 +40,7 @@ def test_who_may_write_to_sqlite_takes_its_lock_at_the_beginning(tmp_path: Path)
     url, question = f"sqlite:///{tmp_path / 'shop.db'}", text("SELECT 1")
     with (
         opened(url) as one,
-        opened(f"{url}?timeout=0") as other,
+        opened(url, seconds=0) as other,
         opened(url, read_only=True) as reader,
         one.connect() as writing,
     ):

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from local.free_port import free_port
 from servicekit.deadline import within
 from servicekit.http_client.client import check_alive, fetch, open_http_client
-from servicekit.http_client.session import ConnectionFailed
+from servicekit.http_client.failures import ConnectionFailed
 from servicekit.problems import BadGateway, DeadlinePassed, Problem, ServiceUnavailable
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted

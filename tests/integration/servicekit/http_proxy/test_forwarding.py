@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, ExitStack
 
 import httpx
 import pytest
-from multidict import CIMultiDict
 
 from local.free_port import free_port
-from servicekit.http_client import session as connections
-from servicekit.http_client.connector import CONNECT_SECONDS
-from servicekit.http_client.session import KEEP_ALIVE_SECONDS, ConnectionFailed
+from servicekit.http_client import pool
+from servicekit.http_client.connecting import CONNECT_SECONDS
+from servicekit.http_client.failures import ConnectionFailed
+from servicekit.http_client.pool import KEEP_ALIVE_SECONDS
 from servicekit.http_proxy.forwarding import (
     ForwardingApp,
     OutgoingRequest,
@@ -29,7 +29,7 @@ from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
 from tests.waiting import eventually_async
 
-REQUEST = OutgoingRequest("GET", "/x", CIMultiDict())
+REQUEST = OutgoingRequest("GET", "/x", [])
 
 
 class Settings(ServiceSettings):
@@ -52,7 +52,7 @@ async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
     proxy = ForwardingApp(
         "/api",
         upstream_of=lambda _: app.state.upstream,
-        own_headers=lambda _: {"X-Arloji-Guest": "g"},
+        own_headers=lambda _: [(b"x-arloji-guest", b"g")],
         via="test",
     )
     app.mount("/api", proxy)
@@ -75,7 +75,7 @@ async def test_a_plain_path_is_passed_on_as_it_is_and_own_headers_win(
 
 async def send(upstream: Upstream, times: int = 1) -> None:
     for _ in range(times):
-        async with await upstream.send(REQUEST) as answer:
+        with await upstream.send(REQUEST) as answer:
             await answer.read()
 
 
@@ -109,11 +109,9 @@ async def test_a_service_that_comes_back_in_between_gets_the_second_try() -> Non
 
     tasks: list[asyncio.Task[asyncio.Server]] = []
     url = f"http://127.0.0.1:{port}"
-    async with (
-        open_upstream(url, may_repeat=come_back) as upstream,
-        await upstream.send(REQUEST) as answer,
-    ):
-        assert answer.status == 200
+    async with open_upstream(url, may_repeat=come_back) as upstream:
+        with await upstream.send(REQUEST) as answer:
+            assert answer.status == 200
     (await tasks[0]).close()
     assert [(one.before_answer, one.reused) for one in refused] == [(True, False)]
     assert len(upstream_server.received) == 1
@@ -154,7 +152,7 @@ async def test_no_cookie_of_one_answer_is_sent_with_the_next_request(
 async def test_a_connection_that_idles_is_closed_by_its_client_first(
     gateway: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "KEEP_ALIVE_SECONDS", 0.1)
     async with open_upstream(gateway.url) as upstream:
         await send(upstream)
         await until_closed(gateway)

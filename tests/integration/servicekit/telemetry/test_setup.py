@@ -140,7 +140,7 @@ REDIS = {"db.system.name": "redis", "db.query.text": "SET ? ?", "server.address"
         ),
         # Of an included router.
         ("GET /included/{name}", 2, SERVER, {"http.route": "/included/{name}"}),
-        # Through httpx over aiohttp, and through a plain aiohttp session.
+        # Through httpx, and without it.
         ("GET", 2, CLIENT, HTTP | {"server.address": "127.0.0.1"}),
         ("SET", 1, CLIENT, REDIS),
         ("SELECT sqlite_schema", 1, CLIENT, SQL),

@@ -1,10 +1,11 @@
 """What of a request, and of an answer, is for the next hop."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
-from yarl import URL
 
 from servicekit.http_proxy.forwarding import ForwardingApp, encoded_query
 from servicekit.http_proxy.headers import answer_headers, end_to_end_headers
@@ -23,29 +24,27 @@ def scope_of(*headers: tuple[bytes, bytes], **more: object) -> Scope:
 def test_what_connection_names_stays_on_this_hop(connection: list[bytes]) -> None:
     fields = [(b"connection", value) for value in connection]
     scope = scope_of((b"accept", b"a/b"), *fields, (b"prefer", b"x"))
-    assert dict(end_to_end_headers(scope, via="here")) == {"prefer": "x", "Via": "1.1 here"}
+    assert end_to_end_headers(scope, via="here") == [(b"prefer", b"x"), (b"via", b"1.1 here")]
 
 
 def test_repeated_fields_stay_repeated() -> None:
     scope = scope_of((b"idempotency-key", b"a"), (b"idempotency-key", b"b"))
-    assert end_to_end_headers(scope, via="here").getall("Idempotency-Key") == ["a", "b"]
+    sent = end_to_end_headers(scope, via="here")
+    assert [value for name, value in sent if name == b"idempotency-key"] == [b"a", b"b"]
 
 
 @given(st.binary(max_size=40))
-def test_no_value_becomes_ascii_on_its_way(value: bytes) -> None:
+def test_a_value_stays_as_it_is(value: bytes) -> None:
     """A key that is not printable ASCII must still look so where it is judged."""
-    headers = end_to_end_headers(scope_of((b"idempotency-key", value)), via="here")
-    sent = headers["Idempotency-Key"].encode()
-    assert sent.isascii() == value.isascii()
-    if value.isascii():
-        assert sent == value
+    scope = scope_of((b"idempotency-key", value))
+    assert (b"idempotency-key", value) in end_to_end_headers(scope, via="here")
 
 
 def test_an_answers_fields_of_one_hop_end_here() -> None:
     assert answer_headers(
         [
-            *((b"Connection", b"X-Hop"), (b"X-Hop", b"1"), (b"Transfer-Encoding", b"chunked")),
-            *((b"ETag", b'"1"'), (b"Content-Length", b"3"), (b"Set-Cookie", b"a=b")),
+            *((b"connection", b"X-Hop"), (b"x-hop", b"1"), (b"transfer-encoding", b"chunked")),
+            *((b"etag", b'"1"'), (b"content-length", b"3"), (b"set-cookie", b"a=b")),
         ]
     ) == [(b"etag", b'"1"')]
 
@@ -55,7 +54,7 @@ def test_a_query_is_passed_on_and_stays_a_query(query: bytes) -> None:
     sent = encoded_query({"query_string": query})
     assert sent.isascii()
     assert not any(character in sent for character in '\r\n\0# \t"<>\\')
-    assert URL(f"http://test/x{sent}", encoded=True).raw_path == "/x"
+    assert urlsplit(f"/x{sent}").path == "/x"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ async def test_a_path_that_is_not_plain_is_not_passed_on(path: str) -> None:
     def nobody(_scope: Scope) -> object:
         raise AssertionError("passed on")
 
-    app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: {}, via="test")  # type: ignore[arg-type]
+    app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: [], via="test")  # type: ignore[arg-type]
     scope = scope_of(raw_path=path.encode("latin-1"), method="GET", query_string=b"")
     with pytest.raises(NotFound):
         await app(scope, nobody, nobody)  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from servicekit.http_server.problem_handlers import ProblemMiddleware, problem_from
+from servicekit.http_server.problem_handlers import problem_from
+from servicekit.http_server.request import RequestWrapper
 from servicekit.problems import NotFound, invalid, problem_response
 
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
@@ -31,7 +32,7 @@ async def messages_of(error: BaseException, *, begun: bool) -> list[Message]:
 
     nothing: Any = None
     try:
-        await ProblemMiddleware(fail)(SCOPE, nothing, note)
+        await RequestWrapper(fail, timeout_seconds=5)(SCOPE, nothing, note)
     except type(error):
         sent.append({"type": "raised"})
     return sent

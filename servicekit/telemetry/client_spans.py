@@ -1,0 +1,107 @@
+"""The CLIENT span of a request to another service, and its metric, by OpenTelemetry's semantic
+conventions for HTTP (https://opentelemetry.io/docs/specs/semconv/http/)."""
+
+import random
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
+
+_METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
+# As the conventions advise for http.client.request.duration.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+Attributes = dict[str, str | int]
+Headers = list[tuple[bytes, bytes]]
+
+
+class ClientSpans:
+    """Of one service at `base_url`."""
+
+    def __init__(self, base_url: str) -> None:
+        parts = urlsplit(base_url)
+        self._base_url = base_url.rstrip("/")
+        self._server: Attributes = {"server.address": parts.hostname or ""}
+        if parts.port:
+            self._server["server.port"] = parts.port
+        self._tracer = trace.get_tracer("arloji.http_client")
+        self._duration = metrics.get_meter("arloji.http_client").create_histogram(
+            "http.client.request.duration",
+            "s",
+            "Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+
+        # What the API gives where none was set records nothing, and cannot be flushed.
+        self._measures = hasattr(metrics.get_meter_provider(), "force_flush")
+
+    def begin(
+        self, method: str, target: str, headers: Headers, *, resends: int = 0
+    ) -> "ClientSpan | None":
+        """Adds the trace to `headers`. None where nothing is recorded or measured."""
+        parent = trace.get_current_span()
+        context = parent.get_span_context()
+        unrecorded = context.is_valid and not parent.is_recording()
+        if unrecorded and not self._measures:
+            # No sampler records the child of what it did not record in this same process, so only
+            # an id is needed.
+            _propagate(context, random.getrandbits(64) or 1, headers)
+            return None
+        if not is_http_instrumentation_enabled():
+            return None  # `untraced`
+        known = method if method in _METHODS else "_OTHER"
+        measured: Attributes = {"http.request.method": known, **self._server}
+        attributes: Attributes = {**measured, "url.full": self._base_url + target}
+        if known == "_OTHER":
+            attributes["http.request.method_original"] = method
+        if resends:
+            attributes["http.request.resend_count"] = resends
+        name = "HTTP" if known == "_OTHER" else known
+        span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        made = span.get_span_context()
+        if made.is_valid:
+            _propagate(made, made.span_id, headers)
+        return ClientSpan(span, self._duration, measured)
+
+
+def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
+    """W3C Trace Context, which is what all services of the shop speak."""
+    ids = b"00-%032x-%016x-%02x" % (context.trace_id, span_id, context.trace_flags)
+    headers.append((b"traceparent", ids))
+    if context.trace_state:
+        headers.append((b"tracestate", context.trace_state.to_header().encode("ascii")))
+
+
+class ClientSpan:
+    """Ends with the headers of the answer, or with what came instead."""
+
+    __slots__ = ("_began", "_duration", "_measured", "_span")
+
+    def __init__(self, span: Span, duration: metrics.Histogram, measured: Attributes) -> None:
+        self._span, self._duration, self._measured = span, duration, measured
+        self._began = perf_counter()
+
+    def answered(self, status: int) -> None:
+        self._measured["http.response.status_code"] = status
+        self._span.set_attribute("http.response.status_code", status)
+        if status >= 400:
+            self._end_with_error(str(status), "")
+        self._end()
+
+    def failed(self, error: BaseException) -> None:
+        kind = type(error).__qualname__
+        self._end_with_error(kind, kind)
+        self._span.record_exception(error)
+        self._end()
+
+    def _end_with_error(self, kind: str, description: str) -> None:
+        self._measured["error.type"] = kind
+        self._span.set_attribute("error.type", kind)
+        self._span.set_status(StatusCode.ERROR, description or None)
+
+    def _end(self) -> None:
+        self._span.end()
+        self._duration.record(perf_counter() - self._began, self._measured)

@@ -1,0 +1,196 @@
+"""Spans that cost a tenth of the SDK's: its provider, sampler, processors and exporters are used,
+but what is recorded lies in plain dicts and lists, without locks, copies and checks of each value.
+A span is of one request or message; only the thread or task that works on it writes to it."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from time import time_ns
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.util.types import AnyValue, Attributes
+
+
+class LightSpan(ReadableSpan, trace.Span):
+    """What is done to it after its end has no effect."""
+
+    def __init__(
+        self,
+        processor: SpanProcessor,
+        context: SpanContext,
+        attributes: dict[str, AnyValue],
+        links: list[Link],
+        **fields: Any,
+    ) -> None:
+        self._recorded, self._happened, self._linked = attributes, list[Event](), links
+        super().__init__(
+            context=context, attributes=attributes, events=self._happened, links=links, **fields
+        )
+        self._processor, self._own_context = processor, context
+
+    def get_span_context(self) -> SpanContext:
+        return self._own_context
+
+    def is_recording(self) -> bool:
+        return self._end_time is None
+
+    def set_attribute(self, key: str, value: AnyValue) -> None:
+        if self._end_time is None:
+            self._recorded[key] = value
+
+    def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
+        if self._end_time is None:
+            self._recorded.update(attributes)
+
+    def add_event(
+        self, name: str, attributes: Attributes = None, timestamp: int | None = None
+    ) -> None:
+        if self._end_time is None:
+            self._happened.append(Event(name, dict(attributes or {}), timestamp))
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        if self._end_time is None:
+            self._linked.append(Link(context, dict(attributes or {})))
+
+    def update_name(self, name: str) -> None:
+        if self._end_time is None:
+            self._name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """OK is the last word, and UNSET is none."""
+        wanted = status if isinstance(status, Status) else Status(status, description)
+        final = self._status.status_code is StatusCode.OK or wanted.status_code is StatusCode.UNSET
+        if self._end_time is None and not final:
+            self._status = wanted
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        kind = type(exception)
+        place = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        found: dict[str, AnyValue] = {
+            "exception.type": f"{place}{kind.__qualname__}",
+            "exception.message": str(exception),
+            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            "exception.escaped": str(escaped),
+        }
+        self.add_event("exception", {**found, **(attributes or {})}, timestamp)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        stack: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.record_exception(error, escaped=True)
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        self.end()
+
+    def end(self, end_time: int | None = None) -> None:
+        if self._end_time is None:
+            self._end_time = end_time or time_ns()
+            self._processor.on_end(self)
+
+
+class LightTracer(trace.Tracer):
+    def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
+        self._provider, self._scope = provider, scope
+        self._sampler, self._ids = provider.sampler, provider.id_generator
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> trace.Span:
+        known = trace.get_current_span(context).get_span_context()
+        parent = known if known.is_valid else None
+        own, given = self._sample(parent, context, name, kind, attributes, links or ())
+        if given is None:
+            return trace.NonRecordingSpan(own)
+        return LightSpan(
+            self._provider._active_span_processor,
+            name=name,
+            context=own,
+            parent=parent,
+            resource=self._provider.resource,
+            attributes=given,
+            links=list(links or ()),
+            kind=kind,
+            start_time=start_time or time_ns(),
+            instrumentation_scope=self._scope,
+        )
+
+    def _sample(
+        self, parent: SpanContext | None, context: Context | None, *about: Any
+    ) -> tuple[SpanContext, dict[str, AnyValue] | None]:
+        """What a new span is called, and its first attributes if it is to be recorded."""
+        if parent:
+            trace_id, random = parent.trace_id, parent.trace_flags.random_trace_id
+        else:
+            trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
+        flags = TraceFlags.RANDOM_TRACE_ID if random else TraceFlags.DEFAULT
+        span_id, given = self._ids.generate_span_id(), None
+        if self._sampler is ALWAYS_OFF:  # by far the most often where nothing is exported
+            state = parent.trace_state if parent else None
+        else:
+            chosen = self._sampler.should_sample(context, trace_id, *about)
+            state = chosen.trace_state
+            if chosen.decision is Decision.RECORD_AND_SAMPLE:
+                flags |= TraceFlags.SAMPLED
+            if chosen.decision is not Decision.DROP:
+                given = dict(chosen.attributes or {})
+        return SpanContext(trace_id, span_id, False, TraceFlags(flags), state), given
+
+    def start_as_current_span(  # type: ignore[override]  # as use_span: not for decorating
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> AbstractContextManager[trace.Span]:
+        span = self.start_span(name, context, kind, attributes, links, start_time)
+        return trace.use_span(span, end_on_exit, record_exception, set_status_on_exception)
+
+
+class LightTracerProvider(TracerProvider):
+    """The SDK's in everything but the spans."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._light_tracers: dict[InstrumentationScope, LightTracer] = {}
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> trace.Tracer:
+        scope = InstrumentationScope(
+            instrumenting_module_name, instrumenting_library_version or "", schema_url, attributes
+        )
+        known = self._light_tracers.get(scope)
+        return known or self._light_tracers.setdefault(scope, LightTracer(self, scope))

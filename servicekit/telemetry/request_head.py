@@ -1,0 +1,82 @@
+"""What an ASGI scope tells of a request, as attributes of the semantic conventions."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from opentelemetry import propagate
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.util.http import detect_synthetic_user_agent
+from starlette.types import Scope
+
+_METHODS = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
+)
+
+Attributes = dict[str, str | int]
+
+
+def request_attributes(scope: Scope) -> Attributes:
+    """Of a SERVER span, known as soon as the request is."""
+    method = method_of(scope, "_OTHER")
+    found: Attributes = {
+        "url.scheme": scope["scheme"],
+        "network.protocol.version": scope["http_version"],
+        "url.path": scope["path"],
+        "http.request.method": method,
+    }
+    if scope["method"] != method:
+        found["http.request.method_original"] = scope["method"]
+    if server := scope.get("server"):
+        host, port = server
+        found["server.address"] = host if port == 80 else f"{host}:{port}"
+        found["server.port"] = port
+    if client := scope.get("client"):
+        found["client.address"], found["client.port"] = client
+    if query := scope["query_string"]:
+        found["url.query"] = query.decode("utf-8", "replace")
+    for name, value in scope["headers"]:
+        if name == b"user-agent" and value:
+            return {**found, **_agent_attributes(value)}
+    return found
+
+
+@lru_cache(maxsize=64)
+def _agent_attributes(agent: bytes) -> Mapping[str, str]:
+    name = agent.decode("latin-1")
+    kind = detect_synthetic_user_agent(name)
+    told = {"user_agent.original": name}
+    return {**told, "user_agent.synthetic.type": kind} if kind else told
+
+
+def parent_of(headers: list[tuple[bytes, bytes]]) -> Context:
+    """With the caller's span, if it names one."""
+    if any(name == b"traceparent" for name, _ in headers):
+        return propagate.extract(headers, getter=_HEADERS)
+    return _NOTHING
+
+
+def method_of(scope: Scope, unknown: str) -> str:
+    """`unknown` for what is none of the standard's, so that nobody can invent series."""
+    method: str = scope["method"]
+    return method if method in _METHODS else unknown
+
+
+def content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """-1 if none is stated."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return -1
+
+
+class _HeaderGetter(Getter[list[tuple[bytes, bytes]]]):
+    def get(self, carrier: list[tuple[bytes, bytes]], key: str) -> list[str] | None:
+        wanted = key.encode()
+        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+
+    def keys(self, carrier: list[tuple[bytes, bytes]]) -> list[str]:
+        return [name.decode("latin-1") for name, _ in carrier]
+
+
+_HEADERS, _NOTHING = _HeaderGetter(), Context()

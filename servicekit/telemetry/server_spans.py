@@ -1,0 +1,186 @@
+"""The SERVER span and the metrics of a request by the stable HTTP semantic conventions, for what
+is pure ASGI; FastAPI's routes have those of its instrumentation, with the same names."""
+
+import time
+from importlib.metadata import version
+
+from opentelemetry import context, metrics, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from starlette.types import Message, Scope, Send
+
+from servicekit.telemetry.request_head import (
+    Attributes,
+    content_length,
+    method_of,
+    parent_of,
+    request_attributes,
+)
+
+# Advised by the conventions, in seconds.
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+# The instrumentation's own, so that a process with both has one series of each kind: stores
+# drop the scope.
+_METER = "opentelemetry.instrumentation.fastapi"
+_SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
+_KEY = "arloji.server_request"
+_EXPOSED = (b"access-control-expose-headers", b"traceresponse")
+
+
+def name_route(scope: Scope, route: str) -> None:
+    """Say which template the path fits: `http.route` of span and metrics, and the span's name.
+    Without it the path counts as that of no route."""
+    if (request := scope.get(_KEY)) is not None:
+        request.route = route
+
+
+class Answer:
+    """Sends an answer on and knows whether it has begun."""
+
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.started = send, False
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        await self._send(message)
+
+    def note_route(self, scope: Scope) -> None:
+        """Nothing: who makes the span knows its route."""
+
+    def fail(self, error: Exception) -> None:
+        """It was cut by this exception."""
+
+    def end(self) -> None:
+        """Nothing more is sent."""
+
+
+class ServerTelemetry:
+    """Its instruments; begins what is recorded of a request."""
+
+    def __init__(self) -> None:
+        release = version("opentelemetry-instrumentation-fastapi")
+        self.tracer = trace.get_tracer("arloji")
+        meter = metrics.get_meter(_METER, release, schema_url=_SCHEMA)
+        self.duration = meter.create_histogram(
+            "http.server.request.duration",
+            "s",
+            "Duration of HTTP server requests.",
+            explicit_bucket_boundaries_advisory=_BOUNDS,
+        )
+        self.request_size = meter.create_histogram(
+            "http.server.request.body.size", "By", "Size of HTTP server request bodies."
+        )
+        self.response_size = meter.create_histogram(
+            "http.server.response.body.size", "By", "Size of HTTP server response bodies."
+        )
+        self.active = meter.create_up_down_counter(
+            "http.server.active_requests", "{request}", "Number of active HTTP server requests."
+        )
+        # What the API gives where none was set records nothing, and cannot be flushed.
+        self.measures = hasattr(metrics.get_meter_provider(), "force_flush")
+
+    def begin(self, scope: Scope, send: Send) -> "ServerRequest":
+        """From here to its `end` the span is the current one. Ids are made in any case,
+        attributes only for who records them."""
+        return ServerRequest(self, scope, send)
+
+
+class ServerRequest(Answer):
+    """One request under way. `fail` is for an exception that cut its answer."""
+
+    __slots__ = (
+        *("_active", "_began", "_context", "_error", "_recorded", "_scope", "_size", "_status"),
+        *("_telemetry", "_token"),
+        *("route", "span"),
+    )
+
+    def __init__(self, telemetry: ServerTelemetry, scope: Scope, send: Send) -> None:
+        super().__init__(send)
+        self._telemetry, self._scope = telemetry, scope
+        self._began = time.perf_counter()
+        self._status = self._size = 0
+        self._error = self.route = ""
+        scope[_KEY] = self
+        parent = parent_of(scope["headers"])
+        self.span: Span = telemetry.tracer.start_span(
+            method_of(scope, "HTTP"), parent, SpanKind.SERVER
+        )
+        self._recorded = self.span.is_recording()
+        self._context = trace.set_span_in_context(self.span, parent)
+        self._token = context.attach(self._context)
+        self._active: Attributes = {}
+        if telemetry.measures:
+            self._active = {
+                "http.request.method": method_of(scope, "_OTHER"),
+                "url.scheme": scope["scheme"],
+            }
+            telemetry.active.add(1, self._active, self._context)
+
+    async def send(self, message: Message) -> None:
+        if not self.started and message["type"] == "http.response.start":
+            self.started = True
+            self._status = message["status"]
+            of = self.span.get_span_context()
+            # W3C Trace Context level 2, and that scripts of other sites may read it.
+            ids = b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
+            headers = [*message.get("headers", ()), (b"traceresponse", ids), _EXPOSED]
+            message = {**message, "headers": headers}
+            if self._telemetry.measures:
+                self._size = content_length(headers)
+        await self._send(message)
+
+    def note_route(self, scope: Scope) -> None:
+        """What FastAPI's router has found, unless it was said by `name_route`."""
+        if not self.route and (self._recorded or self._telemetry.measures):
+            found = getattr(scope.get("route"), "path_format", "")
+            self.route = found or scope.get("root_path", "")  # of a mount
+
+    def fail(self, error: Exception) -> None:
+        self._error = type(error).__qualname__
+        if self._recorded:
+            self.span.record_exception(error)
+            self.span.set_status(Status(StatusCode.ERROR, f"{self._error}: {error}"))
+
+    def end(self) -> None:
+        context.detach(self._token)
+        if self._recorded or self._telemetry.measures:
+            outcome = self._outcome()
+            if self._telemetry.measures:
+                self._measure(outcome)
+            if self._recorded:
+                self._describe(outcome)
+                self.span.end()
+        # Else each would keep the other until the garbage collector finds them.
+        self._scope.pop(_KEY, None)
+
+    def _describe(self, outcome: Attributes) -> None:
+        self.span.set_attributes({**request_attributes(self._scope), **outcome})
+        if self._status >= 500:
+            self.span.set_status(Status(StatusCode.ERROR))
+        if self.route:
+            self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
+
+    def _outcome(self) -> Attributes:
+        found: Attributes = {}
+        if self.route:
+            found["http.route"] = self.route
+        if self._status:
+            found["http.response.status_code"] = self._status
+        if self._status >= 500 or self._error:
+            found["error.type"] = self._error or str(self._status)
+        return found
+
+    def _measure(self, outcome: Attributes) -> None:
+        telemetry = self._telemetry
+        attributes = {
+            **self._active,
+            "network.protocol.version": self._scope["http_version"],
+            **outcome,
+        }
+        telemetry.duration.record(time.perf_counter() - self._began, attributes, self._context)
+        telemetry.active.add(-1, self._active, self._context)
+        if self._size >= 0 and self.started:
+            telemetry.response_size.record(self._size, attributes, self._context)
+        if (asked := content_length(self._scope["headers"])) >= 0:
+            telemetry.request_size.record(asked, attributes, self._context)
