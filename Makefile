@@ -1,7 +1,7 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets prune footprint scenario \
-	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot clean
+	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot screenshots clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
 # other programs.
@@ -53,6 +53,7 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 	@$(LOCK) --output-file requirements/housekeeping.txt --constraint requirements/services.txt \
 		--group pyproject.toml:housekeeping
 	@$(LOCK) --output-file requirements/load.txt --group pyproject.toml:load
+	@$(LOCK) --output-file requirements/plots.txt --group pyproject.toml:plots
 
 bench: ## Measure the request path; prints ratios
 	$(LIVE)@$(IN) bench -m benchmarks $(OPTIONS)
@@ -119,6 +120,10 @@ test-release: ## Run everything, in the long versions that a release must pass
 
 diagram: ## Draw the picture of the architecture anew (needs Graphviz)
 	@dot -Tsvg docs/architecture.dot -o docs/architecture.svg
+
+screenshots: ## Draw the main dashboards as plots, of a shop that is visited for five minutes
+	$(LIVE)@$(IN) test -m tests.panel_data var/panels.json
+	$(LIVE)@$(IN) plots -m observability.plots var/panels.json docs/dashboards
 
 screenshot: ## Take the picture in the README anew
 	$(LIVE)@export SCREENSHOT=docs/screenshot.png; $(IN) test -m pytest --quiet tests/e2e/test_browser.py -k screenshot

@@ -37,7 +37,7 @@ _SELECTED_BY_NAME = re.compile(r'__name__=~"([^"]+)"')
 def metrics_in(query: str) -> set[str]:
     """Names; of a selection by pattern, the pattern, which the caller finds by its parentheses."""
     patterns = set(_SELECTED_BY_NAME.findall(query))
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", query)
+    bare = re.sub(r'\{(?:"[^"]*"|[^}"])*\}|\[[^\]]*\]', " ", query)
     bare = _LABEL_LISTS.sub(" ", re.sub(r'"[^"]*"', " ", bare))
     words = re.findall(r"(?<![\w.])([a-zA-Z_:][\w:]*)\b(?!\s*\()", bare)
     return (set(words) - _KEYWORDS) | patterns

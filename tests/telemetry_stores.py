@@ -62,10 +62,10 @@ class MetricsStore:
         data = self._ask("query", {"query": query, "latency_offset": "1ms", **moment})
         return list(data["result"])
 
-    def query_range(self, query: str, seconds: int) -> list[dict[str, Any]]:
+    def query_range(self, query: str, seconds: int, step: str = "15s") -> list[dict[str, Any]]:
         """As a panel asks, back from now: `{"metric": labels, "values": [[time, text], …]}`."""
         now = time.time()
-        times = {"start": str(now - seconds), "end": str(now), "step": "15s"}
+        times = {"start": str(now - seconds), "end": str(now), "step": step}
         parameters = {"query": query, "latency_offset": "1ms", **times}
         return list(self._ask("query_range", parameters)["result"])
 
@@ -94,13 +94,22 @@ class LogsStore:
         lines = [json.loads(line) for line in answer.text.splitlines()]
         return sorted(lines, key=lambda line: str(line.get("_time")).rstrip("Z"))
 
-    def query_range(self, query: str, seconds: int) -> list[dict[str, Any]]:
+    def query_range(self, query: str, seconds: int, step: str = "15s") -> list[dict[str, Any]]:
         """Of a query with `stats`, as a panel asks."""
+        return self._stats("stats_query_range", query, seconds, {"step": step})
+
+    def query_stats(self, query: str, seconds: int) -> list[dict[str, Any]]:
+        """One figure of each, as a panel of bars asks."""
+        return self._stats("stats_query", query, seconds, {})
+
+    def _stats(
+        self, what: str, query: str, seconds: int, more: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
         now = time.time()
-        times = {"start": str(now - seconds), "end": str(now), "step": "15s"}
-        found: list[dict[str, Any]] = self._ask(
-            "stats_query_range", {"query": query, **times}
-        ).json()["data"]["result"]
+        times = {"start": str(now - seconds), "end": str(now), **more}
+        found: list[dict[str, Any]] = self._ask(what, {"query": query, **times}).json()["data"][
+            "result"
+        ]
         return found
 
     def _ask(self, what: str, parameters: Mapping[str, str]) -> httpx.Response:

@@ -1,1 +1,1 @@
-"""What developers and CI run: the environment, stand-ins for images, dashboards."""
+"""What developers and CI run: the environment, stand-ins for images, servers for tests."""

@@ -2,8 +2,9 @@
 runs a command in it, with what local/inherited.py lets through.
 
 `local` is what `make run` needs; `test` is that and more, so that it serves `make run` too.
-`load` is what `make load` needs, in an environment of its own beneath, `.venv/load`. `scenario` and
-`bench` are `local` with more of the shell's variables.
+`load` and `plots` are what `make load` and `make screenshots` need, each in an environment of its
+own beneath, `.venv/load` and `.venv/plots`. `scenario` and `bench` are `local` with more of the
+shell's variables.
 """
 
 import fcntl
@@ -30,10 +31,12 @@ _HANDED_ON = {
     "local": inherited.for_shop,
     "load": inherited.for_load,
     "scenario": inherited.for_scenarios,
+    "plots": inherited.for_shop,
     "test": inherited.for_tests,
     # `--against` sets another commit up.
     "bench": inherited.for_pip,
 }
+_OF_THEIR_OWN = ("load", "plots")
 LOG = VENV / "install.log"
 _LOCKED = re.compile(r"(?P<name>[\w.-]+)(?:\[.*\])?==(?P<version>[^\s;]+) \\")
 
@@ -66,7 +69,7 @@ def python_of(kind: str) -> Path:
 
 
 def home_of(kind: str) -> Path:
-    return VENV / "load" if kind == "load" else VENV
+    return VENV / kind if kind in _OF_THEIR_OWN else VENV
 
 
 def require_venv() -> None:
@@ -92,8 +95,8 @@ def alone() -> Iterator[None]:
 
 
 def prepare(kind: str) -> None:
-    if kind == "load":
-        prepare_load()
+    if kind in _OF_THEIR_OWN:
+        prepare_apart(kind)
         return
     kind = "local" if kind in ("bench", "scenario") else kind
     kinds = {"local": ("local", "test"), "test": ("test",)}[kind]
@@ -107,10 +110,10 @@ def prepare(kind: str) -> None:
     print(f"The environment is ready after {time.monotonic() - began:.0f} s.")
 
 
-def prepare_load() -> None:
-    if not is_current("load"):
-        create(home_of("load"))
-        fill("load")
+def prepare_apart(kind: str) -> None:
+    if not is_current(kind):
+        create(home_of(kind))
+        fill(kind)
 
 
 def fill(kind: str) -> None:

@@ -140,7 +140,8 @@ class ServerRequest(Answer):
         self._error = type(error).__qualname__
         if self._recorded:
             self.span.record_exception(error)
-            self.span.set_status(Status(StatusCode.ERROR, f"{self._error}: {error}"))
+            # Its text may quote what a customer sent.
+            self.span.set_status(Status(StatusCode.ERROR, self._error))
 
     def end(self) -> None:
         context.detach(self._token)

@@ -10,6 +10,7 @@ import yaml
 from contracts import telemetry
 from contracts.prometheus import prometheus_name
 from housekeeping.schedule.settings import ScheduleSettings
+from observability.dashboards.__main__ import FOLDER, main, render
 from tests.promql import (
     DASHBOARDS,
     OBSERVABILITY,
@@ -19,7 +20,6 @@ from tests.promql import (
     panels,
     recorded_names,
 )
-from tools.dashboards.__main__ import FOLDER, main, render
 
 # Pushed by the services: own ones by the contract, the others by the semantic conventions.
 HISTOGRAMS = {telemetry.ORDERS_TIME_TO_STORED, telemetry.EVENT_LOOP_LAG}
@@ -62,6 +62,9 @@ OTHERS = {
     "container_cpu_cfs_periods_total",
     "container_cpu_cfs_throttled_periods_total",
     "certmanager_certificate_expiration_timestamp_seconds",
+    "scrape_duration_seconds",
+    # By the instrumentation of SQLAlchemy.
+    "db_client_connections_usage",
     # The collector has them from the first failure on.
     *(
         f"otelcol_exporter_{what}_failed_{signal}_total"
@@ -115,7 +118,7 @@ def test_every_metric_that_is_asked_for_exists(where: str, query: str) -> None:
 
 def test_a_query_is_taken_apart_rightly() -> None:
     query = (
-        'histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c d", e=~"f"}[$__interval])))'
+        'histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="{c} d", e=~"f"}[$__interval])))'
         ' / (max(g > 1e3) > 0) or on (h) i{j!=""} unless vector(0) and {__name__=~"k_(l|m)"}'
     )
     assert metrics_in(query) == {"a_bucket", "g", "i", "k_(l|m)"}
@@ -166,7 +169,7 @@ def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> 
         for text in (compose, provisioned, *texts)
         for link in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", text)
     }
-    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order"}
+    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order", "arloji-request-path"}
     for uid, variable in links:
         assert variable in {one["name"] for one in dashboards[uid]["templating"]["list"]}
         assert f"${variable}" in json.dumps(dashboards[uid]["panels"])

@@ -19,7 +19,7 @@ FOLDERS = (
         "loadtest",
         "local",
     ),
-    *("operations", "servicekit", "services", "tools", "watch_faces"),
+    *("observability", "operations", "servicekit", "services", "tools", "watch_faces"),
 )
 # History, spelled out in full.
 EXEMPT = ("database/migrations/versions/",)

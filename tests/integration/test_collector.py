@@ -20,6 +20,7 @@ from contracts import telemetry
 from contracts.prometheus import prometheus_name
 from contracts.services import SERVICE_NAMES
 from local.plan import SERVICES
+from observability.dashboards import names
 from tests import waiting
 from tests.collectors import Pipeline, running_pipeline
 from tests.e2e.conftest import Guest
@@ -28,7 +29,6 @@ from tests.edge import Edge
 from tests.promql import OBSERVABILITY
 from tests.stack import RunningStack
 from tests.telemetry_stores import eventually
-from tools.dashboards import names
 
 CUSTOMER = {
     "name": "Kanari Kusumawardhani",

@@ -1,0 +1,1 @@
+"""The Grafana dashboards as Python: `python -m observability.dashboards` writes their JSON."""

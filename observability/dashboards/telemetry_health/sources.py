@@ -1,0 +1,71 @@
+"""Who reports, and who watches."""
+
+from observability.dashboards.panels import Panel, Query, Row
+from observability.dashboards.queries import or_zero
+
+SOURCES = Row(
+    "Who reports and who watches",
+    [
+        Panel(
+            "Services reporting",
+            "Processes whose metrics arrive: one frontend, two of each other but one publisher, "
+            "unless scaled. Fewer: `docker compose ps`.",
+            [Query("count(count by (service_instance_id) (process_uptime_seconds))")],
+            kind="stat",
+            width=4,
+            height=4,
+            warn=5,
+            bad=5,
+            low_is_bad=True,
+        ),
+        Panel(
+            "Targets that are down",
+            "Of all that is scraped. Any: the alert TargetDown names it; until it is back its "
+            "panels are empty.",
+            [Query(or_zero("count(up == 0)"))],
+            kind="stat",
+            width=4,
+            height=4,
+            warn=1,
+            bad=2,
+        ),
+        Panel(
+            "Rules that fail",
+            "Of vmalert, in the last five minutes. Any: those alerts are blind; its log names the "
+            "rule (`docker compose logs vmalert`).",
+            [Query("sum(increase(vmalert_execution_errors_total[5m]))")],
+            kind="stat",
+            width=4,
+            height=4,
+            warn=1,
+            bad=1,
+        ),
+        Panel(
+            "Alerts not delivered",
+            "From vmalert to Alertmanager, and from there to who is to be told, in an hour. Any: "
+            "somebody was not called; the logs of both say why.",
+            [
+                Query(
+                    "sum(increase(vmalert_alerts_send_errors_total[1h])) "
+                    "+ sum(increase(alertmanager_notifications_failed_total[1h]))"
+                )
+            ],
+            kind="stat",
+            width=4,
+            height=4,
+            warn=1,
+            bad=1,
+        ),
+        Panel(
+            "Slowest scrapes",
+            "Seconds that the slowest five targets take, of ten that they may. Rising: an exporter "
+            "short of CPU, or what it asks is slow.",
+            [Query("topk(5, scrape_duration_seconds)", "{{job}}")],
+            unit="s",
+            warn=5,
+            bad=10,
+            width=8,
+            height=4,
+        ),
+    ],
+)

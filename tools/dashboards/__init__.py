@@ -1,1 +1,0 @@
-"""The Grafana dashboards as Python: `python -m tools.dashboards` writes their JSON."""
