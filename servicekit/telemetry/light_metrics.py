@@ -213,20 +213,30 @@ class LightMeterProvider(MeterProvider):
     def _collect_all(
         self, from_sdk: Callable[..., MetricsData | None], *args: Any, **options: Any
     ) -> MetricsData | None:
-        ours = [
-            ScopeMetrics(scope, found, scope.schema_url or "")
+        ours = {
+            scope: found
             for scope, meter in list(self._meters_of_all.items())
             if (
                 found := [
                     one for made in list(meter.instruments.values()) if (one := made.collect())
                 ]
             )
-        ]
+        }
         data = from_sdk(*args, **options)
-        if not ours:
-            return data
         if data is None or not data.resource_metrics:
-            resource = self._resource_of_all
-            return MetricsData([ResourceMetrics(resource, ours, resource.schema_url)])
+            resource, scopes = self._resource_of_all, [_scope(*one) for one in ours.items()]
+            return MetricsData(
+                [ResourceMetrics(resource, scopes, resource.schema_url)] * bool(ours)
+            )
         (theirs,) = data.resource_metrics
-        return MetricsData([replace(theirs, scope_metrics=[*theirs.scope_metrics, *ours])])
+        # One of each scope: of two the encoder sends the last.
+        scopes = [
+            replace(one, metrics=[*one.metrics, *ours.pop(one.scope, [])])
+            for one in theirs.scope_metrics
+        ]
+        scopes += [_scope(*one) for one in ours.items()]
+        return MetricsData([replace(theirs, scope_metrics=scopes)])
+
+
+def _scope(scope: InstrumentationScope, found: Sequence[Metric]) -> ScopeMetrics:
+    return ScopeMetrics(scope, found, scope.schema_url or "")

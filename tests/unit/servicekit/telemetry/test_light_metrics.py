@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -113,3 +114,14 @@ def test_what_was_created_twice_is_one() -> None:
     provider = LightMeterProvider([InMemoryMetricReader()], RESOURCE)
     made = [provider.get_meter("shop").create_counter("orders") for _ in range(2)]
     assert made[0] is made[1]
+
+
+def test_what_is_observed_is_written_beside_what_is_counted_in_the_same_scope() -> None:
+    """The encoder keeps the last of two parts with one scope: they must be one."""
+    provider = LightMeterProvider([reader := InMemoryMetricReader()], RESOURCE)
+    record_all(provider, [("counter", 1, None, False)])
+    data = reader.get_metrics_data()
+    assert data is not None
+    (of_resource,) = encode_metrics(data).resource_metrics
+    written = {one.name for scope in of_resource.scope_metrics for one in scope.metrics}
+    assert written == {"observed", "counter"}
