@@ -214,29 +214,17 @@ class LightMeterProvider(MeterProvider):
         self, from_sdk: Callable[..., MetricsData | None], *args: Any, **options: Any
     ) -> MetricsData | None:
         ours = {
-            scope: found
+            scope: [one for made in list(meter.instruments.values()) if (one := made.collect())]
             for scope, meter in list(self._meters_of_all.items())
-            if (
-                found := [
-                    one for made in list(meter.instruments.values()) if (one := made.collect())
-                ]
-            )
         }
-        data = from_sdk(*args, **options)
-        if data is None or not data.resource_metrics:
-            resource, scopes = self._resource_of_all, [_scope(*one) for one in ours.items()]
-            return MetricsData(
-                [ResourceMetrics(resource, scopes, resource.schema_url)] * bool(ours)
-            )
-        (theirs,) = data.resource_metrics
+        data, resource = from_sdk(*args, **options), self._resource_of_all
+        theirs = ResourceMetrics(resource, [], resource.schema_url)
+        if data is not None and data.resource_metrics:
+            (theirs,) = data.resource_metrics
         # One of each scope: of two the encoder sends the last.
         scopes = [
             replace(one, metrics=[*one.metrics, *ours.pop(one.scope, [])])
             for one in theirs.scope_metrics
         ]
-        scopes += [_scope(*one) for one in ours.items()]
-        return MetricsData([replace(theirs, scope_metrics=scopes)])
-
-
-def _scope(scope: InstrumentationScope, found: Sequence[Metric]) -> ScopeMetrics:
-    return ScopeMetrics(scope, found, scope.schema_url or "")
+        scopes += [ScopeMetrics(key, one, key.schema_url or "") for key, one in ours.items() if one]
+        return MetricsData([replace(theirs, scope_metrics=scopes)]) if scopes else data

@@ -3,40 +3,22 @@
 from contracts import telemetry
 from observability.dashboards.names import counter, gauge, histogram
 from observability.dashboards.panels import Panel, Query, Row
-from observability.dashboards.queries import SERVER, or_zero, share_of
+from observability.dashboards.queries import or_zero
 
 STORED = histogram(telemetry.ORDERS_TIME_TO_STORED)
 ACCEPTED = counter(telemetry.ORDERS_ACCEPTED)
-# What each may miss in 30 days.
-_BUDGETS = {"browsing": 0.001, "orders stored": 0.01}
-
-
-def _bad(window: str) -> dict[str, str]:
-    """Share that is bad: answers with 5xx, and orders without their row after 5 s, a bound of the
-    histogram."""
-
-    def answers(labels: str = "") -> str:
-        return f'sum(increase({SERVER}_count{{service_name="frontend"{labels}}}[{window}]))'
-
-    accepted = f"sum(increase({ACCEPTED}[{window}]))"
-    soon = f'sum(increase({STORED}_bucket{{le="5"}}[{window}]))'
-    return {
-        "browsing": share_of(answers(', http_response_status_code=~"5.."'), answers()),
-        "orders stored": f"clamp_min(1 - {share_of(soon, accepted)}, 0)",
-    }
-
 
 STATE = Row(
     "",
     [
         Panel(
             "Kept in the last hour",
-            "Share of answers without a 5xx, and of accepted orders with their row within 5 s. "
-            "Below 99.9 %: the row of requests says since when and which service.",
-            [Query(f"1 - ({bad})", name) for name, bad in _bad("1h").items()],
+            "Share of good events of each objective (docs/runbooks/objectives.md says which). "
+            "Below what was promised: the rows below say since when, and which service.",
+            [Query("1 - slo:error_ratio:rate1h", "{{slo}}")],
             kind="stat",
             unit="percentunit",
-            width=6,
+            width=8,
             height=3,
             warn=0.999,
             bad=0.99,
@@ -45,12 +27,18 @@ STATE = Row(
         ),
         Panel(
             "Error budget left",
-            "Of what 30 days may miss (0.1 % of answers, 1 % of orders). Half gone before half the "
-            "time: put reliability before features; gone: change nothing but what mends it.",
-            [Query(f"1 - ({bad}) / {_BUDGETS[name]}", name) for name, bad in _bad("30d").items()],
+            "Of what 30 days may miss; in the first minutes by the last hour. Half gone before "
+            "half the time: reliability goes before features. Gone: change only what mends it.",
+            [
+                Query(
+                    "1 - (slo:error_ratio:rate30d or slo:error_ratio:rate1h) "
+                    "/ on (slo) slo:error_budget:ratio",
+                    "{{slo}}",
+                )
+            ],
             kind="stat",
             unit="percentunit",
-            width=6,
+            width=8,
             height=3,
             warn=0.5,
             bad=0.1,
@@ -64,7 +52,7 @@ STATE = Row(
             "moment: is a consumer running, does MySQL answer? Dashboard Order pipeline.",
             [Query(f"max({gauge(telemetry.QUEUE_BACKLOG)})")],
             kind="stat",
-            width=3,
+            width=2,
             height=3,
             warn=100,
             bad=10_000,
@@ -76,7 +64,7 @@ STATE = Row(
             [Query(f"max({gauge(telemetry.QUEUE_OLDEST_AGE)})")],
             kind="stat",
             unit="s",
-            width=3,
+            width=2,
             height=3,
             warn=10,
             bad=60,
@@ -87,7 +75,7 @@ STATE = Row(
             "replay or drop: `python -m services.consumer.dead_letters`.",
             [Query(f"max({gauge(telemetry.QUEUE_DEAD)})")],
             kind="stat",
-            width=3,
+            width=2,
             height=3,
             warn=1,
             bad=10,
@@ -98,7 +86,7 @@ STATE = Row(
             "them, each with its runbook.",
             [Query(or_zero('count(ALERTS{alertstate="firing", severity!="none"})'))],
             kind="stat",
-            width=3,
+            width=2,
             height=3,
             warn=1,
             bad=1,

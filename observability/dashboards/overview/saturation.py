@@ -1,7 +1,7 @@
 """What is nearest to its limit, and what the edge answers."""
 
-from observability.dashboards.panels import LOGS, Panel, Query, Row
-from observability.dashboards.queries import ACCESS_LOG, RATE
+from observability.dashboards.panels import Panel, Query, Row
+from observability.dashboards.queries import RATE, SERVER, rate
 
 _LIMITS = {
     "memory of the fullest container": "max(container_memory_working_set_bytes "
@@ -21,12 +21,11 @@ EDGE = Panel(
     "unavailable or slow; 499: the client left first.",
     [
         Query(
-            f'{ACCESS_LOG} | stats by ("http.response.status_code") count() answers',
-            "{{http.response.status_code}}",
-            LOGS,
-            "statsRange",
+            rate(f'{SERVER}_count{{service_name="nginx"}}', "http_response_status_code"),
+            "{{http_response_status_code}}",
         )
     ],
+    unit="reqps",
     stacking="normal",
     height=6,
 )

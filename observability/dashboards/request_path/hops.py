@@ -14,7 +14,9 @@ from observability.dashboards.queries import (
 )
 
 _CALLS = '{span_kind="SPAN_KIND_CLIENT"}'
-_ANSWERED = rate(f"{SERVER}_sum", "service_name")
+_ANSWERED = rate(f'{SERVER}_sum{{service_name!="nginx"}}', "service_name")
+_AT_THE_EDGE = rate(f'{SERVER}_sum{{service_name="nginx"}}')
+_AT_THE_FRONT = rate(f'{SERVER}_sum{{service_name="frontend"}}')
 _WAITED = rate(f"{SPANS}_sum{_CALLS}", "service_name")
 
 HOPS = Row(
@@ -28,6 +30,11 @@ HOPS = Row(
                 Query(
                     f"clamp_min({_ANSWERED} - ({_WAITED} or {_ANSWERED} * 0), 0)",
                     "{{service_name}} itself",
+                ),
+                # It has no spans: what it took, less what the frontend took of that.
+                Query(
+                    f"clamp_min({_AT_THE_EDGE} - {_AT_THE_FRONT}, 0)",
+                    "nginx itself",
                 ),
                 Query(
                     f'sum by (service_name) (rate({SPANS}_sum{{span_kind="SPAN_KIND_CLIENT", '
