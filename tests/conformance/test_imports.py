@@ -59,7 +59,10 @@ SETS_UP_TELEMETRY = {
     "benchmarks/span_costs.py",
     *(
         f"servicekit/telemetry/{name}.py"
-        for name in ("setup", "export", "light_metrics", "light_spans", "span_encoding")
+        for name in (
+            *("setup", "export", "light_instruments", "light_metrics"),
+            *("light_spans", "span_encoding"),
+        )
     ),
 }
 # servicekit, from the bottom up: each may import those above it in this list, and itself.

@@ -202,8 +202,8 @@ def test_a_reading_request_is_one_trace_to_the_database(
     stack: RunningStack, guest: Guest, path: str, root: str, routes: set[str]
 ) -> None:
     guest.http.get("/")  # for a minute from now, pages know the brands
-    # One that is in no cache yet.
-    product = guest.product(q="steel", page=1)
+    # One that is in no cache yet, here or in the memory of service-http: each case has its own.
+    product = guest.product(q="steel", page_size=1, page=3 if "slug" in path else 2)
     address = path.format(id=product["product_id"], slug=product["slug"])
     answer = guest.http.get(address, params={"max_price": str(10**9 + uuid.uuid4().int % 10**6)})
     assert answer.status_code == 200

@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from servicekit.telemetry import light_metrics
+from servicekit.telemetry import light_instruments
 from servicekit.telemetry.light_metrics import LightMeterProvider
 
 RESOURCE = Resource({"service.name": "shop"}, "https://schema/1")
@@ -99,7 +99,7 @@ def test_what_is_collected_is_what_the_sdk_would_have_collected(measured: Sequen
 
 
 def test_there_is_no_end_of_series_and_no_gap_in_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(light_metrics, "_MOST_SERIES", 3)
+    monkeypatch.setattr(light_instruments, "_MOST_SERIES", 3)
     reader = InMemoryMetricReader()
     counter = LightMeterProvider([reader], RESOURCE).get_meter("shop").create_counter("orders")
     for number in range(10):
