@@ -10,7 +10,6 @@ from typing import Any, cast
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
-    Metric,
     MetricReader,
     MetricsData,
     ResourceMetrics,
