@@ -34,6 +34,7 @@ container_spec_memory_limit_bytes{{{_OF_POD}}} 6e8
 container_oom_events_total{{{_OF_CONTAINER}}} 0
 container_start_time_seconds{{{_OF_CONTAINER}}} 1.7e9
 container_network_receive_bytes_total{{{_SANDBOX}}} 1024
+container_network_transmit_bytes_total{{{_SANDBOX}}} 2048
 container_fs_reads_total{{{_OF_CONTAINER}}} 7
 machine_memory_bytes{{}} 1e10
 """

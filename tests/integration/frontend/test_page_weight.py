@@ -79,7 +79,7 @@ async def test_a_full_cart_a_large_order_and_a_long_list_are_light_too(browser: 
 
 def rendered(app: TrustBoundary, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The templates that are rendered from now on."""
-    pages: Any = app._app.state.site.pages  # type: ignore[attr-defined]
+    pages: Any = app._app._app.state.site.pages  # type: ignore[attr-defined]
     seen: list[str] = []
     render = pages._render
 

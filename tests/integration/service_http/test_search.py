@@ -16,6 +16,7 @@ from database.tables import product_words, products
 from services.service_http.product_rows import count_statement, page_statement
 from services.service_http.search import ProductQuery
 from tests.reading import on_any_database, statements_counted
+from tests.waiting import eventually_async
 
 CATALOGUE = create_catalogue()
 SORTS: dict[str, Callable[[CatalogueItem], Any]] = {
@@ -260,6 +261,8 @@ async def test_a_search_is_counted_once_and_only_if_its_page_does_not_show_the_e
     api: httpx.AsyncClient,
 ) -> None:
     all_of_them = len(CATALOGUE)
+    # It asks for a list itself before it is ready.
+    await eventually_async(lambda: api.get("/readyz"), lambda answer: answer.is_success)
     with statements_counted("count(*)") as counted:
         for query, counts in (
             *(("q=zzz", 0), ("q=mendung", 0), ("sort=price", 1), ("sort=name&page=2", 0)),
