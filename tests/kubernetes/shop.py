@@ -138,9 +138,13 @@ class Shop:
         """Data included, as nobody would who has any."""
         if self.overlay is not None:
             self.remove()
-            self.control_plane.kubectl(
-                # Those of earlier releases, too.
-                *("delete", "persistentvolumeclaims,jobs", "--all", f"--namespace={NAMESPACE}")
+            # Those of earlier releases, too. The API server goes on for a moment with the policy
+            # that kept the claims, and has just been removed.
+            delete = ("delete", "persistentvolumeclaims,jobs", "--all", f"--namespace={NAMESPACE}")
+            eventually(
+                lambda: self.control_plane.try_kubectl(*delete),
+                lambda done: done.returncode == 0,
+                seconds=30,
             )
         self.overlay = None
 

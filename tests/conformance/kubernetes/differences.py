@@ -98,6 +98,10 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
         "MYSQL_LOG_DESTINATION": "the agent reads what pods print",
         "MYSQL_ADMINISTRATOR_HOST": "the Job is in another pod than the socket",
     },
+    "grafana": dict.fromkeys(
+        ("GF_AUTH_ANONYMOUS_ENABLED", "GF_AUTH_ANONYMOUS_ORG_ROLE"),
+        "a cluster is no machine of one's own: nobody looks without a login",
+    ),
     "victoria-metrics": {"COMPOSE_PROJECT_NAME": "names containers of compose alone"},
     "rights": {"DATABASE_ACCOUNTS_FILE": "only `accounts` reads it"},
     "load": dict.fromkeys(

@@ -11,6 +11,10 @@ from tests.conformance.kubernetes.rendering import ROOT
 SHARED = ("ingress", "stores", "observability")
 _NOT_IN_CLUSTER: Mapping[str, str] = {
     "observability/alert-tests": "tests the rules",
+    **dict.fromkeys(
+        (f"observability/{one}" for one in ("__init__.py", "dashboards", "plots")),
+        "writes and draws what is in grafana/dashboards",
+    ),
     "observability/docker-proxy": "is between cAdvisor and Docker",
     "observability/grafana/Dockerfile": "builds Grafana's image",
     "observability/textfile": "is of Docker's host",
@@ -52,6 +56,8 @@ def _shared_files(shop: Manifests) -> Iterator[Path]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             name = path.relative_to(ROOT).as_posix()
+            if "__pycache__" in path.parts:
+                continue
             left_out = any(name == one or name.startswith(f"{one}/") for one in _NOT_IN_CLUSTER)
             gone = path.stem in {"mysql", "mysql-start"} and "mysql-percona" in shop.components
             if path.is_file() and path.name != "kustomization.yaml" and not left_out and not gone:
