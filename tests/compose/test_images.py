@@ -39,6 +39,7 @@ print(json.dumps({
     # A few packages ship sources that no Python 3 can compile.
     assert len(found["uncompiled"]) < 20, found["uncompiled"]
     assert found["folders"] == [
+        "alert_page",
         "bootstrap",
         "contracts",
         "database",

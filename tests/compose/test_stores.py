@@ -87,7 +87,7 @@ def stores(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "STORES_COPY": str(copy),
     }
     try:
-        project.compose("build", "bootstrap")
+        project.build("bootstrap")
         project.compose("up", "--detach", "keeper")
         yield project
     finally:

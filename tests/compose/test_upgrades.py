@@ -18,7 +18,7 @@ REPLACED = SERVICES if LONG else ("publisher", "api-gw", "frontend")
 def new_image(project: ComposeProject, version: str) -> None:
     """Another image under another tag, as the next release is."""
     project.environment["ARLOJI_VERSION"] = version
-    project.compose("build", "bootstrap")
+    project.build("bootstrap")
 
 
 def images(project: ComposeProject, *services: str) -> set[str]:
