@@ -195,6 +195,8 @@ def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) 
 
 # Of the store that is left out here.
 METRIC_PANELS, LOG_PANELS = list(dashboard_targets("vm")), list(dashboard_targets("vl"))
+# tests/integration/test_panels.py has one.
+OF_DEAD_LETTERS = {"order-pipeline: Warnings about orders"}
 GRAFANA_ONLY = {title for title, _ in dashboard_targets("vt")}
 
 
@@ -208,7 +210,7 @@ def each_of(panels: list[tuple[str, dict[str, Any]]]) -> pytest.MarkDecorator:
     named = [
         pytest.param(target, id=f"{title} {target['refId']}")
         for title, target in panels
-        if is_there_at_once(title, target["expr"])
+        if is_there_at_once(title, target["expr"]) and title not in OF_DEAD_LETTERS
     ]
     return pytest.mark.parametrize("target", named)
 
@@ -224,6 +226,7 @@ def shown(project: ComposeProject, telemetry: FirstTelemetry) -> Iterator[Panels
         with httpx.Client(base_url=project.shop_url, headers=headers, trust_env=False) as tester:
             while not over.wait(0.5):
                 tester.get("/")
+                tester.get("/nowhere/at/all")
 
     reader = threading.Thread(target=read)
     reader.start()

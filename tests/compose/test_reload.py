@@ -42,6 +42,8 @@ def test_the_documented_update_brings_every_file_into_force(project: ComposeProj
         for service in services.values()
         for volume in service.get("volumes", [])
         if (path := Path(volume["source"])).is_relative_to(project.root)
+        # Jobs of the host write it, and it is read anew for each scrape.
+        and path.name != "textfile"
     }
     changed = [Path(name) for name, _, _ in CHANGES]
     assert [one for one in mounted if not any(name.is_relative_to(one) for name in changed)] == []
