@@ -21,9 +21,6 @@ from tests.waiting import eventually
 from tools.scenarios.fault import NAMES
 from tools.scenarios.pages import read_page
 
-LONG = os.environ.get("LONG_TESTS") == "1"
-# Each takes minutes until its alert has come and gone; these two show themselves at once.
-PLAYED = NAMES if LONG else ("mysql-slows-down", "poison-order")
 # Which of a page's alerts must fire. Ten minutes for DiskShort are too long here; a run of the load
 # that the machine can bear, and a MySQL that is slow and not away, raise none.
 FIRING = {
@@ -50,7 +47,7 @@ def playing(project: ComposeProject, name: str, folder: Path) -> Iterator[None]:
         assert scenario.stop(signal.SIGTERM) == 0, scenario.output()
 
 
-@pytest.mark.parametrize("name", PLAYED)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_shows_and_is_undone(project: ComposeProject, name: str, tmp_path: Path) -> None:
     metrics = MetricsStore(project.url("victoria-metrics", 8428))
     logs = LogsStore(project.url("victoria-logs", 9428))
@@ -69,7 +66,7 @@ def test_it_shows_and_is_undone(project: ComposeProject, name: str, tmp_path: Pa
         alerts: list[dict[str, Any]] = httpx.get(f"{alertmanager}/api/v2/alerts").json()
         return {alert["labels"]["alertname"] for alert in alerts}
 
-    wanted = FIRING.get(name, set()) if LONG else set()
+    wanted = FIRING.get(name, set())
     assert wanted <= page.alerts
     # What other tests have done is in the last five minutes.
     eventually(shown, lambda now: not any(now.values()), 6 * 60, 2)
