@@ -9,12 +9,14 @@ from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
-_METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+from servicekit.telemetry.http_conventions import (
+    DURATION_BOUNDS,
+    Attributes,
+    is_measured,
+    known_method,
+    trace_header,
 )
-# As the conventions advise for http.client.request.duration.
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-Attributes = dict[str, str | int]
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -32,11 +34,9 @@ class ClientSpans:
             "http.client.request.duration",
             "s",
             "Duration of HTTP client requests.",
-            explicit_bucket_boundaries_advisory=_SECONDS,
+            explicit_bucket_boundaries_advisory=DURATION_BOUNDS,
         )
-
-        # What the API gives where none was set records nothing, and cannot be flushed.
-        self._measures = hasattr(metrics.get_meter_provider(), "force_flush")
+        self._measures = is_measured()
 
     def begin(
         self, method: str, target: str, headers: Headers, *, resends: int = 0
@@ -52,7 +52,7 @@ class ClientSpans:
             return None
         if not is_http_instrumentation_enabled():
             return None  # `untraced`
-        known = method if method in _METHODS else "_OTHER"
+        known = known_method(method)
         measured: Attributes = {"http.request.method": known, **self._server}
         attributes: Attributes = {**measured, "url.full": self._base_url + target}
         if known == "_OTHER":
@@ -69,8 +69,7 @@ class ClientSpans:
 
 def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
     """W3C Trace Context, which is what all services of the shop speak."""
-    ids = b"00-%032x-%016x-%02x" % (context.trace_id, span_id, context.trace_flags)
-    headers.append((b"traceparent", ids))
+    headers.append((b"traceparent", trace_header(context, span_id)))
     if context.trace_state:
         headers.append((b"tracestate", context.trace_state.to_header().encode("ascii")))
 

@@ -9,16 +9,12 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.util.http import detect_synthetic_user_agent
 from starlette.types import Scope
 
-_METHODS = frozenset(
-    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
-)
-
-Attributes = dict[str, str | int]
+from servicekit.telemetry.http_conventions import Attributes, known_method
 
 
 def request_attributes(scope: Scope) -> Attributes:
     """Of a SERVER span, known as soon as the request is."""
-    method = method_of(scope, "_OTHER")
+    method = known_method(scope["method"])
     found: Attributes = {
         "url.scheme": scope["scheme"],
         "network.protocol.version": scope["http_version"],
@@ -54,12 +50,6 @@ def parent_of(headers: list[tuple[bytes, bytes]]) -> Context:
     if any(name == b"traceparent" for name, _ in headers):
         return propagate.extract(headers, getter=_HEADERS)
     return _NOTHING
-
-
-def method_of(scope: Scope, unknown: str) -> str:
-    """`unknown` for what is none of the standard's, so that nobody can invent series."""
-    method: str = scope["method"]
-    return method if method in _METHODS else unknown
 
 
 def content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:

@@ -8,16 +8,15 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.types import Message, Scope, Send
 
-from servicekit.telemetry.request_head import (
+from servicekit.telemetry.http_conventions import (
+    DURATION_BOUNDS,
     Attributes,
-    content_length,
-    method_of,
-    parent_of,
-    request_attributes,
+    is_measured,
+    known_method,
+    trace_header,
 )
+from servicekit.telemetry.request_head import content_length, parent_of, request_attributes
 
-# Advised by the conventions, in seconds.
-_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 # The instrumentation's own, so that a process with both has one series of each kind: stores
 # drop the scope.
 _METER = "opentelemetry.instrumentation.fastapi"
@@ -66,7 +65,7 @@ class ServerTelemetry:
             "http.server.request.duration",
             "s",
             "Duration of HTTP server requests.",
-            explicit_bucket_boundaries_advisory=_BOUNDS,
+            explicit_bucket_boundaries_advisory=DURATION_BOUNDS,
         )
         self.request_size = meter.create_histogram(
             "http.server.request.body.size", "By", "Size of HTTP server request bodies."
@@ -77,8 +76,7 @@ class ServerTelemetry:
         self.active = meter.create_up_down_counter(
             "http.server.active_requests", "{request}", "Number of active HTTP server requests."
         )
-        # What the API gives where none was set records nothing, and cannot be flushed.
-        self.measures = hasattr(metrics.get_meter_provider(), "force_flush")
+        self.measures = is_measured()
 
     def begin(self, scope: Scope, send: Send) -> "ServerRequest":
         """From here to its `end` the span is the current one. Ids are made in any case,
@@ -104,7 +102,7 @@ class ServerRequest(Answer):
         scope[_KEY] = self
         parent = parent_of(scope["headers"])
         self.span: Span = telemetry.tracer.start_span(
-            method_of(scope, "HTTP"), parent, SpanKind.SERVER
+            known_method(scope["method"], "HTTP"), parent, SpanKind.SERVER
         )
         self._recorded = self.span.is_recording()
         self._context = trace.set_span_in_context(self.span, parent)
@@ -112,7 +110,7 @@ class ServerRequest(Answer):
         self._active: Attributes = {}
         if telemetry.measures:
             self._active = {
-                "http.request.method": method_of(scope, "_OTHER"),
+                "http.request.method": known_method(scope["method"]),
                 "url.scheme": scope["scheme"],
             }
             telemetry.active.add(1, self._active, self._context)
@@ -123,8 +121,8 @@ class ServerRequest(Answer):
             self._status = message["status"]
             of = self.span.get_span_context()
             # W3C Trace Context level 2, and that scripts of other sites may read it.
-            ids = b"00-%032x-%016x-%02x" % (of.trace_id, of.span_id, of.trace_flags)
-            headers = [*message.get("headers", ()), (b"traceresponse", ids), _EXPOSED]
+            ids = (b"traceresponse", trace_header(of, of.span_id))
+            headers = [*message.get("headers", ()), ids, _EXPOSED]
             message = {**message, "headers": headers}
             if self._telemetry.measures:
                 self._size = content_length(headers)
@@ -160,7 +158,7 @@ class ServerRequest(Answer):
         if self._status >= 500:
             self.span.set_status(Status(StatusCode.ERROR))
         if self.route:
-            self.span.update_name(f"{method_of(self._scope, 'HTTP')} {self.route}")
+            self.span.update_name(f"{known_method(self._scope['method'], 'HTTP')} {self.route}")
 
     def _outcome(self) -> Attributes:
         found: Attributes = {}
