@@ -102,14 +102,6 @@ def list_brands(connection: Connection) -> BrandList:
     return BrandList(items=tuple(Brand(**row._mapping) for row in rows))
 
 
-def count_statement(query: ProductQuery) -> Select[tuple[int]]:
-    return _count_of(_shape(query)).params(_values(query))
-
-
-def page_statement(query: ProductQuery) -> Select[Any]:
-    return _page_of(_shape(query)).params(_values(query))
-
-
 def _count(connection: Connection, query: ProductQuery) -> int:
     ((total,),) = _execute(connection, _compile_count, query)
     return int(total)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 from contracts.products import MAX_PRICE_IDR
 from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products
-from services.service_http.product_rows import count_statement, page_statement
+from services.service_http.product_rows import _count_of, _page_of, _shape, _values
 from services.service_http.search import ProductQuery
 from tests.reading import on_any_database, statements_counted
 from tests.waiting import eventually_async
@@ -220,8 +220,10 @@ def plans_of(engine: Engine, query: ProductQuery) -> list[str]:
             # InnoDB counts rows in the background; until it has, it takes the tables for empty, and
             # reads them from end to end.
             connection.exec_driver_sql(f"ANALYZE TABLE {products.name}, {product_words.name}")
-        for statement in (page_statement(query), count_statement(query)):
-            sql = statement.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+        for statement in (_page_of(_shape(query)), _count_of(_shape(query))):
+            sql = statement.params(_values(query)).compile(
+                dialect=engine.dialect, compile_kwargs={"literal_binds": True}
+            )
             verb = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
             rows: Iterable[Any] = connection.exec_driver_sql(f"{verb} {sql}".replace("%", "%%"))
             plans.append("\n".join(str(tuple(row)) for row in rows))
