@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.edge_route import edge_route
 from benchmarks.processes import shop
 from local.layout import ROOT
 
@@ -126,13 +127,6 @@ def _with_new_ids(text: str, known: dict[str, str]) -> str:
     return _IDS.sub(renew, text)
 
 
-def _route(path: str) -> str:
-    """As nginx names those that `_visit` asks for."""
-    if path == "/nowhere":
-        return "other"
-    return re.sub(r"^/products/.+", "/products/{slug}", re.sub(_IDS, "{order_id}", path))
-
-
 class _Nginx:
     """Lines in the `log_format` of ingress/conf/log.conf."""
 
@@ -147,7 +141,7 @@ class _Nginx:
             "log_time": moment.astimezone(UTC).isoformat(timespec="milliseconds"),
             **{"level": "ERROR" if request.status >= 500 else "INFO", "status": request.status},
             **{"request_method": request.method, "known_method": request.method},
-            **{"request_path": request.path, "route": _route(request.path)},
+            **{"request_path": request.path, "route": edge_route(request.path)},
             **{"trace_id": request.trace_id, "status_number": request.status},
             **{"body_bytes_sent": request.size, "request_time": f"{seconds:.3f}"},
             **{"upstream_addr": "192.168.48.2:8080", "upstream_status": request.status},

@@ -3,29 +3,12 @@
 import re
 from typing import Any
 
+from benchmarks.edge_route import edge_route
 from contracts.api import PATHS
-from local.layout import ROOT
 from services.frontend.routes import page_routes
 
 # What only leads to where a page is now, and what no customer reaches.
 _NOT_NAMED = {"/orders/{_name}", "/products/{_name}"}
-
-
-def nginx_map(variable: str) -> list[tuple[str, str]]:
-    """Key and value of each line of a `map`, in its order."""
-    text = (ROOT / "ingress" / "conf" / "requests.conf").read_text()
-    (body,) = re.findall(rf"^map \S+ \${variable} {{\n(.*?)^}}", text, re.M | re.S)
-    return re.findall(r'^ +"?([^" ]+)"? +"?([^";]+)"?;$', body, re.M)
-
-
-def edge_route(path: str) -> str:
-    for key, value in nginx_map("route"):
-        if key.startswith("~"):
-            if found := re.search(key[1:].replace("(?<", "(?P<"), path):
-                return re.sub(r"\$(\w+)", lambda name: found[name[1]], value)
-        elif key == path:
-            return value
-    return "other"
 
 
 def frontend_routes() -> set[str]:
