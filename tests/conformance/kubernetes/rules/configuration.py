@@ -56,9 +56,9 @@ def _shared_files(shop: Manifests) -> Iterator[Path]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             name = path.relative_to(ROOT).as_posix()
-            if "__pycache__" in path.parts:
-                continue
-            left_out = any(name == one or name.startswith(f"{one}/") for one in _NOT_IN_CLUSTER)
+            left_out = "__pycache__" in path.parts or any(
+                name == one or name.startswith(f"{one}/") for one in _NOT_IN_CLUSTER
+            )
             gone = path.stem in {"mysql", "mysql-start"} and "mysql-percona" in shop.components
             if path.is_file() and path.name != "kustomization.yaml" and not left_out and not gone:
                 yield path
