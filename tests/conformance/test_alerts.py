@@ -10,11 +10,14 @@ import yaml
 
 from alert_page.runbooks import section
 from alert_page.watch import _alert
+from housekeeping.schedule.command import _JOBS
 from tests.promql import DASHBOARDS, OBSERVABILITY, alert_rules
 from tools.alert_rules.objectives import OBJECTIVES
 
 ROOT = OBSERVABILITY.parent
 RUNBOOKS = ROOT / "docs" / "runbooks"
+# Scheduled, and missed by BackupTooOld and RestoreDrillTooOld.
+OWN_ALERTS = {("backup", ""), ("drill", "")}
 # Told by the page of alerts, without a rule.
 BY_THE_PAGE = "AlertingBroken"
 # What each section says, in this order.
@@ -99,6 +102,19 @@ def test_what_evaluates_delivers_and_shows_alerts_reads_these_files() -> None:
     for receiver in receivers["receivers"]:
         (hook,) = receiver["webhook_configs"]
         assert hook["url"] == "http://alert-page:8090/delivered"
+
+
+def test_whatever_is_scheduled_is_missed_if_it_never_runs() -> None:
+    (expression,) = [one["expr"] for one in alert_rules() if one["alert"] == "HousekeepingNeverRan"]
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    expected = {(name, "") for jobs in _JOBS.values() for name in jobs} - OWN_ALERTS
+    for service in services.values():
+        if service.get("command", [])[:2] == ["schedule", "rotate-logs"]:
+            words = service["command"]
+            writer = words[words.index("--name") + 1] if "--name" in words else words[2]
+            expected.add(("rotate-logs", writer))
+    asked = re.findall(r'{command="([\w-]+)"(?:, writer="([\w-]+)")?}', expression)
+    assert set(asked) == expected
 
 
 def _files_of(folder: Path, name: str) -> set[str]:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.promql import OBSERVABILITY
+from tests.promql import OBSERVABILITY, alert_rules
 
 ROOT = Path(__file__).parents[2]
 # Store → days, bound. Of metrics there is none that VictoriaMetrics could keep.
 KEPT = {
     "victoria-metrics": (90, None),
-    "victoria-logs": (90, "10GiB"),
+    "victoria-logs": (90, "32GiB"),
     "victoria-traces": (30, "10GiB"),
 }
 ROWS = {"victoria-metrics": "metrics", "victoria-logs": "logs", "victoria-traces": "traces"}
@@ -44,6 +44,11 @@ def test_each_store_keeps_as_long_everywhere(store: str) -> None:
     (row,) = re.findall(rf"^\| {ROWS[store]} \| (\d+) days \| (.*?)[,:|]", page, re.MULTILINE)
     days, bound = KEPT[store]
     assert (int(row[0]), row[1]) == (days, bound.replace("GiB", " GiB") if bound else "no bound")
+
+
+def test_an_alert_knows_how_long_logs_are_promised() -> None:
+    (expression,) = [one["expr"] for one in alert_rules() if one["alert"] == "LogsGoEarly"]
+    assert expression.endswith(f" < {KEPT['victoria-logs'][0]}")
 
 
 def test_log_files_are_kept_as_long_as_logs_in_their_store() -> None:

@@ -38,10 +38,13 @@ container_network_transmit_bytes_total{{{_SANDBOX}}} 2048
 container_fs_reads_total{{{_OF_CONTAINER}}} 7
 machine_memory_bytes{{}} 1e10
 """
-KUBELET = """\
-kubelet_volume_stats_used_bytes{namespace="arloji",persistentvolumeclaim="data-mysql-0"} 9e8
-kubelet_volume_stats_capacity_bytes{namespace="arloji",persistentvolumeclaim="data-mysql-0"} 1e9
-kubelet_volume_stats_used_bytes{namespace="other",persistentvolumeclaim="x"} 9e8
+_LOGS = "kubelet_container_log_filesystem_used_bytes"
+KUBELET = f"""\
+kubelet_volume_stats_used_bytes{{namespace="arloji",persistentvolumeclaim="data-mysql-0"}} 9e8
+kubelet_volume_stats_capacity_bytes{{namespace="arloji",persistentvolumeclaim="data-mysql-0"}} 1e9
+kubelet_volume_stats_used_bytes{{namespace="other",persistentvolumeclaim="x"}} 9e8
+{_LOGS}{{container="agent",namespace="arloji-nodes",pod="a-1",uid="1"}} 3e8
+{_LOGS}{{container="web",namespace="other",pod="web-0",uid="2"}} 3e8
 kubelet_running_pods 11
 """
 
@@ -127,3 +130,9 @@ def test_a_claim_that_fills_up_is_seen(metrics: MetricsStore) -> None:
     (found,) = eventually(lambda: metrics.query(query))
     assert found["metric"] == {"namespace": "arloji", "persistentvolumeclaim": "data-mysql-0"}
     assert float(found["value"][1]) == 0.9
+
+
+def test_logs_that_no_kubelet_rotates_are_seen(metrics: MetricsStore) -> None:
+    (query,) = [query for where, query in metric_queries() if where.endswith(": PodLogsNotRotated")]
+    (found,) = eventually(lambda: metrics.query(query))
+    assert found["metric"] == {"namespace": "arloji-nodes", "pod": "a-1", "container": "agent"}

@@ -116,8 +116,8 @@ ROOM = Row(
         ),
         Panel(
             "Data of each store",
-            "On disk. Logs and traces stop at 10 GiB each; metrics grow with the number of "
-            "series (alert TooManySeries).",
+            "On disk. Logs stop at 32 GiB, traces at 10; metrics grow with the number of series "
+            "(alert TooManySeries).",
             [Query('sum by (job) ({__name__=~"(vm|vl|vt)_data_size_bytes"})', "{{job}}")],
             unit="bytes",
             stacking="normal",
