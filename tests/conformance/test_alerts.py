@@ -113,7 +113,7 @@ def test_whatever_is_scheduled_is_missed_if_it_never_runs() -> None:
             words = service["command"]
             writer = words[words.index("--name") + 1] if "--name" in words else words[2]
             expected.add(("rotate-logs", writer))
-    asked = re.findall(r'{command="([\w-]+)"(?:, writer="([\w-]+)")?}', expression)
+    asked = re.findall(r'"command", "([\w-]+)"(?:, "writer", "([\w-]+)")?', expression)
     assert set(asked) == expected
 
 
