@@ -25,17 +25,11 @@ def small(shop: Shop) -> Shop:
 @pytest.fixture
 def with_audit(small: Shop) -> Iterator[Shop]:
     """The component's own CronJobs beside the others."""
-    small.change(
-        _SMALL,
-        "- ../../components/hpa\n",
-        "- ../../components/hpa\n  - ../../components/audit-shared\n",
-    )
     own = [
         one
-        for one in rendered(small, "small")
+        for one in _rendered_with(small, "audit-shared")
         if one["metadata"]["labels"].get(_NAME) in {"reconcile", "purge-audit", "audit"}
     ]
-    small.reset_tree()
     content = yaml.safe_dump_all(own)
     done = small.control_plane.try_kubectl("apply", "--filename=-", content=content)
     assert done.returncode == 0, done.stderr
@@ -47,6 +41,24 @@ def with_audit(small: Shop) -> Iterator[Shop]:
     content = yaml.safe_dump_all(others)
     done = small.control_plane.try_kubectl("delete", "--filename=-", content=content)
     assert done.returncode == 0, done.stderr
+
+
+def _rendered_with(shop: Shop, component: str) -> list[dict[str, Any]]:
+    last = "- ../../components/hpa\n"
+    shop.change(_SMALL, last, f"{last}  - ../../components/{component}\n")
+    objects = rendered(shop, "small")
+    shop.reset_tree()
+    return objects
+
+
+def test_backups_that_are_encrypted_are_let_in(small: Shop) -> None:
+    content = yaml.safe_dump_all(_rendered_with(small, "backup-encryption"))
+    dry_run = ("apply", "--dry-run=server", "--filename=-")
+    done = small.control_plane.try_kubectl(*dry_run, content=content)
+    assert (done.returncode, done.stderr) == (0, "")
+    changed = {line.split()[0] for line in done.stdout.splitlines() if " unchanged" not in line}
+    wanted = {f"cronjob.batch/{name}" for name in ("backup", "archive-logs", "drill")}
+    assert changed >= wanted | {"configmap/backup-encryption"}
 
 
 def test_a_job_of_each_can_be_started_by_hand_and_ends(with_audit: Shop) -> None:

@@ -117,6 +117,7 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
 }
 # By component: what it is for.
 _CHANGED_BY: Mapping[str, Mapping[str, set[str]]] = {
+    "backup-encryption": {name: {"BACKUP_RECIPIENT"} for name in ("backup", "archive-logs")},
     "load-test": {"ingress": {"INGRESS_RATE_LIMIT"}, "api-gw": {"GUEST_ORDER_RATE"}},
     "tls": {"frontend": {"COOKIE_SECURE"}},
 }

@@ -25,6 +25,7 @@ class Set:
 # with the edge or the scaler has.
 ALONE: Mapping[str, tuple[str, ...]] = {
     "audit-shared": ("small", "ha", "production"),
+    "backup-encryption": ("small", "ha", "production"),
     "backup-s3": ("small", "ha"),
     "cluster-autoscaler-aws": ("ha",),
     "cluster-autoscaler-clusterapi": ("ha",),

@@ -9,7 +9,7 @@ import yaml
 
 from operations import cluster_images
 from tests.conformance.kubernetes.manifests import Manifests
-from tests.conformance.kubernetes.pods import Pod
+from tests.conformance.kubernetes.pods import Pod, within
 from tests.conformance.kubernetes.rendering import (
     K8S,
     ROOT,
@@ -28,6 +28,8 @@ KUSTOMIZATIONS = sorted(
     for path in (ROOT / folder).rglob("kustomization.yaml")
 )
 # https://github.com/kubernetes-sigs/kustomize: api/types/kustomization.go, deprecated fields.
+BACKUPS = {"backup", "archive-logs", "drill"}
+KEYS = {"BACKUP_RECIPIENT", "BACKUP_IDENTITY_FILE"}
 DEPRECATED = {
     *("bases", "commonLabels", "imageTags", "patchesJson6902", "patchesStrategicMerge", "vars"),
     *("helmChartInflationGenerator", "inventory"),
@@ -95,21 +97,44 @@ def test_a_release_is_named_in_one_place(
     assert versions == {"1.4.0-rc.1"}
 
 
-def test_a_restore_from_a_bucket_is_told_of_it_as_the_backup_is() -> None:
-    """By the ConfigMap that is in the cluster already: the task brings its own Job alone."""
+def _pods_of_backups() -> tuple[dict[str, Pod], Pod]:
+    """By CronJob, in a shop with a bucket and encryption; and of the task with the same two."""
+    shop = render(Set("small", added=("backup-s3", "backup-encryption")))
     text = (K8S / "tasks/restore/kustomization.yaml").read_text(encoding="utf-8")
     taken_in = text.replace("# If the shop has it: - ", "- ")
-    assert taken_in != text
+    assert (
+        taken_in.count("components/backup-") == taken_in.count("  - ../../components/backup-") == 2
+    )
     task = Manifests(render_text(taken_in, K8S / "tasks/restore"))
-    (job,) = task.pods
-    backup = next(pod for pod in _pods_with_bucket() if pod.name == "backup")
+    # What it is told is in the cluster already: the task brings its own Job alone.
     assert task.of("ConfigMap") == []
-    assert job.main.described["envFrom"] == backup.main.described["envFrom"]
-    assert job.volumes["bucket"] == backup.volumes["bucket"]
+    (restore,) = task.pods
+    return {pod.name: pod for pod in shop.pods if pod.name in BACKUPS}, restore
 
 
-def _pods_with_bucket() -> list[Pod]:
-    return render(Set("small", added=("backup-s3",))).pods
+def test_a_restore_from_a_bucket_is_told_of_it_as_the_backup_is() -> None:
+    pods, restore = _pods_of_backups()
+    assert restore.main.described["envFrom"] == pods["backup"].main.described["envFrom"]
+    assert restore.volumes["bucket"] == pods["backup"].volumes["bucket"]
+
+
+def test_who_makes_backups_has_the_public_key_and_who_restores_them_the_private_one() -> None:
+    """In a bucket as well: neither component takes away what the other one says."""
+    pods, restore = _pods_of_backups()
+    assert restore.volumes["identity"] == pods["drill"].volumes["identity"]
+    found = {
+        container.name: {one["name"] for one in container.described["env"]} & KEYS
+        for pod in (*pods.values(), restore)
+        for container in pod.containers
+        if within(container.described, "envFrom", 0, "configMapRef", "name") == "backup-s3"
+    }
+    assert found == {
+        "backup": {"BACKUP_RECIPIENT"},
+        "purge-backups": set(),
+        "archive-logs": {"BACKUP_RECIPIENT"},
+        "drill": {"BACKUP_IDENTITY_FILE"},
+        "restore": {"BACKUP_IDENTITY_FILE"},
+    }
 
 
 def test_one_entry_names_the_service_image() -> None:

@@ -4,6 +4,8 @@ from tests.conformance.kubernetes.planting import MAIN, POD, Fault, put
 from tests.conformance.kubernetes.rules import configuration as rules
 
 _SECRET = {"name": "x", "secret": {"secretName": "secrets-mysql", "defaultMode": 0o440}}
+_IDENTITY = {"name": "x", "secret": {"secretName": "backup-identity", "defaultMode": 0o440}}
+_JOB = f"/spec/jobTemplate{POD}"
 _ENV_FROM = {"configMapRef": {"name": "service-environment-0123456789"}}
 
 FAULTS = (
@@ -27,6 +29,18 @@ FAULTS = (
             put("Deployment/frontend", f"{MAIN}/volumeMounts/-", {"name": "x", "mountPath": "/x"}),
         ],
         "Deployment/frontend/frontend reads secrets-mysql",
+    ),
+    Fault(
+        rules.a_secret_has_one_reader,
+        [
+            put("CronJob/archive-logs", f"{_JOB}/volumes/-", _IDENTITY),
+            put(
+                "CronJob/archive-logs",
+                f"{_JOB}/containers/0/volumeMounts/-",
+                {"name": "x", "mountPath": "/x"},
+            ),
+        ],
+        "CronJob/archive-logs/archive-logs reads backup-identity",
     ),
     Fault(
         rules.secrets_are_mounted_closed,

@@ -38,6 +38,8 @@ _CONTAINERS_OF: Mapping[str, set[str]] = {
     # Each by the files that its command reads.
     "housekeeping": {"backup", "archive-logs", "restore"}
     | {"purge-orders", "purge-audit", "reconcile"},
+    # The private key to encrypted backups: who makes them does without.
+    "backup-identity": {"drill", "restore"},
     # Beside MySQL itself, what makes that administrator where an operator runs MySQL.
     "mysql": {"mysql", "administrator"},
 }
@@ -103,7 +105,8 @@ def a_secret_has_one_reader(shop: Manifests) -> Iterator[str]:
             for secret in {*mounted, *given} - {None}:
                 reader = str(secret).removeprefix("secrets-")
                 wanted = _CONTAINERS_OF.get(reader, {reader})
-                if str(secret).startswith("secrets-") and container.name not in wanted:
+                known = str(secret).startswith("secrets-") or reader in _CONTAINERS_OF
+                if known and container.name not in wanted:
                     yield f"{pod.reference}/{container.name} reads {secret}"
 
 

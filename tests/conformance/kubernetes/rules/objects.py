@@ -30,6 +30,7 @@ _NAMESPACES_OF = {
 _KEEPS_ITS_NAME = {
     "load": "its readers are Jobs, which cannot be rolled",
     "backup-s3": "its readers are Jobs, which read it anew each time",
+    "backup-encryption": "its readers are Jobs, which read it anew each time",
     "nginx-config": "the ingress controller reads it under this name",
 }
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s:@$]+@")

@@ -12,6 +12,8 @@ TLS_KEYS = {"tls.crt", "tls.key", "ca.crt"}
 MASTER = {"master.json"}
 # By a person, who has the bucket.
 BUCKET = {"access_key_id", "secret_access_key"}
+# By a person, who has the key to the backups.
+IDENTITY = {"identity"}
 
 
 def configuration_exists_with_its_keys(shop: Manifests) -> Iterator[str]:
@@ -75,6 +77,8 @@ def _secrets_made(shop: Manifests) -> dict[str, set[str]]:
     made: dict[str, set[str]] = {}
     if "backup-s3" in shop.components:
         made["backup-s3"] = BUCKET
+    if "backup-encryption" in shop.components:
+        made["backup-identity"] = IDENTITY
     readers = {f"secrets-{one.name}": set(one.files) for one in READERS}
     if any(pod.name == "bootstrap-secrets" for pod in shop.pods):
         made |= readers
