@@ -84,8 +84,16 @@ def _run(options: argparse.Namespace, settings: HousekeepingSettings) -> int:
         if not getattr(options, "dry_run", False):
             record_run(options, code, time.monotonic() - began, reason)
             if options.textfile:
-                write_textfile(options.textfile)
+                _leave_metrics(options.textfile)
     return code
+
+
+def _leave_metrics(path: Path) -> None:
+    """The work is done all the same; that nothing is heard of it has an alert."""
+    try:
+        write_textfile(path)
+    except OSError as error:
+        print(f"metrics of this run are not in {path}: {error.strerror}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> str:

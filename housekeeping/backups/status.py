@@ -15,6 +15,7 @@ from housekeeping.result import add_json_argument, human_age, human_size, show
 from housekeeping.settings import HousekeepingSettings
 
 _HOURS = 26.0  # a daily one, and two hours for it to be late
+_CLOCKS_DIFFER_SECONDS = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +80,9 @@ def _complain(rows: list[dict[str, Any]], good: list[dict[str, Any]], hours: flo
         complaints.append("the newest backup is damaged: take another one with `backup`")
     if not good:
         complaints.append("no backup is verified: `verify --all` looks at each")
+    elif good[-1]["age_seconds"] < -_CLOCKS_DIFFER_SECONDS:
+        ahead = human_age(-good[-1]["age_seconds"])
+        complaints.append(f"the newest verified backup is of {ahead} from now: is the clock right?")
     elif good[-1]["age_seconds"] > hours * 3600:
         age = human_age(good[-1]["age_seconds"])
         complaints.append(f"the newest verified backup is {age} old: take one with `backup`")

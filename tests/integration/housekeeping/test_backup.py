@@ -272,9 +272,11 @@ def test_a_clock_that_is_set_back_does_not_make_an_old_backup_the_newest(
     first = kept_shop.backup()
     assert first.manifest is not None
     ahead = kept_shop.folder / f"2091{first.name[4:]}"
-    claimed = first.manifest.model_copy(update={"name": ahead.name})
+    then = first.manifest.snapshot_at.replace(year=2091)
+    claimed = first.manifest.model_copy(update={"name": ahead.name, "snapshot_at": then})
     (kept_shop.path(first) / "manifest.json").write_text(seal(claimed))
     kept_shop.path(first).rename(ahead)
+    assert "is the clock right" in kept_shop.run("status", code=1)["complaints"][0]
     second = kept_shop.backup()
     assert kept_shop.run("status")["newest"]["name"] == second.name
 

@@ -16,11 +16,24 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("queue-redis", "cache-redis")
 
 
-def rotate(logs: Path, *options: str) -> None:
+def rotate(logs: Path, *options: str) -> str:
+    """Returns what it complained of."""
     line = "1:M 28 Nov 2026 10:00:00.{:03} * Background saving started\n"
     (logs / "redis.log").write_text("".join(map(line.format, range(999))))
     command = [sys.executable, "-m", "housekeeping", "rotate-logs", "redis", str(logs), "--force"]
-    subprocess.run([*command, *options], cwd=ROOT, env=CLEAN, check=True, capture_output=True)
+    command += options
+    done = subprocess.run(command, cwd=ROOT, env=CLEAN, check=True, capture_output=True, text=True)
+    return done.stderr
+
+
+def test_a_rotation_is_done_also_where_its_metrics_cannot_be_left(tmp_path: Path) -> None:
+    find_program("logrotate")
+    (logs := tmp_path / "logs").mkdir()
+    nowhere = tmp_path / "nowhere" / "redis.prom"
+    assert rotate(logs, "--textfile", str(nowhere)).startswith(
+        f"metrics of this run are not in {nowhere}"
+    )
+    assert (logs / "redis.log.1").exists()
 
 
 def test_node_exporter_takes_the_files_of_all_rotations(tmp_path: Path) -> None:
