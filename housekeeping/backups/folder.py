@@ -96,9 +96,15 @@ def remove_unfinished(folder: Path) -> list[str]:
 
 
 @contextmanager
-def unfinished(store: Store, moment: datetime, kind: str) -> Iterator[tuple[str, Path]]:
-    """The name of a new backup, and the folder to write it into, which is gone after an error."""
+def unfinished(
+    store: Store, moment: datetime, kind: str, after: str = ""
+) -> Iterator[tuple[str, Path]]:
+    """The name of a new backup, and the folder to write it into, which is gone after an error.
+    The name comes after this one, whatever the clock says."""
     taken = store.files()
+    if after:
+        before = datetime.strptime(after.partition("-")[0], _NAME).replace(tzinfo=moment.tzinfo)
+        moment = max(moment, before + timedelta(seconds=1))
     while (name := f"{moment.strftime(_NAME)}-{kind}") in taken:
         moment += timedelta(seconds=1)  # the clock was set back
     path = store.work / f"{_UNFINISHED}{name}"

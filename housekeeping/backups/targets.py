@@ -25,6 +25,7 @@ Found = tuple[dict[str, Facts], str | None]
 _LOCK_SECONDS = 20
 _STATEMENT_SECONDS = 600
 _NOT_ALLOWED = 1227
+_MYSQL_REPLAYS = "REPLICATION_APPLIER, SESSION_VARIABLES_ADMIN"
 
 
 class Target(Protocol):
@@ -145,20 +146,25 @@ class MySqlTarget:
         return read_dump(self._server, self._beside)
 
     def require_replay(self) -> None:
-        try:
-            with self._connected() as connection:
-                self._run(connection, "BINLOG ''")
-        except DBAPIError as error:
-            # Else it complains of what it was given.
-            if error.orig and error.orig.args[0] == _NOT_ALLOWED:
-                right = "BINLOG REPLAY" if self.kind is Kind.MARIADB else "REPLICATION_APPLIER"
-                raise CouldNot(
-                    f"this account may not apply binary logs: GRANT {right} ON *.* to it, and"
-                    " revoke that after the restore"
-                ) from None
+        mariadb = self.kind is Kind.MARIADB
+        # What logs are made of, and in MySQL what each statement sets before it.
+        tried = ["BINLOG ''", *([] if mariadb else ["SET SESSION pseudo_thread_id = 1"])]
+        for statement in tried:
+            try:
+                with self._connected() as connection:
+                    self._run(connection, statement)
+            except DBAPIError as error:
+                # Else it complains of what it was given.
+                if error.orig and error.orig.args[0] == _NOT_ALLOWED:
+                    right = "BINLOG REPLAY" if mariadb else _MYSQL_REPLAYS
+                    raise CouldNot(
+                        f"this account may not apply binary logs: GRANT {right} ON *.* to it, and"
+                        " revoke that after the restore"
+                    ) from None
 
     def replay(self, replay: Replay) -> None:
-        replay_logs(self._server, self._beside, replay.options(self._beside, self.kind))
+        options = replay.options(self._beside, self.kind)
+        replay_logs(self._server, self._beside, replay.schema, options)
         url = self._url.set(database=self._beside).render_as_string(hide_password=False)
         if wrong := find_contradictions(url):
             raise CouldNot(f"what the binary logs lead to contradicts itself: {wrong[0]}")

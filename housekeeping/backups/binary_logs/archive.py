@@ -121,7 +121,9 @@ class _Run:
     ) -> LogManifest:
         last = paths[-1]
         size = last.stat().st_size
-        with unfinished(self._store, self._moment, LOGS.lstrip("-")) as (name, place):
+        # Entries go by their names, also after a clock that ran ahead was set right.
+        newest = next(reversed(list_entries(self._store)), "")
+        with unfinished(self._store, self._moment, LOGS.lstrip("-"), newest) as (name, place):
             logs = []
             for path in paths:
                 # Unless nothing was written to it since.

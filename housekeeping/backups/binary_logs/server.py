@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from housekeeping.backups.binary_logs.statements import concerning_tables
 from housekeeping.backups.manifest import Kind
 from housekeeping.backups.mysql import Server, client, connected, find_tool, load
-from housekeeping.backups.streams import CHUNK
 
 _PROGRAMS = {Kind.MYSQL: ("mysqlbinlog",), Kind.MARIADB: ("mariadb-binlog", "mysqlbinlog")}
 
@@ -27,8 +27,8 @@ def copy_logs(server: Server, first: str, folder: Path) -> None:
         pass
 
 
-def replay_logs(server: Server, schema: str, options: Sequence[str]) -> None:
-    """Run what logs say, by these options of the program, in this schema."""
+def replay_logs(server: Server, beside: str, schema: str, options: Sequence[str]) -> None:
+    """Run what logs say of one schema, by these options of the program, in the one beside it."""
     tool = find_tool(server.kind, _PROGRAMS[server.kind])
     options = ["--verify-binlog-checksum", *options]
     if server.kind is Kind.MYSQL:
@@ -36,5 +36,4 @@ def replay_logs(server: Server, schema: str, options: Sequence[str]) -> None:
         options = ["--skip-gtids", *options]
     with client(None, [tool.path], options) as process:
         assert process.stdout is not None
-        output = process.stdout
-        load(server, schema, iter(lambda: output.read(CHUNK), b""))
+        load(server, beside, concerning_tables(process.stdout, schema))

@@ -12,7 +12,9 @@ from sqlalchemy import make_url
 from bootstrap.credentials import DATABASE_USERS
 from database.schema import upgrade
 from database.seed import seed
+from housekeeping.backups.binary_logs.entries import LogManifest
 from housekeeping.backups.binary_logs.server import list_logs
+from housekeeping.backups.manifest import seal, unseal
 from housekeeping.backups.mysql import find_server
 from housekeeping.backups.targets import read_content
 from tests.integration.engines import opened
@@ -96,6 +98,12 @@ def test_orders_after_the_backup_come_back_until_a_moment(
         "CREATE OR REPLACE DATABASE others",
         "CREATE TABLE others.orders (order_id INT PRIMARY KEY)",
         "INSERT INTO others.orders VALUES (1)",
+        # Beside the shop's tables, while its schema is in use.
+        *("USE shop", "CREATE OR REPLACE USER stranger", "GRANT SELECT ON shop.* TO stranger"),
+        *("/* by hand */ REVOKE SELECT ON shop.* FROM stranger", "DROP USER stranger"),
+        "CREATE TABLE others.more (number INT PRIMARY KEY)",
+        "ALTER DATABASE shop COMMENT 'shop.orders'",
+        "ALTER TABLE orders COMMENT 'of shop.example.com'",
     )
     kept_shop.run("archive-logs")
     until = moment()
@@ -112,6 +120,22 @@ def test_orders_after_the_backup_come_back_until_a_moment(
     found = [one["name"][17:] for one in kept_shop.run("verify", "--all")["backups"]]
     assert sorted(found) == ["binlog"] * 3 + ["mariadb"]
     assert kept_shop.run("status")["newest"]["name"].endswith("mariadb")
+
+
+def test_a_statement_that_would_be_done_to_the_database_in_use_is_refused(
+    kept_shop: Shop, target: str, logging_server: MySqlServer
+) -> None:
+    kept_shop.backup()
+    kept_shop.order()
+    until = moment()
+    logging_server.execute("USE shop", "ALTER TABLE `shop`.`orders` COMMENT 'named'")
+    kept_shop.run("archive-logs")
+    said = kept_shop.run("restore", "--until", "latest", code=2)
+    assert "ALTER TABLE `shop`.`orders`" in said
+    found = datetime.fromisoformat(said.rpartition("--until ")[2])
+    assert found >= datetime.fromisoformat(until)
+    kept_shop.run("restore", "--until", found.isoformat())
+    assert orders(target) == 4
 
 
 def test_a_backup_from_after_the_moment_is_passed_over(
@@ -147,6 +171,24 @@ def purged(server: MySqlServer) -> bool:
     (position,) = positions(server)
     server.execute(f"PURGE BINARY LOGS TO '{position.partition(':')[0]}'")
     return len(list_logs(find_server(make_url(server.url("shop"))))) == 1
+
+
+@BOTH_PLACES
+def test_copies_that_a_clock_ahead_has_made_are_gone_on_from(kept_shop: Shop, target: str) -> None:
+    kept_shop.backup()
+    kept_shop.order()
+    said = kept_shop.run("archive-logs")
+    (copy,) = copies(kept_shop)
+    ahead = f"2091{copy.name[4:]}"
+    manifest = copy / "manifest.json"
+    claimed = unseal(manifest.read_bytes(), LogManifest)
+    then = claimed.taken_at.replace(year=2091)
+    manifest.write_text(seal(claimed.model_copy(update={"name": ahead, "taken_at": then})))
+    copy.rename(copy.with_name(ahead))
+    kept_shop.order()
+    assert kept_shop.run("archive-logs")["series"] == said["series"]
+    kept_shop.run("restore", "--until", "latest", "--replace")
+    assert orders(target) == 5
 
 
 def copies(shop: Shop) -> list[Path]:
