@@ -99,6 +99,11 @@ def _leave_metrics(path: Path) -> None:
 def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full, and nothing that was there is lost: free some room and repeat"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return (
+            f"nothing can be written to {error.filename}, which is read-only: backups can be copied"
+            " elsewhere, and verified and restored from there (BACKUP_DIRECTORY)"
+        )
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from housekeeping.backups.encryption import Decryption, Encryption
 from housekeeping.backups.manifest import StoredFile
 from housekeeping.failures import CouldNot
+from housekeeping.result import human_size
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -104,6 +105,6 @@ def write_content(content: Iterable[bytes], path: Path) -> None:
 def require_room(folder: Path, needed: int, free: int) -> None:
     if free < needed:
         raise CouldNot(
-            f"{folder} has {free >> 20} MiB left and about {needed >> 20} MiB are needed:"
+            f"{folder} has {human_size(free)} left and about {human_size(needed)} are needed:"
             " free some, or name another folder"
         )

@@ -6,9 +6,10 @@ finds nothing new leaves a few bytes that say so. Once an hour is usual.
 """
 
 import argparse
+import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ from housekeeping.backups.manifest import seal
 from housekeeping.backups.places import open_store
 from housekeeping.backups.restored import read_restored
 from housekeeping.backups.store import LOGS, Store
-from housekeeping.backups.streams import read_file
+from housekeeping.backups.streams import read_file, require_room
 from housekeeping.backups.streams import store as store_file
 from housekeeping.failures import CouldNot
 from housekeeping.result import add_json_argument, human_size, show
@@ -79,13 +80,13 @@ class _Run:
         # What a restore moved cannot be done again from a log.
         is_over = newest and since and since > newest.taken_at
         if newest and newest.last in present and not is_over:
-            with self._copied(newest.last) as copied:
+            with self._copied(present, newest.last) as copied:
                 if self._goes_on(newest, copied[0]):
                     return self._keep((newest.series, newest.since), copied, newest)
         if newest:
             reason = f"nothing goes on from {newest.last}: a new series of copies begins"
             print(reason, file=sys.stderr)
-        with self._copied(present[0]) as copied:
+        with self._copied(present, next(iter(present))) as copied:
             return self._keep((uuid.uuid4().hex, since), copied, None)
 
     def _newest(self) -> LogManifest | None:
@@ -93,7 +94,10 @@ class _Run:
         return read_entry(self._store, names[-1]) if names else None
 
     @contextmanager
-    def _copied(self, first: str) -> Iterator[list[Path]]:
+    def _copied(self, present: Mapping[str, int], first: str) -> Iterator[list[Path]]:
+        # As they are, and compressed beside that: seldom more than a third.
+        size = sum(size for name, size in present.items() if number_of(name) >= number_of(first))
+        require_room(self._store.work, size * 4 // 3, shutil.disk_usage(self._store.work).free)
         with work_folder(self._store.work, VERIFYING) as place:
             # What is committed from here on may be in the copy or not.
             self._moment = datetime.now(UTC)

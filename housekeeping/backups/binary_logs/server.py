@@ -12,10 +12,10 @@ from housekeeping.backups.mysql import Server, client, connected, find_tool, loa
 _PROGRAMS = {Kind.MYSQL: ("mysqlbinlog",), Kind.MARIADB: ("mariadb-binlog", "mysqlbinlog")}
 
 
-def list_logs(server: Server) -> list[str]:
-    """Their names, the oldest first."""
+def list_logs(server: Server) -> dict[str, int]:
+    """Name → bytes, the oldest first."""
     with connected(server.url) as connection:
-        return [str(row[0]) for row in connection.execute(text("SHOW BINARY LOGS"))]
+        return {str(row[0]): int(row[1]) for row in connection.execute(text("SHOW BINARY LOGS"))}
 
 
 def copy_logs(server: Server, first: str, folder: Path) -> None:

@@ -240,7 +240,7 @@ def test_a_full_disk_is_said_and_costs_no_backup_that_was_there(
         kept_shop.run("backup")
         before = list_backups(FolderStore(place))
         disk.fill(leaving=16 << 10)
-        assert "MiB left" in kept_shop.run("backup", code=2)
+        assert "left and about" in kept_shop.run("backup", code=2)
         monkeypatch.setattr(create, "_require_room", lambda _: None)
         assert "the disk is full" in kept_shop.run("backup", code=2)
         disk.free()

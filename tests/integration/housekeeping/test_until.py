@@ -1,6 +1,7 @@
 """With binary logs a restore goes on from its backup to a later moment, or is refused."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,11 @@ from housekeeping.backups.binary_logs.server import list_logs
 from housekeeping.backups.manifest import seal, unseal
 from housekeeping.backups.mysql import find_server
 from housekeeping.backups.targets import read_content
+from tests.disks import small_disk
 from tests.integration.engines import opened
 from tests.integration.housekeeping.shop import BOTH_PLACES, Shop
 from tests.integration.housekeeping.test_backup import flip
-from tests.servers import MySqlServer, running
+from tests.servers import MySqlServer, find_program, running
 from tests.waiting import eventually
 
 
@@ -244,6 +246,25 @@ def test_a_log_of_the_same_name_from_another_server_is_not_taken_for_the_same(
     assert orders(target) == 4
 
 
+def test_a_disk_without_room_for_the_logs_keeps_the_copies_that_are_there(
+    kept_shop: Shop, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "small").mkdir()
+    with small_disk(tmp_path / "small", 8) as disk:
+        monkeypatch.setenv("BACKUP_DIRECTORY", str(disk.path / "backups"))
+        for command in ("backup", "archive-logs"):
+            kept_shop.run(command)
+        kept_shop.order()
+        disk.fill(leaving=16 << 10)
+        assert "left and about" in kept_shop.run("archive-logs", code=2)
+        disk.free()
+        kept_shop.run("archive-logs")
+        kept_shop.run("restore", "--until", "latest")
+        assert orders(target) == 4
+        subprocess.run(["mount", "--options", "remount,ro", str(disk.path)], check=True)
+        assert "which is read-only" in kept_shop.run("verify", code=2)
+
+
 def test_no_backup_goes_on_across_a_restore(kept_shop: Shop) -> None:
     first = kept_shop.backup()
     kept_shop.order()
@@ -290,10 +311,6 @@ def test_a_damaged_copy_is_found_and_not_used(
 def test_copies_of_logs_are_encrypted_as_backups_are_and_go_with_them(
     kept_shop: Shop, target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import subprocess
-
-    from tests.servers import find_program
-
     made = subprocess.run([find_program("age-keygen")], capture_output=True, check=True, text=True)
     (line,) = [one for one in made.stdout.splitlines() if "public key: " in one]
     monkeypatch.setenv("BACKUP_RECIPIENT", line.partition("public key: ")[2])
