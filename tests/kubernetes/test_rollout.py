@@ -97,11 +97,10 @@ def _name(pod: dict[str, dict[str, dict[str, str]]]) -> str:
 
 
 def _store_pods(shop: Shop) -> dict[str, str]:
-    """Which pod it is, of each that has a name of its own; the collector has an init container of
-    the services' image, and so is replaced with them."""
+    """Which pod it is, of each that has a name of its own."""
     return {
         pod["metadata"]["name"]: pod["metadata"]["uid"]
-        for pod in shop.pods("--selector=app.kubernetes.io/name!=otel-collector")
+        for pod in shop.pods()
         if pod["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
     }
 
