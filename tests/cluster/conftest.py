@@ -32,10 +32,11 @@ ORDER = (
     "test_drain",
     "test_healing",
     "test_housekeeping",
+    "test_load",
     "test_autoscaling",
     "test_removal",
 )
-ONLY_LONG = {"test_drain", "test_housekeeping", "test_autoscaling"}
+ONLY_LONG = {"test_drain", "test_housekeeping", "test_load", "test_autoscaling"}
 collect_ignore = [] if LONG else [f"{name}.py" for name in ONLY_LONG]
 RELEASE = "tests-cluster"
 

@@ -107,6 +107,11 @@ def build_own(root: Path, tag: str) -> None:
     _build(root / "local", "--tag=arloji/receiver:local", file, base)
 
 
+def build_load(root: Path) -> None:
+    """The generator's image, as the component load-test names it in a checkout."""
+    _build(root, "--target=load", "--tag=arloji/load:local")
+
+
 def _build(context: Path, *arguments: str) -> None:
     run(["docker", "build", "--quiet", *arguments, context], timeout=1200)
 
