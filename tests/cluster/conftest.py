@@ -28,6 +28,7 @@ ORDER = (
     "test_shop",
     "test_outages",
     "test_configuration",
+    "test_alerts",
     "test_rollout",
     "test_drain",
     "test_healing",

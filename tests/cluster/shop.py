@@ -84,18 +84,18 @@ class KubernetesShop:
         """What kubectl says of each object."""
         return self.cluster.kubectl("apply", "-k", str(self.overlay)).splitlines()
 
-    def versions(self, kinds: str) -> dict[tuple[str, str, str], object]:
-        """Of each object of these kinds, what changes with its content but not with its state."""
+    def contents(self) -> dict[tuple[str, str], object]:
+        """Of each object of a kind that the overlay has, all that is not its state; by its kind and
+        by its namespace and name."""
+        kinds = ",".join(sorted({one["kind"] for one in self.cluster.render(self.overlay)}))
         listed = self.cluster.kubectl("get", kinds, "--all-namespaces", "--output=json")
-        found = [(one["kind"], one["metadata"]) for one in json.loads(listed)["items"]]
-        return {
-            (kind, about.get("namespace", ""), about["name"]): (
-                about.get("generation", about["resourceVersion"]),
-                about.get("labels"),
-                about.get("annotations"),
-            )
-            for kind, about in found
-        }
+        found: dict[tuple[str, str], object] = {}
+        for one in json.loads(listed)["items"]:
+            about = one.pop("metadata")
+            one.pop("status", None)
+            name = f"{about.get('namespace', '')}/{about['name']}"
+            found[one["kind"], name] = (one, about.get("labels"), about.get("annotations"))
+        return found
 
     def objects(self, kinds: str, *selection: str) -> list[dict[str, Any]]:
         listed = json.loads(self.kubectl("get", kinds, "--output=json", *selection))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.cluster.conftest import LONG
 from tests.cluster.shop import KubernetesShop, Pod
 from tests.compose.customers import Customers, assert_each_is_one_order
 from tests.waiting import eventually
@@ -30,16 +31,16 @@ def delete(shop: KubernetesShop, pods: Sequence[Pod]) -> None:
 
 @pytest.fixture(scope="module")
 def disturbed(shop: KubernetesShop) -> Customers:
-    """What customers met while every pod was deleted: one of each workload at a time, and the
-    stores one after the other."""
+    """What customers met while every pod was deleted: one of each workload at a time, then all
+    stores at once; in the release run one after the other."""
     others = [one for one in shop.running() if one.app not in STORES]
     with Customers(shop.shop_url) as customers:
         for pods in turns(others):
             customers.wait_for_orders(2)
             delete(shop, pods)
-        for store in STORES:
+        for stores in [(one,) for one in STORES] if LONG else [STORES]:
             customers.wait_for_orders(2)
-            delete(shop, shop.running(store))
+            delete(shop, shop.running(*stores))
         customers.wait_for_orders(2)
     return customers
 

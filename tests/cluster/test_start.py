@@ -1,5 +1,5 @@
 """`kubectl apply -k` on an empty cluster, and nothing else: all of it is ready by itself, confined
-as Pod Security's strictest level asks for, and a second time there is nothing to do."""
+as Pod Security's strictest level asks for."""
 
 import json
 
@@ -35,17 +35,6 @@ def test_no_pod_can_speak_for_another(shop: KubernetesShop) -> None:
         if "serviceAccountToken" in source
     }
     assert with_token == {"bootstrap-secrets", "kube-state-metrics", "victoria-metrics"}
-
-
-def test_a_second_apply_changes_nothing(shop: KubernetesShop) -> None:
-    """What kubectl calls configured may be a list that it always sends whole: the server tells."""
-    rendered = shop.cluster.render(shop.overlay)
-    kinds = ",".join(sorted({one["kind"] for one in rendered}))
-    before, pods = shop.versions(kinds), {one.uid for one in shop.pods()}
-    assert len(before) >= len(rendered)
-    shop.apply()
-    assert shop.versions(kinds) == before
-    assert {one.uid for one in shop.pods()} == pods
 
 
 def test_the_nodes_settings_are_those_that_are_documented(shop: KubernetesShop) -> None:
