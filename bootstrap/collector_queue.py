@@ -2,7 +2,8 @@
 `recreate` knows some kinds of damage only. Files are those of bbolt
 (https://github.com/etcd-io/bbolt/blob/main/internal/common/meta.go).
 
-`python -m bootstrap.collector_queue <folder>` is for Kubernetes, where no bootstrap does it."""
+`python collector_queue.py <folder>` is for Kubernetes, where no bootstrap does it: this file alone,
+with nothing but the standard library."""
 
 import fcntl
 import struct

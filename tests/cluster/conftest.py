@@ -17,6 +17,9 @@ from tools.cluster.images import build_own
 from tools.cluster.real import PROGRAMS, ROOT, RealCluster
 from tools.go_programs.build import find_built
 
+LONG = os.environ.get("LONG_TESTS") == "1"
+# A release is tried on two, the stores all on the first.
+NODES = 2 if LONG else 1
 # Brought up once: those that only look come first, those that break it last.
 ORDER = (
     "test_start",
@@ -25,11 +28,17 @@ ORDER = (
     "test_shop",
     "test_outages",
     "test_configuration",
+    "test_alerts",
     "test_rollout",
+    "test_drain",
     "test_healing",
     "test_housekeeping",
+    "test_load",
+    "test_autoscaling",
     "test_removal",
 )
+ONLY_LONG = {"test_drain", "test_housekeeping", "test_load", "test_autoscaling"}
+collect_ignore = [] if LONG else [f"{name}.py" for name in ONLY_LONG]
 RELEASE = "tests-cluster"
 
 
@@ -55,15 +64,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesShop]:
     if why := _why_not():
         pytest.skip(f"no real node: {why}")
     kept = os.environ.get("CLUSTER_TESTS_CLUSTER")
-    cluster = RealCluster(kept or "tests")
+    cluster = RealCluster(kept or "tests", NODES)
     shop = KubernetesShop(cluster, tmp_path_factory.mktemp("shop"))
     shop.copy()
     shop.release(RELEASE)
     build_own(ROOT, RELEASE)
     try:
         cluster.start(shop.overlay)
+        others = [node.name for node in cluster.nodes[1:]]
+        for node in others:
+            cluster.kubectl("cordon", node)
         shop.apply()
         shop.wait_until_settled()
+        for node in others:
+            cluster.kubectl("uncordon", node)
         yield shop
     finally:
         shop.close()

@@ -56,7 +56,8 @@ class KubernetesShop:
 
     def copy(self) -> None:
         """Of what manifests are made of, which tests may change."""
-        for name in ("k8s", "ingress", "stores", "observability", "docs/runbooks", OVERLAY):
+        folders = ("k8s", "bootstrap", "ingress", "stores", "observability", "docs/runbooks")
+        for name in (*folders, OVERLAY):
             shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
 
     def change(self, name: str, pattern: str, new: str) -> None:
@@ -83,18 +84,18 @@ class KubernetesShop:
         """What kubectl says of each object."""
         return self.cluster.kubectl("apply", "-k", str(self.overlay)).splitlines()
 
-    def versions(self) -> dict[tuple[str, str, str], object]:
-        """Of each object of the overlay, what changes with its content but not with its state."""
-        listed = self.cluster.kubectl("get", "-k", str(self.overlay), "--output=json")
-        found = [(one["kind"], one["metadata"]) for one in json.loads(listed)["items"]]
-        return {
-            (kind, about.get("namespace", ""), about["name"]): (
-                about.get("generation", about["resourceVersion"]),
-                about.get("labels"),
-                about.get("annotations"),
-            )
-            for kind, about in found
-        }
+    def contents(self) -> dict[tuple[str, str], object]:
+        """Of each object of a kind that the overlay has, all that is not its state; by its kind and
+        by its namespace and name."""
+        kinds = ",".join(sorted({one["kind"] for one in self.cluster.render(self.overlay)}))
+        listed = self.cluster.kubectl("get", kinds, "--all-namespaces", "--output=json")
+        found: dict[tuple[str, str], object] = {}
+        for one in json.loads(listed)["items"]:
+            about = one.pop("metadata")
+            one.pop("status", None)
+            name = f"{about.get('namespace', '')}/{about['name']}"
+            found[one["kind"], name] = (one, about.get("labels"), about.get("annotations"))
+        return found
 
     def objects(self, kinds: str, *selection: str) -> list[dict[str, Any]]:
         listed = json.loads(self.kubectl("get", kinds, "--output=json", *selection))
@@ -130,6 +131,9 @@ class KubernetesShop:
             for one in self.pods()
             if not one.job and (one.leaving or not one.ready)
         ]
+
+    def drain(self, node: str) -> None:
+        self.cluster.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data")
 
     def exec(self, pod: Pod, *command: str, stdin: str = "", container: str = "") -> str:
         inside = ("--container", container) if container else ()

@@ -1,5 +1,5 @@
-"""A changed configuration file rolls exactly the workloads that read it, and the programs that run
-then show it."""
+"""An apply with changed configuration files changes their readers and nothing else, rolls exactly
+these, and the programs that run then show it."""
 
 from collections.abc import Callable
 
@@ -9,27 +9,40 @@ from tests.cluster.shop import KubernetesShop
 from tests.telemetry_stores import MetricsStore
 from tests.waiting import eventually
 
-# File, what it says, what it says now, who reads it.
+# File, what it says, what it says now, who reads it in which ConfigMap.
 CHANGES = (
-    ("ingress/conf/problem-texts.conf", r"No such page or route\.", "Not any more.", "ingress"),
-    ("stores/cache-redis.conf", r"maxmemory \d+mb", "maxmemory 41mb", "cache-redis"),
+    (
+        "ingress/conf/problem-texts.conf",
+        r"No such page or route\.",
+        "Not any more.",
+        "ingress",
+        "ingress-conf",
+    ),
+    ("stores/cache-redis.conf", r"maxmemory \d+mb", "maxmemory 41mb", "cache-redis", "cache-redis"),
     (
         "observability/alerts/watching.yaml",
         "Alerts were evaluated",
         "Rules were evaluated",
-        "vmalert",
+        *("vmalert", "alerts"),
     ),
 )
 
 
 def test_a_changed_file_rolls_its_readers_alone(shop: KubernetesShop) -> None:
-    before = {one.uid for one in shop.running()}
-    for name, pattern, new, _ in CHANGES:
+    contents, before = shop.contents(), {one.uid for one in shop.running()}
+    for name, pattern, new, *_ in CHANGES:
         shop.change(name, pattern, new)
     shop.apply()
     shop.wait_until_settled()
-    replaced = {one.app for one in shop.running() if one.uid not in before}
-    assert replaced == {reader for *_, reader in CHANGES}
+    readers = {reader for *_, reader, _ in CHANGES}
+    assert {one.app for one in shop.running() if one.uid not in before} == readers
+    after = shop.contents()
+    changed = {name for name, content in contents.items() if after.get(name) != content}
+    assert {name.partition("/")[2] for _, name in changed} == readers
+    made = {
+        (kind, name.partition("/")[2].rpartition("-")[0]) for kind, name in after.keys() - contents
+    }
+    assert made == {("ConfigMap", config) for *_, config in CHANGES}
 
     metrics = MetricsStore(shop.url("victoria-metrics", 8428))
 

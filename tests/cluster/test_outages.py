@@ -1,10 +1,12 @@
-"""A part that is scaled to nothing costs what it alone does, and nothing else."""
+"""A container that ran out of memory comes back, and a part that is scaled to nothing costs what it
+alone does."""
 
 from contextlib import closing
 
 import httpx
 
 from tests.cluster.shop import KubernetesShop
+from tests.compose.customers import Customers, assert_each_is_one_order
 from tests.e2e.conftest import Guest
 from tests.waiting import eventually
 
@@ -13,6 +15,24 @@ def statuses_of_reading(guest: Guest) -> set[int]:
     product = guest.product()
     paths = ("/", f"/products/{product['slug']}", "/api/products?q=a", "/cart", "/orders")
     return {guest.http.get(path).status_code for path in paths}
+
+
+def test_a_container_that_ran_out_of_memory_comes_back_with_every_order(
+    shop: KubernetesShop,
+) -> None:
+    """Of what takes memory in MySQL's container the kernel ends what has most: the server."""
+    with Customers(shop.shop_url, ordering=1, browsing=0) as customers:
+        customers.wait_for_orders(2)
+        (mysql,) = shop.running("mysql")
+        # What it holds is ended with the container.
+        shop.try_kubectl("exec", mysql.name, "--", "tail", "/dev/zero")
+        ended = eventually(lambda: shop.pods("mysql")[0].ended.get("mysql"), seconds=60)
+        assert ended == ("OOMKilled", 137)
+        shop.wait_until_settled()
+        customers.wait_for_orders(2)
+    (after,) = shop.running("mysql")
+    assert (after.uid, after.restarts) == (mysql.uid, mysql.restarts + 1)
+    assert_each_is_one_order(shop, customers.accepted)
 
 
 def test_without_a_publisher_only_orders_fail(shop: KubernetesShop) -> None:

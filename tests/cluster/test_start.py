@@ -1,6 +1,9 @@
 """`kubectl apply -k` on an empty cluster, and nothing else: all of it is ready by itself, confined
-as Pod Security's strictest level asks for, and a second time there is nothing to do."""
+as Pod Security's strictest level asks for."""
 
+import json
+
+from operations.node_settings import differences
 from tests.cluster.shop import NAMESPACE, KubernetesShop
 
 
@@ -34,9 +37,10 @@ def test_no_pod_can_speak_for_another(shop: KubernetesShop) -> None:
     assert with_token == {"bootstrap-secrets", "kube-state-metrics", "victoria-metrics"}
 
 
-def test_a_second_apply_changes_nothing(shop: KubernetesShop) -> None:
-    """What kubectl calls configured may be a list that it always sends whole: the server tells."""
-    before, pods = shop.versions(), {one.uid for one in shop.pods()}
-    shop.apply()
-    assert shop.versions() == before
-    assert {one.uid for one in shop.pods()} == pods
+def test_the_nodes_settings_are_those_that_are_documented(shop: KubernetesShop) -> None:
+    """But for what tools/cluster/kubelet.py says: the disk is the machine's, not the node's."""
+    for node in shop.cluster.nodes:
+        path = f"/api/v1/nodes/{node.name}/proxy/configz"
+        told = json.loads(shop.cluster.kubectl("get", "--raw", path))["kubeletconfig"]
+        (line,) = differences(told)
+        assert line.startswith("imageGCHighThresholdPercent is 100")

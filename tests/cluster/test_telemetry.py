@@ -9,9 +9,9 @@ import pytest
 
 from tests import waiting
 from tests.cluster.shop import NAMESPACE, SERVICES, KubernetesShop
-from tests.compose.test_first_telemetry import ONLY_AFTER_FAILURES
+from tests.compose.test_first_telemetry import LATER_METRICS, ONLY_AFTER_FAILURES
 from tests.e2e.conftest import Guest
-from tests.promql import metric_queries, metrics_in
+from tests.promql import OF_RUNS, metric_queries, metrics_in, recorded_names
 from tests.telemetry_stores import LogsStore, MetricsStore, eventually
 
 # What this overlay does not have, or has a stand-in for.
@@ -82,7 +82,12 @@ def test_what_kubernetes_says_of_pods_and_claims_arrives(
         return {one["metric"]["pod"] for one in found}
 
     eventually(lambda: {one.name for one in shop.running()} <= ready())
-    claims = {one["metadata"]["name"] for one in shop.objects("persistentvolumeclaims")}
+    # Some wait for their first night, without a volume.
+    claims = {
+        one["metadata"]["name"]
+        for one in shop.objects("persistentvolumeclaims")
+        if "volumeName" in one["spec"]
+    }
     bound = 'kube_persistentvolumeclaim_status_phase{phase="Bound"} == 1'
     eventually(
         lambda: (
@@ -132,8 +137,7 @@ def test_the_trace_of_the_order_arrives(shop: KubernetesShop, telemetry: Telemet
 
 def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: Telemetry) -> None:
     asked = {name for _, query in metric_queries() for name in metrics_in(query)}
-    wanted = {name for name in asked if not ONLY_AFTER_FAILURES.match(name) and "(" not in name}
-    # In queries that say so: `or vector(0)`.
-    wanted -= {"arloji_gateway_retries_total", "arloji_gateway_shed_total"}
-    wanted -= {"kube_job_failed", "kube_pod_container_status_last_terminated_reason"}
+    later = (ONLY_AFTER_FAILURES, OF_RUNS)
+    wanted = {name for name in asked if not any(one.match(name) for one in later)}
+    wanted = {name for name in wanted if "(" not in name} - LATER_METRICS - recorded_names()
     waiting.eventually(lambda: wanted - telemetry.metrics.names(), lambda missing: not missing, 60)

@@ -5,19 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_order import put_in_order
 from tests.kubernetes.shop import Shop
 from tools.cluster.fake import PROGRAMS, FakeCluster
 from tools.go_programs.build import find_built
 
-_HERE = Path(__file__).parent
+# First those of one overlay, then those of the other, so that each is installed once; on an empty
+# namespace in between.
+ORDER = (
+    *("test_apply", "test_zones", "test_foreign_policies"),
+    *("test_admission", "test_housekeeping", "test_rollout", "test_scaling"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent == _HERE:
-            item.add_marker(pytest.mark.kubernetes)
-            # The first one starts the control plane; draining and scaling take their time.
-            item.add_marker(pytest.mark.timeout(400))
+    put_in_order(items, Path(__file__).parent, ORDER, pytest.mark.kubernetes)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ class Shop:
     def __init__(self, control_plane: ControlPlane, nodes: FakeNodes, folder: Path) -> None:
         self.control_plane, self.nodes = control_plane, nodes
         self.overlay: str | None = None
+        # Whether it is applied as the repository has it.
+        self._unchanged = False
         self._folder, self._tree = folder, folder / "tree"
 
     @property
@@ -39,10 +41,18 @@ class Shop:
         """It runs, as the repository has it, on nodes that may all be used."""
         if self.overlay != overlay:
             self.remove_everything()
-        self.reset_tree()
         self.uncordon()
-        self.apply(overlay)
+        if self.overlay is None or not self._unchanged:
+            self.reset_tree()
+            self.apply(overlay)
+            self._unchanged = True
         self.wait_until_settled()
+
+    def clear(self) -> None:
+        """Nothing runs; the namespaces are there as an apply makes them."""
+        self.remove_everything()
+        self.reset_tree()
+        self.control_plane.kubectl("apply", "-k", self._tree / "k8s/base/namespaces")
 
     def reset_tree(self) -> None:
         shutil.rmtree(self._tree, ignore_errors=True)
@@ -67,6 +77,7 @@ class Shop:
         content = path.read_text(encoding="utf-8")
         assert old in content, f"{file} has no {old!r}"
         path.write_text(content.replace(old, new), encoding="utf-8")
+        self._unchanged = False
 
     def release(self, tag: str) -> None:
         """The same shop with another image of its services, in the copy."""
@@ -76,6 +87,7 @@ class Shop:
         )
         assert count == 1, f"{count} images of the services are named in {file.name}"
         file.write_text(content)
+        self._unchanged = False
 
     def objects(self, kinds: str, *selection: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.control_plane.get(

@@ -31,8 +31,7 @@ _LIMITS = [
 @pytest.fixture
 def governed(shop: Shop) -> Iterator[Shop]:
     """Nothing runs yet, in a namespace with a quota and a range of limits."""
-    shop.use("small")
-    shop.remove_everything()
+    shop.clear()
     objects = [
         {"kind": "ResourceQuota", "spec": {"hard": _QUOTA}},
         {"kind": "LimitRange", "spec": {"limits": _LIMITS}},
@@ -61,9 +60,8 @@ def test_a_quota_and_limits_of_others_leave_room_for_the_shop(governed: Shop) ->
 
 def test_admission_takes_what_production_says_in_core_apis(shop: Shop) -> None:
     """The rest has its schemas in tests/conformance, and its operators nowhere here."""
-    shop.use("small")
     # Nothing that it would have to change: a Job cannot be.
-    shop.remove_everything()
+    shop.clear()
     served = set(
         shop.control_plane.kubectl("api-resources", "--no-headers", "--output=name").split()
     )

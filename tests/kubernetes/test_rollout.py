@@ -1,48 +1,64 @@
 """A new image, a changed file or a new release replaces pods one by one, and loses nothing."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
 from tests.kubernetes.shop import NAMESPACE, Shop
 from tests.waiting import eventually
 
 _SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 
 
-def test_a_rollout_never_falls_below_its_replicas(shop: Shop) -> None:
+@dataclass
+class Upgrade:
+    """From the release that the repository names to one called `second`."""
+
+    replicas: Mapping[str, int]
+    lowest: Mapping[str, int]
+    claims_before: Mapping[str, Mapping[str, str]]
+    stores_before: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def upgrade(shop: Shop) -> Upgrade:
     shop.use("small")
     replicas = {
         deployment["metadata"]["name"]: deployment["spec"]["replicas"]
         for deployment in shop.objects("deployments")
     }
+    claims, stores = _claims(shop), _store_pods(shop)
     shop.release("second")
     with shop.watch() as watch:
         shop.apply("small")
         shop.wait_until_settled()
         lowest = {name: watch.lowest(name) for name in _SERVICES}
-    assert min(lowest.values()) >= 2
-    assert lowest == {name: replicas[name] for name in _SERVICES}
+    return Upgrade(replicas, lowest, claims, stores)
+
+
+def test_a_rollout_never_falls_below_its_replicas(shop: Shop, upgrade: Upgrade) -> None:
+    assert min(upgrade.lowest.values()) >= 2
+    assert upgrade.lowest == {name: upgrade.replicas[name] for name in _SERVICES}
     for name in _SERVICES:
         assert _images(shop, name) == {"arloji/service:second"}
 
 
-def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(shop: Shop) -> None:
+def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(
+    shop: Shop, upgrade: Upgrade
+) -> None:
     """Nothing that cannot be changed is changed: a Job has the name of its release."""
-    shop.use("small")
-    claims = _claims(shop)
-    assert claims
-    assert {claim["phase"] for claim in claims.values()} == {"Bound"}
-    stores = _store_pods(shop)
-    assert {"mysql-0", "queue-redis-0", "victoria-metrics-0"} <= set(stores)
-    shop.release("third")
-    shop.apply("small")
-    shop.wait_until_settled()
+    assert {claim["phase"] for claim in upgrade.claims_before.values()} == {"Bound"}
+    assert {"mysql-0", "queue-redis-0", "victoria-metrics-0"} <= set(upgrade.stores_before)
     jobs = {job["metadata"]["name"] for job in shop.objects("jobs")}
-    assert {"migrate-local", "migrate-third"} <= jobs
-    assert _claims(shop) == claims
+    assert {"migrate-local", "migrate-second"} <= jobs
+    assert _claims(shop) == upgrade.claims_before
     # Another image of the services is no reason to restart a store.
-    assert _store_pods(shop) == stores
+    assert _store_pods(shop) == upgrade.stores_before
 
 
+@pytest.mark.usefixtures("upgrade")
 def test_a_changed_file_replaces_the_pods_that_read_it_and_no_others(shop: Shop) -> None:
-    shop.use("small")
     before = {pod["metadata"]["uid"]: _name(pod) for pod in shop.pods()}
     shop.change("observability/alerts/orders.yaml", "groups:", "# Changed.\ngroups:")
     shop.apply("small")
@@ -55,16 +71,15 @@ def test_a_changed_file_replaces_the_pods_that_read_it_and_no_others(shop: Shop)
     assert replaced == {"vmalert"}
 
 
+@pytest.mark.usefixtures("upgrade")
 def test_removing_everything_keeps_the_claims_and_the_next_apply_finds_them(shop: Shop) -> None:
-    shop.use("small")
     claims = _claims(shop)
     shop.remove()
     assert _claims(shop) == claims
     # ConfigMaps and Jobs of earlier files and releases stay: kubectl knows no name of theirs.
     kinds = "deployments,statefulsets,daemonsets,services,networkpolicies,poddisruptionbudgets"
     assert shop.objects(kinds) == []
-    shop.apply("small")
-    shop.wait_until_settled()
+    shop.use("small")
     assert _claims(shop) == claims
 
 
@@ -97,11 +112,10 @@ def _name(pod: dict[str, dict[str, dict[str, str]]]) -> str:
 
 
 def _store_pods(shop: Shop) -> dict[str, str]:
-    """Which pod it is, of each that has a name of its own; the collector has an init container of
-    the services' image, and so is replaced with them."""
+    """Which pod it is, of each that has a name of its own."""
     return {
         pod["metadata"]["name"]: pod["metadata"]["uid"]
-        for pod in shop.pods("--selector=app.kubernetes.io/name!=otel-collector")
+        for pod in shop.pods()
         if pod["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
     }
 

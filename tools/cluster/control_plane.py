@@ -22,6 +22,7 @@ _API_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 ADMINISTRATORS = "system:masters"
+LOOPBACK = "127.0.0.1"
 _REQUEST_SECONDS = 180
 # Whether a program is there is asked of Go, which takes longer than what kubectl has to do.
 program = functools.cache(build_program)
@@ -33,17 +34,18 @@ class Options:
     `port` the API server's, any by default (network policies know the usual ones only).
     `arguments` are added to a component's own, and win over them."""
 
-    address: str = "127.0.0.1"
+    address: str = LOOPBACK
     port: int = 0
     arguments: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class ControlPlane:
     def __init__(self, processes: ProcessGroup, options: Options | None = None) -> None:
-        self._processes, self._options = processes, options or Options()
+        self.processes, self._options = processes, options or Options()
         self.folder = processes.folder
         self.port = self._options.port or free_port()
-        self.server = f"https://{self._options.address}:{self.port}"
+        self.address = self._options.address
+        self.server = f"https://{self.address}:{self.port}"
         self._etcd = f"http://127.0.0.1:{free_port()}"
         self._pki = self.folder / "pki"
         self.authority = Authority(self._pki)
@@ -76,7 +78,7 @@ class ControlPlane:
         self, *arguments: str | Path, content: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self._processes.prefix, *self.kubectl_command, *arguments],
+            [*self.processes.prefix, *self.kubectl_command, *arguments],
             input=content,
             capture_output=True,
             text=True,
@@ -103,7 +105,7 @@ class ControlPlane:
         ]
         self._start("etcd", arguments)
         said = "ready to serve client requests"
-        self._processes.wait("etcd", lambda: said in self._processes.output("etcd"))
+        self.processes.wait("etcd", lambda: said in self.processes.output("etcd"))
 
     def _start_api_server(self) -> None:
         names = ("localhost", "127.0.0.1", self._options.address, _API_SERVICE_ADDRESS, *_API_NAMES)
@@ -127,7 +129,7 @@ class ControlPlane:
             ],
         )
         ready = ("get", "--raw", "/readyz", "--request-timeout=5s")
-        self._processes.wait(
+        self.processes.wait(
             "kube-apiserver", lambda: self.try_kubectl(*ready).stdout.strip() == "ok"
         )
 
@@ -171,7 +173,7 @@ class ControlPlane:
 
     def _start(self, component: str, arguments: Sequence[str]) -> None:
         added = self._options.arguments.get(component, ())
-        self._processes.start(component, [program(component), *arguments, *added])
+        self.processes.start(component, [program(component), *arguments, *added])
 
 
 def _client_arguments(kubeconfig: Path) -> list[str]:

@@ -30,7 +30,7 @@ class FakeCluster:
             self.control_plane.start()
             self.nodes.start()
             self.nodes.set_usage()
-            start_metrics_server(self.control_plane, self._processes)
+            start_metrics_server(self.control_plane)
         except BaseException:
             self.stop()
             raise

@@ -8,7 +8,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from tools.cluster.processes import ClusterFailed
+
 _CHUNK_BYTES = 64 * 1024
+
+
+def listen(port: int) -> socket.socket:
+    """On loopback, for a forwarder that is given it; 0 is any port."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise ClusterFailed(f"port {port} of 127.0.0.1 cannot be used: {error}") from None
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

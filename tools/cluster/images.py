@@ -13,6 +13,8 @@ from tools.cluster.packages import busybox
 from tools.cluster.processes import ClusterFailed, run
 from tools.cluster.static_images import write_archive
 
+OWN = ("arloji/service", "arloji/housekeeping")
+
 
 def images_in(manifests: Iterable[Any]) -> list[str]:
     """Those of all pods that these objects make, init containers included."""
@@ -64,6 +66,13 @@ def load(store: Containerd, images: Sequence[str]) -> list[str]:
     return loaded
 
 
+def name_again(store: Containerd, release: str, name: str) -> None:
+    """The shop's own images of a release under the tag of another."""
+    for image in OWN:
+        old, new = (full_name(f"{image}:{tag}") for tag in (release, name))
+        store.ctr("images", "tag", "--force", old, new)
+
+
 def load_program(
     store: Containerd, image: str, program: Path, command: Sequence[str], user_id: int = 65532
 ) -> None:
@@ -90,11 +99,17 @@ def docker_answers() -> bool:
 def build_own(root: Path, tag: str) -> None:
     """The shop's images, and the receiver that stands where traces are stored in the overlay of the
     tests."""
-    for name in ("service", "housekeeping"):
-        _build(root, f"--target={name}", f"--tag=arloji/{name}:{tag}", f"--build-arg=VERSION={tag}")
+    for image in OWN:
+        target = image.rpartition("/")[2]
+        _build(root, f"--target={target}", f"--tag={image}:{tag}", f"--build-arg=VERSION={tag}")
     file = f"--file={root / 'tests/cluster/receiver.Dockerfile'}"
     base = f"--build-arg=SERVICE=arloji/service:{tag}"
     _build(root / "local", "--tag=arloji/receiver:local", file, base)
+
+
+def build_load(root: Path) -> None:
+    """The generator's image, as the component load-test names it in a checkout."""
+    _build(root, "--target=load", "--tag=arloji/load:local")
 
 
 def _build(context: Path, *arguments: str) -> None:

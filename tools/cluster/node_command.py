@@ -18,6 +18,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     node.add_argument("action", choices=["start", "stop", "status"])
     node.add_argument("--nodes", type=int, default=1, choices=[1, 2, 3])
     node.add_argument(
+        "--metrics", action="store_true", help="with a metrics server: autoscalers act"
+    )
+    node.add_argument(
         "--overlay", type=Path, default=_OVERLAY, help="whose images Docker gives to the nodes"
     )
 
@@ -36,6 +39,8 @@ def run_node(options: argparse.Namespace) -> int:
         if docker_answers():
             build_own(ROOT, "local")
         cluster.start(options.overlay)
+        if options.metrics:
+            cluster.measure()
     if not cluster.is_running:
         print("The cluster does not run: make cluster")
         return 1

@@ -3,7 +3,6 @@ nowhere but through two sockets on loopback, one for kubectl and one for the sho
 
 import json
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +13,8 @@ import yaml
 
 from tools.cluster import images
 from tools.cluster.control_plane import ADMINISTRATORS, ControlPlane, Options, program
+from tools.cluster.forward import listen
+from tools.cluster.metrics_server import start_metrics_server
 from tools.cluster.namespaces import Namespaces
 from tools.cluster.network import CONTROL_PLANE_ADDRESS, connect, create_bridge, node_address
 from tools.cluster.node import Node
@@ -23,10 +24,9 @@ from tools.cluster.processes import ClusterFailed, Daemon, run, wait_until
 from tools.cluster.volumes import make_volumes
 
 ROOT = Path(__file__).parents[2]
-# What has to be built for it.
 PROGRAMS = (
     *("kubectl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"),
-    *("kubelet", "kube-proxy", "coredns", "kube-network-policies"),
+    *("kubelet", "kube-proxy", "coredns", "kube-network-policies", "metrics-server"),
 )
 _ADDONS = Path(__file__).parent / "addons"
 # Where overlays let the shop's edge be reached on every node, and its port on this machine.
@@ -52,8 +52,8 @@ class RealCluster:
         self.kubeconfig = self.folder / "kubeconfig"
         self._namespaces = Namespaces(f"arloji-{name}-control", self.folder / "control")
         self._servers = self.folder / "control" / "servers"
-        # Of those that this object has started.
-        self._group: ProcessGroup | None = None
+        # If this object has started it.
+        self._control_plane: ControlPlane | None = None
         self._forward = Daemon("forward", self.folder / "control")
         self.nodes = [Node(name, self.folder, number) for number in range(1, nodes + 1)]
 
@@ -99,15 +99,15 @@ class RealCluster:
 
     def _start_control_plane(self) -> ControlPlane:
         network = Path(f"/proc/{self._namespaces.pid}/ns/net")
-        self._group = ProcessGroup(self._servers, network=network, detached=True)
+        group = ProcessGroup(self._servers, network=network, detached=True)
         options = Options(CONTROL_PLANE_ADDRESS, _API_PORT, {"kube-apiserver": _API_SERVER})
-        control_plane = ControlPlane(self._group, options)
+        control_plane = self._control_plane = ControlPlane(group, options)
         control_plane.start()
         return control_plane
 
     def _forward_to(self, control_plane: ControlPlane) -> None:
         """What is listened to here is connected there."""
-        with _listen(0) as api, _listen(self._shop_port()) as shop:
+        with listen(0) as api, listen(self._shop_port()) as shop:
             targets = {
                 api: control_plane.server.removeprefix("https://"),
                 shop: f"{node_address(1)}:{SHOP_NODE_PORT}",
@@ -154,6 +154,13 @@ class RealCluster:
         rollout = ("rollout", "status", "deployment/coredns", "--namespace=kube-system")
         self.kubectl(*rollout, "--timeout=120s")
 
+    def measure(self) -> None:
+        """Start what tells autoscalers how much containers use; until then they leave replicas
+        alone. For a cluster that this object has started."""
+        if self._control_plane is None:
+            raise ClusterFailed("a metrics server is started with its cluster: stop it first")
+        start_metrics_server(self._control_plane)
+
     def _ready_nodes(self) -> int:
         listed = json.loads(self.kubectl("get", "nodes", "--output=json"))["items"]
         conditions = (one for node in listed for one in node["status"].get("conditions", ()))
@@ -170,6 +177,11 @@ class RealCluster:
         for node in self.nodes:
             images.load(node.runtime, images.images_in(rendered))
 
+    def name_again(self, release: str, name: str) -> None:
+        """The shop's images of a release under the tag of another, on every node."""
+        for node in self.nodes:
+            images.name_again(node.runtime, release, name)
+
     @staticmethod
     def render(overlay: Path) -> Sequence[Any]:
         kustomize: list[str | Path] = [program("kubectl"), "kustomize", overlay]
@@ -179,16 +191,9 @@ class RealCluster:
         """Nothing of it is left but the images; also after a crash."""
         for number in range(1, _MOST_NODES + 1):
             Node(self.name, self.folder, number).stop()
-        if self._group is not None:
-            self._group.stop()
-            self._group = None
+        if self._control_plane is not None:
+            self._control_plane.processes.stop()
+            self._control_plane = None
         stop_recorded(self._servers)
         self._namespaces.destroy()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server(("127.0.0.1", port))
-    except OSError as error:
-        raise ClusterFailed(f"port {port} of 127.0.0.1 cannot be used: {error}") from None

@@ -22,10 +22,9 @@ from tests.conformance.kubernetes.rendering import (
 )
 from tests.conformance.kubernetes.sets import ALONE, DOCUMENTED, OVERLAYS, SETS, SHARED, TASKS, Set
 
+FOLDERS = ("k8s", "bootstrap", "ingress", "stores", "observability", "docs/runbooks")
 KUSTOMIZATIONS = sorted(
-    path
-    for folder in ("k8s", "ingress", "stores", "observability", "docs/runbooks")
-    for path in (ROOT / folder).rglob("kustomization.yaml")
+    path for folder in FOLDERS for path in (ROOT / folder).rglob("kustomization.yaml")
 )
 # https://github.com/kubernetes-sigs/kustomize: api/types/kustomization.go, deprecated fields.
 BACKUPS = {"backup", "archive-logs", "drill"}
@@ -72,7 +71,7 @@ def test_no_deprecated_field_is_used(path: Path) -> None:
 def test_a_release_is_named_in_one_place(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("k8s", "ingress", "stores", "observability", "docs/runbooks"):
+    for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     release = cluster_images.RELEASE.relative_to(ROOT)
     monkeypatch.setattr(cluster_images, "RELEASE", tmp_path / release)

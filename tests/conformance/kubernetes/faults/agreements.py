@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.conformance.kubernetes.planting import MAIN, Fault, add, put
+from tests.conformance.kubernetes.planting import MAIN, POD, Fault, add, put
 from tests.conformance.kubernetes.rules import agreements as rules
 
 _INGRESS: dict[str, str] = {
@@ -13,6 +13,7 @@ _INGRESS: dict[str, str] = {
     "nginx.ingress.kubernetes.io/limit-burst-multiplier": "5",
 }
 _RULES: list[dict[str, Any]] = [{"rate": "200r/s", "burst": 400}]
+_QUEUE_IMAGE = f"{POD}/initContainers/0/image"
 
 FAULTS = (
     Fault(
@@ -50,5 +51,15 @@ FAULTS = (
         rules.databases_have_a_connection_for_every_replica,
         [put("HorizontalPodAutoscaler/service-http", "/spec/maxReplicas", 20)],
         "MySQL takes 60 connections",
+    ),
+    Fault(
+        rules.a_release_rolls_programs_of_the_shop_alone,
+        [put("StatefulSet/otel-collector", _QUEUE_IMAGE, "arloji/service:local")],
+        r"StatefulSet/otel-collector runs \['queue'\] from an image of the shop",
+    ),
+    Fault(
+        rules.a_bare_python_is_that_of_the_services,
+        [put("StatefulSet/otel-collector", _QUEUE_IMAGE, "python:3.11.1-slim")],
+        "StatefulSet/otel-collector/queue runs python:3.11.1-slim, the services python:3.14",
     ),
 )

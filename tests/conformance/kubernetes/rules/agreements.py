@@ -21,6 +21,7 @@ _LIMITS = (ROOT / "ingress/rate-limit/on.conf").read_text()
 # The consumer's, one for orders and one for checks; and whoever comes besides: the Job, the
 # exporter, an operator.
 _CONSUMER_CONNECTIONS, _OTHER_CONNECTIONS = 2, 4
+_OURS = re.compile(r"(^|/)arloji/(service|housekeeping):")
 
 
 def timeouts_get_shorter_hop_by_hop(shop: Manifests) -> Iterator[str]:
@@ -94,6 +95,23 @@ def databases_have_a_connection_for_every_replica(shop: Manifests) -> Iterator[s
     (most,) = re.findall(r"^\s*max_connections ?= ?(\d+)", "\n".join(told), re.M)
     if needed > int(most):
         yield f"MySQL takes {most} connections, and its clients may have {needed}"
+
+
+def a_release_rolls_programs_of_the_shop_alone(shop: Manifests) -> Iterator[str]:
+    """A server that only borrows their image would be started anew with each of them."""
+    for pod in shop.pods:
+        borrowed = [one.name for one in pod.containers if _OURS.search(one.described["image"])]
+        if borrowed and not _OURS.search(pod.main.described["image"]):
+            yield f"{pod.reference} runs {borrowed} from an image of the shop"
+
+
+def a_bare_python_is_that_of_the_services(shop: Manifests) -> Iterator[str]:
+    (wanted,) = re.findall(r"(?m)^ARG PYTHON_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text())
+    for pod in shop.pods:
+        for container in pod.containers:
+            image = container.described["image"]
+            if image.startswith("python:") and image != wanted:
+                yield f"{pod.reference}/{container.name} runs {image}, the services {wanted}"
 
 
 def _annotations(shop: Manifests) -> Iterator[tuple[str, str, str]]:
