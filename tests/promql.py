@@ -72,6 +72,12 @@ def _rules_of(path: Path) -> Iterator[dict[str, Any]]:
         yield from group["rules"]
 
 
+def is_there_at_once(where: str, query: str) -> bool:
+    """Runs have tests of their own: tests/integration/housekeeping/test_telemetry.py."""
+    of_runs = OF_RUNS.search(query) or '"housekeeping"' in query
+    return not (where.startswith(OF_KUBERNETES) or of_runs)
+
+
 def metric_queries() -> Iterator[tuple[str, str]]:
     """Where it stands, and the query, of dashboards and rules."""
     for title, target in dashboard_targets("vm"):

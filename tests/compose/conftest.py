@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.compose.first_telemetry import FirstTelemetry, first_telemetry
 from tests.compose.project import PREFIX, ComposeProject
 from tests.e2e.conftest import Guest
 from tests.in_order import put_in_order
@@ -26,6 +27,8 @@ ORDER = (
     "test_first_telemetry",
     "test_quiet",
     "test_networks",
+    # What is measured over minutes has come to it by now.
+    "test_panels",
     "test_rights",
     "test_secrets",
     "test_ingress_settings",
@@ -110,6 +113,11 @@ def remove_left_behind(project: ComposeProject) -> None:
 def stack(project: ComposeProject) -> ComposeProject:
     """The name by which the tests of the embedded run know a shop."""
     return project
+
+
+@pytest.fixture(scope="session")
+def telemetry(project: ComposeProject) -> FirstTelemetry:
+    return first_telemetry(project)
 
 
 class Patient(httpx.BaseTransport):

@@ -42,12 +42,16 @@ def _frozen(service: str, *alerts: tuple[str, Labels]) -> Part:
 def _slowed(services: Sequence[str], *alerts: tuple[str, Labels]) -> Part:
     """Fewer processors instead of more customers: what comes is then too much for what is left."""
 
-    def limit(project: ComposeProject, quota: str) -> None:
+    def limit(project: ComposeProject, period: str, quota: str) -> None:
         ids = [one.id for one in project.containers(*services)]
-        project.run("docker", "update", "--cpu-quota", quota, *ids)
+        project.run("docker", "update", "--cpu-period", period, "--cpu-quota", quota, *ids)
 
     return Part(
-        "the capacity", alerts, lambda project: limit(project, "2000"), lambda p: limit(p, "-1")
+        "the capacity",
+        alerts,
+        # A millisecond of each second. With twenty, customers who wait for each other still buy.
+        take=lambda project: limit(project, "1000000", "1000"),
+        give=lambda project: limit(project, "100000", "-1"),
     )
 
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -287,8 +286,3 @@ def _docker_root() -> str:
 def _is_ours(variable: str) -> bool:
     """What the shell that started the tests says about another project."""
     return variable.startswith(("COMPOSE_", "ARLOJI_", "INGRESS_", "GUEST_ORDER", "COOKIE_"))
-
-
-def in_parallel(tasks: Sequence[Any], work: Any) -> list[Any]:
-    with ThreadPoolExecutor(4) as threads:
-        return list(threads.map(work, tasks))

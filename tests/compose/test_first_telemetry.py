@@ -1,36 +1,24 @@
 """Within a minute of the first request everything is in its store: metrics, logs and traces of
-all services, metrics and logs of the servers. And every panel of every dashboard has data."""
+all services, metrics and logs of the servers."""
 
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
-import pytest
 
-from observability.dashboards.load_test import USER_AGENT
 from tests import waiting
+from tests.compose.first_telemetry import PROMISED_SECONDS, FirstTelemetry
 from tests.compose.project import LEFT_OUT, ComposeProject
-from tests.compose.test_rights import as_root
-from tests.e2e.conftest import Guest
-from tests.panels import Panels
 from tests.promql import (
-    OF_KUBERNETES,
-    OF_RUNS,
     alert_rules,
-    dashboard_targets,
+    is_there_at_once,
     metric_queries,
     metrics_in,
     recorded_names,
 )
-from tests.telemetry_stores import LogsStore, MetricsStore, eventually
+from tests.telemetry_stores import eventually
 
 SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
-PROMISED_SECONDS = 60
 # They exist from the first failure on.
 ONLY_AFTER_FAILURES = re.compile(r"otelcol_exporter_\w+_failed_.*")
 LATER_METRICS = {
@@ -42,57 +30,6 @@ LATER_METRICS = {
     *("container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"),
     "certmanager_certificate_expiration_timestamp_seconds",
 }
-
-
-@dataclass(frozen=True)
-class FirstTelemetry:
-    metrics: MetricsStore
-    logs: LogsStore
-    receiver_url: str
-    # What nothing else in the stack can be reached by: no port of it is published.
-    alertmanager_url: str
-    vmalert_urls: tuple[str, str]
-    order: httpx.Response
-    asked_at: float
-
-    @property
-    def trace_id(self) -> str:
-        return self.order.headers["traceresponse"].split("-")[1]
-
-    def in_time(self, look: Callable[[], set[str]], wanted: set[str]) -> None:
-        """All of it is there before the promised time is over."""
-        left = self.asked_at + PROMISED_SECONDS - time.monotonic()
-        waiting.eventually(lambda: wanted - look(), lambda missing: not missing, max(0.0, left))
-
-    def traces(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(
-            f"{self.receiver_url}/api/traces", params={"limit": 500}
-        ).json()["traces"]
-        return found
-
-
-@pytest.fixture(scope="module")
-def telemetry(project: ComposeProject) -> FirstTelemetry:
-    asked_at = time.monotonic()
-    guest = Guest(project.shop_url)
-    with closing(guest.http):
-        product = guest.product()
-        for _ in range(3):
-            guest.http.get(f"/products/{product['slug']}")
-        guest.http.get("/api/products?q=a")
-        guest.http.get("/nowhere/at/all")
-        order = guest.post_order({product["product_id"]: 1})
-        assert order.status_code == 202, order.text
-        guest.http.get(order.json()["status_url"])
-    return FirstTelemetry(
-        MetricsStore(project.url("victoria-metrics", 8428)),
-        LogsStore(project.url("victoria-logs", 9428)),
-        project.telemetry_url,
-        project.url("alertmanager", 9093),
-        (project.url("vmalert", 8880), project.url("vmalert-logs", 8880)),
-        order,
-        asked_at,
-    )
 
 
 def test_metrics_of_every_service_arrive_and_name_its_image(
@@ -190,61 +127,6 @@ def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) 
         return wanted - telemetry.metrics.names() - LATER_METRICS - recorded_names()
 
     waiting.eventually(missing, lambda found: not found, PROMISED_SECONDS)
-
-
-# Of the store that is left out here.
-METRIC_PANELS, LOG_PANELS = list(dashboard_targets("vm")), list(dashboard_targets("vl"))
-# tests/integration/test_panels.py has one.
-OF_DEAD_LETTERS = {"order-pipeline: Warnings about orders"}
-GRAFANA_ONLY = {title for title, _ in dashboard_targets("vt")}
-
-
-def is_there_at_once(where: str, query: str) -> bool:
-    """Runs have tests of their own: tests/integration/housekeeping/test_telemetry.py."""
-    of_runs = OF_RUNS.search(query) or '"housekeeping"' in query
-    return not (where.startswith(OF_KUBERNETES) or of_runs)
-
-
-def each_of(panels: list[tuple[str, dict[str, Any]]]) -> pytest.MarkDecorator:
-    named = [
-        pytest.param(target, id=f"{title} {target['refId']}")
-        for title, target in panels
-        if is_there_at_once(title, target["expr"]) and title not in OF_DEAD_LETTERS
-    ]
-    return pytest.mark.parametrize("target", named)
-
-
-@pytest.fixture(scope="module")
-def shown(project: ComposeProject, telemetry: FirstTelemetry) -> Iterator[Panels]:
-    """While a load tester reads, and after one statement of MySQL that took its time."""
-    as_root(project, "SELECT SLEEP(0.7)")
-    over = threading.Event()
-
-    def read() -> None:
-        headers = {"User-Agent": USER_AGENT}
-        with httpx.Client(base_url=project.shop_url, headers=headers, trust_env=False) as tester:
-            while not over.wait(0.5):
-                tester.get("/")
-                tester.get("/nowhere/at/all")
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    values = {"$trace_id": telemetry.trace_id, "$order_id": telemetry.order.json()["order_id"]}
-    yield Panels(telemetry.metrics, telemetry.logs, values)
-    over.set()
-    reader.join()
-
-
-@each_of([*METRIC_PANELS, *LOG_PANELS])
-def test_no_panel_is_empty_and_legends_name_its_labels(
-    shown: Panels, target: dict[str, Any]
-) -> None:
-    eventually(lambda: shown.shows(target))
-
-
-def test_only_what_asks_the_missing_store_is_left_out() -> None:
-    traces = {"request: Trace", "order: Traces of the order", "housekeeping: Traces of runs"}
-    assert {"request-path: Who calls whom", *traces} == GRAFANA_ONLY
 
 
 def test_alerts_are_evaluated_and_reach_the_alertmanager(telemetry: FirstTelemetry) -> None:

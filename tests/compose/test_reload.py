@@ -2,6 +2,7 @@
 it, the documented update is followed, and the running program shows the new value."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx
 from tests.compose.project import ROOT, ComposeProject
 from tests.telemetry_stores import MetricsStore, eventually
 
+LONG = os.environ.get("LONG_TESTS") == "1"
 # Of every mounted file or folder at least one: what it says, what it says now.
 CHANGES = (
     ("ingress/conf/problem-texts.conf", r"No such page or route\.", "Not any more."),
@@ -51,9 +53,12 @@ def test_the_documented_update_brings_every_file_into_force(project: ComposeProj
         project.change(*change)
 
     for command in documented("A new version"):
-        # One service of five: test_upgrades.py replaces the others.
-        here = command.replace("make upgrade", "make upgrade OPTIONS=frontend")
-        project.run("sh", "-c", here.replace("make ", f"make PYTHON={sys.executable} "))
+        # Which test_upgrades.py has just tried; here one service of five is enough.
+        if command == "make upgrade":
+            if not LONG:
+                continue
+            command = "make upgrade OPTIONS=frontend"
+        project.run("sh", "-c", command.replace("make ", f"make PYTHON={sys.executable} "))
 
     metrics = MetricsStore(project.url("victoria-metrics", 8428))
 

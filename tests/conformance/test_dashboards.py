@@ -58,6 +58,7 @@ OTHERS = {
     # Written by vmalert.
     "ALERTS",
     "up",
+    "scrape_timeout_seconds",
     # Where a container has a limit of CPU, and where cert-manager issues certificates.
     "container_cpu_cfs_periods_total",
     "container_cpu_cfs_throttled_periods_total",
