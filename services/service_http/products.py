@@ -14,6 +14,7 @@ from servicekit.cache.cache import Cache, Fallback, Load
 from servicekit.cache.policy import CachePolicy
 from servicekit.problems import NotFound
 from services.service_http.database import Database
+from services.service_http.landmarks import Landmarks
 from services.service_http.product_rows import find_product, list_brands, list_products
 from services.service_http.product_snapshot import ProductSnapshot
 from services.service_http.search import ProductQuery
@@ -53,7 +54,7 @@ class Catalogue:
 
     def __init__(self, cache: Cache, database: Database, snapshot: ProductSnapshot) -> None:
         self._cache, self._database, self._snapshot = cache, database, snapshot
-        self._totals = Totals()
+        self._totals, self._landmarks = Totals(), Landmarks()
 
     async def product(self, product_id: int) -> Document:
         """Raises `ProductNotFound`."""
@@ -86,7 +87,7 @@ class Catalogue:
         known = self._totals.recall(query)
 
         def ask(connection: Connection) -> tuple[bytes | None, int]:
-            page = list_products(connection, query, known)
+            page = list_products(connection, query, known, self._landmarks)
             return _to_json(page), page.total
 
         body, total = await self._database.ask(ask)

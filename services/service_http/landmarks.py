@@ -1,0 +1,50 @@
+"""Where in an order of the catalogue every so-manieth watch stands, remembered: a page far from the
+beginning is found from the landmark before it, and not by skipping all that comes before."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+# A page skips fewer than these.
+DISTANCE = 2_000
+# A page by its number may be off by what was added since.
+_BELIEVED_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """What the order is by, as the driver gives it, and the id, which decides among equals."""
+
+    value: Any
+    product_id: int
+
+
+# The landmark at this distance from the one before it or from the beginning; None past the end.
+Next = Callable[[Landmark | None], Landmark | None]
+
+
+class Landmarks:
+    """Of each order as far as somebody has looked. For several threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[tuple[Landmark, ...], float]] = {}
+
+    def before(
+        self, order: tuple[object, ...], offset: int, find_next: Next
+    ) -> tuple[Landmark | None, int]:
+        """The last one before this offset, and how far it is from there; what is missing on the
+        way is looked up and remembered, also if the time is over before the end."""
+        marks, since = self._known.get(order, ((), 0.0))
+        now = time.monotonic()
+        if now - since > _BELIEVED_SECONDS:
+            marks, since = (), now
+        wanted = offset // DISTANCE
+        while len(marks) < wanted:
+            following = find_next(marks[-1] if marks else None)
+            if following is None:
+                break
+            marks = (*marks, following)
+            self._known[order] = marks, since
+        reached = min(wanted, len(marks))
+        return (marks[reached - 1] if reached else None), offset - reached * DISTANCE
