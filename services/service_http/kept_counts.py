@@ -1,5 +1,6 @@
 """What `database/counts.py` keeps of a large catalogue, asked."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sqlalchemy import Connection, Dialect, bindparam, select
@@ -27,6 +28,13 @@ def find_kept_count(connection: Connection, kind: Counted, value: str) -> int | 
     statement = _compile_count(connection.dialect)
     number = statement.execute(connection, {"kind": str(kind), "value": value}).scalar()
     return None if number is None else int(number)
+
+
+def rarest_first(connection: Connection, words: Sequence[str]) -> Sequence[str]:
+    """Those that are not kept are few."""
+    if len(words) < 2:
+        return words
+    return sorted(words, key=lambda word: find_kept_count(connection, Counted.WORD, word) or 0)
 
 
 def list_kept_brands(connection: Connection) -> BrandList:

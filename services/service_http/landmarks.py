@@ -6,6 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
+from services.service_http.product_conditions import shape_of
+from services.service_http.product_statements import compile_landmark, execute
+from services.service_http.search import ProductQuery
+
 # A page skips fewer than these.
 DISTANCE = 2_000
 # A page by its number may be off by what was added since.
@@ -48,3 +54,18 @@ class Landmarks:
             self._known[order] = marks, since
         reached = min(wanted, len(marks))
         return (marks[reached - 1] if reached else None), offset - reached * DISTANCE
+
+
+def find_landmark(
+    connection: Connection, query: ProductQuery, mark: Landmark | None, distance: int
+) -> Landmark | None:
+    """At this distance from `mark` or from the beginning; None past the end."""
+    values = {"size": 1, "offset": distance - 1, **values_after(mark)}
+    shape = shape_of(query, after=mark is not None)
+    for product_id, value in execute(connection, compile_landmark, query, shape, **values):
+        return Landmark(value, product_id)
+    return None
+
+
+def values_after(mark: Landmark | None) -> dict[str, Any]:
+    return {} if mark is None else {"after_value": mark.value, "after_id": mark.product_id}

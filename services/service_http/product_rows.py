@@ -1,70 +1,65 @@
 """What is asked of the catalogue's tables, so that a page costs as much in a large catalogue as in
 a small one."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, Dialect, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from contracts.products import Brand, BrandList, Product, ProductPage
-from database.counts import FEW_PRODUCTS, Counted
+from database.counts import FEW_PRODUCTS
 from database.tables import products
-from servicekit.database.compiled import CompiledStatement
-from services.service_http.kept_counts import find_kept_count, find_kept_total, list_kept_brands
-from services.service_http.landmarks import DISTANCE, Landmark, Landmarks
+from services.service_http.found_pages import Found
+from services.service_http.kept_counts import find_kept_total, list_kept_brands, rarest_first
+from services.service_http.landmarks import (
+    DISTANCE,
+    Landmark,
+    Landmarks,
+    find_landmark,
+    values_after,
+)
+from services.service_http.product_conditions import shape_of, words_as
 from services.service_http.product_statements import (
-    Shape,
     compile_count,
-    compile_landmark,
     compile_page,
     compile_product,
-    shape_of,
-    values_of,
+    compile_products,
+    execute,
 )
 from services.service_http.search import ProductQuery
-
-# So many times the watches that should do are looked at for a page of those that have a word:
-# they are not spread evenly.
-_MARGIN = 3
-# To look at a watch takes a database a few microseconds.
-_MOST_WALKED = 20_000
-
-_Statement = Callable[[Shape, Dialect], CompiledStatement]
+from services.service_http.walking import walk
 
 
 def find_product(connection: Connection, product_id: int) -> Product | None:
     statement = compile_product(connection.dialect)
     row = statement.execute(connection, {"product_id": product_id}).one_or_none()
-    return None if row is None else _product(row)
+    return None if row is None else Product(**row._mapping)
 
 
 def list_products(
     connection: Connection,
     query: ProductQuery,
-    known_total: int | None = None,
+    known: Found | None = None,
     landmarks: Landmarks | None = None,
 ) -> ProductPage:
     """Counts only if it must: neither if the total is known or kept, nor if this page shows the
-    end."""
-    total, items = known_total, tuple[Product, ...]()
-    if total is None:
-        total = find_kept_total(connection, query)
+    end. What is known to be on the page is only read."""
+    if known is not None and known.ids is not None:
+        items = _read(connection, known.ids)
+        if len(items) == len(known.ids):
+            return _page(query, items, known.total)
+    total = find_kept_total(connection, query) if known is None else known.total
     if total is None and query.offset:
         # A page past the end needs no look at the rows before it.
         total = _count(connection, query)
+    items = ()
     if total is None or query.offset < total:
-        items = tuple(map(_product, _find_page(connection, query, total, landmarks or Landmarks())))
+        items = _find(connection, query, total, landmarks or Landmarks())
     seen = query.offset + len(items)
     if len(items) < query.page_size and (items or not query.offset):
         total = seen
     elif total is None:
         total = _count(connection, query)
-    return ProductPage(
-        items=items,
-        page=query.page,
-        page_size=query.page_size,
-        total=max(total, seen) if items else total,
-    )
+    return _page(query, items, max(total, seen) if items else total)
 
 
 def list_products_after(connection: Connection, product_id: int, limit: int) -> list[Product]:
@@ -90,66 +85,47 @@ def list_brands(connection: Connection) -> BrandList:
     return BrandList(items=tuple(Brand(**row._mapping) for row in rows))
 
 
+def _page(query: ProductQuery, items: tuple[Product, ...], total: int) -> ProductPage:
+    return ProductPage(items=items, page=query.page, page_size=query.page_size, total=total)
+
+
 def _count(connection: Connection, query: ProductQuery) -> int:
-    ((total,),) = _execute(connection, compile_count, query, shape_of(query))
+    words = words_as(rarest_first(connection, query.words))
+    ((total,),) = execute(connection, compile_count, query, shape_of(query), **words)
     return int(total)
 
 
-def _find_page(
+def _find(
     connection: Connection, query: ProductQuery, total: int | None, landmarks: Landmarks
-) -> Sequence[Row[Any]]:
+) -> tuple[Product, ...]:
     if query.words and total is not None and total > FEW_PRODUCTS:
-        walked = _watches_to_walk(connection, query, total)
-        if walked < min(total, _MOST_WALKED):
-            shape = shape_of(query, walks=True)
-            rows = _execute(connection, compile_page, query, shape, walked=walked)
-            if len(rows) == min(query.page_size, total - query.offset):
-                return rows
+        found = walk(connection, query, total)
+        if found is not None:
+            return _read(connection, found)
     elif query.offset >= DISTANCE and not query.words and not query.product_ids:
         return _find_from_landmark(connection, query, landmarks)
-    return _execute(connection, compile_page, query, shape_of(query))
+    words = words_as(rarest_first(connection, query.words))
+    rows = execute(connection, compile_page, query, shape_of(query), **words)
+    return tuple(Product(**row._mapping) for row in rows)
 
 
-def _watches_to_walk(connection: Connection, query: ProductQuery, total: int) -> int:
-    """In an order, until a page of those is found that have the words, by how frequent they are."""
-    of_all = (Counted.BRAND, query.brand) if query.brand else (Counted.EVERYTHING, "")
-    number = find_kept_count(connection, *of_all) or 0
-    if number < total:
-        return _MOST_WALKED
-    return _MARGIN * (query.offset + query.page_size) * number // total
+def _read(connection: Connection, ids: Sequence[int]) -> tuple[Product, ...]:
+    """Those that are there, in this order."""
+    if not ids:
+        return ()
+    statement = compile_products(len(ids), connection.dialect)
+    rows = statement.execute(connection, {f"id{number}": one for number, one in enumerate(ids)})
+    by_id = {row.product_id: Product(**row._mapping) for row in rows}
+    return tuple(by_id[one] for one in ids if one in by_id)
 
 
 def _find_from_landmark(
     connection: Connection, query: ProductQuery, landmarks: Landmarks
-) -> Sequence[Row[Any]]:
+) -> tuple[Product, ...]:
     def find_next(mark: Landmark | None) -> Landmark | None:
-        values = {"size": 1, "offset": DISTANCE - 1, **_after(mark)}
-        shape = shape_of(query, after=mark is not None)
-        for product_id, value in _execute(connection, compile_landmark, query, shape, **values):
-            return Landmark(value, product_id)
-        return None
+        return find_landmark(connection, query, mark, DISTANCE)
 
-    order = (*query.found, query.sort)
-    mark, offset = landmarks.before(order, query.offset, find_next)
-    values = {"offset": offset, **_after(mark)}
+    mark, offset = landmarks.before((*query.found, query.sort), query.offset, find_next)
     shape = shape_of(query, after=mark is not None)
-    return _execute(connection, compile_page, query, shape, **values)
-
-
-def _after(mark: Landmark | None) -> dict[str, Any]:
-    return {} if mark is None else {"after_value": mark.value, "after_id": mark.product_id}
-
-
-def _execute(
-    connection: Connection,
-    compiled: _Statement,
-    query: ProductQuery,
-    shape: Shape,
-    **values: Any,
-) -> Sequence[Row[Any]]:
-    statement = compiled(shape, connection.dialect)
-    return statement.execute(connection, values_of(query) | values).all()
-
-
-def _product(row: Row[Any]) -> Product:
-    return Product(**row._mapping)
+    rows = execute(connection, compile_page, query, shape, offset=offset, **values_after(mark))
+    return tuple(Product(**row._mapping) for row in rows)

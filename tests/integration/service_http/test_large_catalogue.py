@@ -11,7 +11,7 @@ from contracts.products import BrandList, ProductPage
 from database.catalogue import create_catalogue
 from database.counts import keep_counts
 from database.tables import catalogue_counts
-from services.service_http import landmarks, product_rows
+from services.service_http import landmarks, product_rows, walking
 from services.service_http.landmarks import Landmarks
 from services.service_http.product_rows import list_brands, list_products
 from services.service_http.search import ProductQuery
@@ -20,7 +20,9 @@ from tests.reading import statements_counted
 CATALOGUE = create_catalogue()
 FEW = 20
 QUERIES = [
-    ProductQuery.model_validate({**filters, "sort": sort, "page": page})
+    ProductQuery.model_validate(
+        {**filters, "sort": sort, "page": page, "page_size": 2 if "q" in filters else 24}
+    )
     for sort in ("name", "price", "-price", "newest")
     for filters in (
         *({}, {"brand": "Samudra"}, {"min_price": "2000000"}, {"min_price": "99000000"}),
@@ -54,9 +56,8 @@ def test_a_large_catalogue_shows_what_a_small_one_does(
     for module in (landmarks, product_rows):
         monkeypatch.setattr(module, "DISTANCE", 50)
     walked: list[Any] = []
-    walks = product_rows._watches_to_walk
     monkeypatch.setattr(
-        product_rows, "_watches_to_walk", lambda *args: walked.append(walks(*args)) or walked[-1]
+        product_rows, "walk", lambda *args: walked.append(walking.walk(*args)) or walked[-1]
     )
     with statements_counted("SELECT count(*)") as counted:
         large_pages, large_brands = answers(large)
@@ -64,7 +65,7 @@ def test_a_large_catalogue_shows_what_a_small_one_does(
         assert page == expected, query
     assert large_brands == brands
     # Some of them by walking, and hardly any by counting.
-    assert min(walked) < 200
+    assert sum(page is not None for page in walked) > 10
     assert 0 < len(counted) < len(QUERIES)
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.dialects import sqlite
 from contracts.products import MAX_PRICE_IDR
 from database.catalogue import CatalogueItem, create_catalogue
 from database.tables import product_words, products
-from services.service_http.product_statements import count_of, page_of, shape_of, values_of
+from services.service_http.product_conditions import shape_of, values_of
+from services.service_http.product_statements import count_of, page_of
 from services.service_http.search import ProductQuery
 from tests.reading import on_any_database, statements_counted
 from tests.waiting import eventually_async
@@ -262,7 +263,7 @@ def test_a_page_is_found_by_the_index_for_it(
 
 def test_words_are_found_by_a_range_of_their_index(engine: Engine) -> None:
     for plan in plans_of(engine, ProductQuery(q="samudra biru")):
-        assert "word>? AND word<?" in plan or "'product_words', 'range'" in plan
+        assert "word>? AND word<?" in plan or "'first', 'range'" in plan
 
 
 @on_any_database
