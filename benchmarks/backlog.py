@@ -1,5 +1,5 @@
-"""`python -m benchmarks.backlog`: what a consumer has in memory while it works a backlog off, and how
-fast it does so: of 1 000 000 orders, it says at each tenth."""
+"""`python -m benchmarks.backlog`: what a consumer has in memory while it works a million orders
+off, said at each tenth, and how long that takes."""
 
 import argparse
 import sys

@@ -13,7 +13,7 @@ from services.service_http.product_statements import compile_landmark, execute
 from services.service_http.search import ProductQuery
 
 # A page skips fewer than these.
-DISTANCE = 2_000
+DISTANCE = 10_000
 # A page by its number may be off by what was added since.
 _BELIEVED_SECONDS = 300.0
 
