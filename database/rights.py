@@ -16,6 +16,7 @@ TABLE_RIGHTS: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = {
     "service_http": {
         "products": {"SELECT": ()},
         "product_words": {"SELECT": ()},
+        "catalogue_counts": {"SELECT": ()},
         "orders": {
             "SELECT": ("order_id", "guest_id", "status", "reason", "total_idr", "accepted_at")
         },

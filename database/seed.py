@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from database.catalogue import CatalogueItem, create_catalogue
 from database.catalogue.variants import variant_of
+from database.counts import keep_counts
 from database.tables import product_words, products, stock_ledger
 from database.words import words_of
 from servicekit.database.engine import transaction
@@ -41,6 +42,7 @@ def seed(
         added += len(missing)
         if progress:
             progress(ids[-1])
+    keep_counts(engine)
     return added
 
 
@@ -49,13 +51,14 @@ def _insert(connection: Connection, items: Sequence[CatalogueItem]) -> None:
         return
     now = datetime.now(UTC)
     connection.execute(insert(products), [product_row(item) for item in items])
+    # In the order of their index: each of its pages is met once.
+    words = sorted(
+        (word, item.product_id)
+        for item in items
+        for word in words_of(f"{item.brand} {item.collection} {item.name}")
+    )
     connection.execute(
-        insert(product_words),
-        [
-            {"word": word, "product_id": item.product_id}
-            for item in items
-            for word in words_of(f"{item.brand} {item.collection} {item.name}")
-        ],
+        insert(product_words), [{"word": word, "product_id": one} for word, one in words]
     )
     connection.execute(
         insert(stock_ledger),

@@ -91,17 +91,33 @@ products = _table(
     Column("face", String(200), nullable=False),
     CheckConstraint("price_idr >= 0", name="price_not_negative"),
     CheckConstraint("stock >= 0", name="stock_not_negative"),
-    # One index per order in which the catalogue is shown; ties by product_id.
-    Index(None, "name", "product_id"),
-    Index(None, "price_idr", "product_id"),
-    Index(None, "released_on", "product_id"),
-    Index(None, "brand", "price_idr"),
 )
+# One index per order in which the catalogue or a brand is shown, ties by product_id, each with the
+# price, which may be asked for beside it: a page is found without a look at other rows.
+for _title, _sorted_by in (
+    ("name", products.c.name),
+    ("price", products.c.price_idr),
+    ("falling_price", products.c.price_idr.desc()),
+    ("age", products.c.released_on.desc()),
+):
+    _rest = (products.c.product_id, products.c.price_idr)[: 1 if "price" in _title else 2]
+    Index(f"ix_products_by_{_title}", _sorted_by, *_rest)
+    Index(f"ix_products_of_brand_by_{_title}", products.c.brand, _sorted_by, *_rest)
 
 product_words = _table(
     "product_words",
     Column("word", String(40), primary_key=True),
     Column("product_id", BigInteger, ForeignKey("products.product_id"), primary_key=True),
+    # Whether a watch has a word, while a list is gone through in its order.
+    Index("ix_product_words_of_product", "product_id", "word"),
+)
+
+# Of a large catalogue; see `database/counts.py`.
+catalogue_counts = _table(
+    "catalogue_counts",
+    Column("kind", String(8), primary_key=True),
+    Column("value", String(60), primary_key=True),
+    Column("products", BigInteger, nullable=False),
 )
 
 orders = _table(

@@ -16,7 +16,7 @@ from local.plan import (
     require_compatible_queue,
     wants_own_telemetry,
 )
-from local.recovery import repair_queue, require_intact_database
+from local.recovery import create_database, repair_queue, require_intact_database
 from local.redis_program import RedisProgram, find_redis
 from servicekit import TAKEN_VARIABLES
 from servicekit.embedded import PORTS, InvalidRun, read_data_folder, read_ports
@@ -71,6 +71,7 @@ def start(options: argparse.Namespace) -> int:
     require_free(ports, PORTS if telemetry else [name for name in PORTS if name != "telemetry"])
     redis = None if options.stand_in else find_redis()
     require_intact_database(folder)
+    create_database(folder)
     require_compatible_queue(folder, redis)
     if redis is not None:
         repair_queue(folder, redis, lambda line: say("queue-redis", line, "bad"))

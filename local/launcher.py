@@ -57,11 +57,12 @@ class Launcher:
 
     async def _open(self) -> None:
         began = time.monotonic()
-        backing = [self._start(spec, stops_last=True) for spec in self._plan.backing_services()]
+        children = [self._start(spec, stops_last=True) for spec in self._plan.backing_services()]
+        # At once: what each loads takes longer than the jobs, and none is ready before its schema.
+        children += [self._start(spec) for spec in self._plan.services()]
         for spec in self._plan.init_jobs():
             await self._run_job(spec)
-        services = [self._start(spec) for spec in self._plan.services()]
-        await self._wait_until_ready([*backing, *services])
+        await self._wait_until_ready(children)
         say("arloji", f"ready after {time.monotonic() - began:.1f} s", "good")
         for line in self._plan.ready_lines():
             say("", line)

@@ -48,8 +48,8 @@ class Plan:
         return specs
 
     def init_jobs(self) -> list[ChildSpec]:
-        """Commands that run to their end before any service starts. One process does both: half
-        of what each takes is to load what it is made of."""
+        """Commands that run to their end before the shop is ready. One process does both: half of
+        what each takes is to load what it is made of."""
         return [
             ChildSpec(
                 "database",

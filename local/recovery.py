@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from local import inherited
@@ -39,6 +39,13 @@ def require_intact_database(folder: DataFolder) -> None:
         verdict = str(error)
     if verdict != "ok":
         raise StartRefused(f"{database} is damaged ({verdict.splitlines()[-1]}): {_REMEDY}")
+
+
+def create_database(folder: DataFolder) -> None:
+    """With its write-ahead log, which needs the file for itself: migration and services open it at
+    the same time."""
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(folder.database)) as made:
+        made.execute("PRAGMA journal_mode=WAL")
 
 
 def repair_queue(folder: DataFolder, redis: RedisProgram, say: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
+import servicekit.quick_start  # noqa: F401
 from servicekit.http_server import server as draining
 from servicekit.http_server.app import create_service_app
 from servicekit.http_server.connection import Limits
@@ -45,6 +46,7 @@ async def _echo(request: Request) -> Response:
             "body": body.decode("latin-1"),
             "client": request.client.host if request.client else None,
             "frozen_objects": gc.get_freeze_count(),
+            "collects": gc.isenabled(),
         }
     )
 

@@ -9,13 +9,11 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
-import sqlalchemy  # its create_engine by this name is the instrumented one
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from sqlalchemy import Connection, Dialect, Engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from servicekit.database.sql_spans import commit_span, improve_sql_spans
+from servicekit.database.sql_spans import commit_span, trace_engine
 from servicekit.name_resolution import resolver
 
 P = ParamSpec("P")
@@ -51,33 +49,26 @@ _SQLITE_UNAVAILABLE = frozenset(
 def create_database_engine(
     url: str, *, read_only: bool, connections: int, statement_seconds: float
 ) -> Engine:
-    """An instrumented engine; connects only when first used.
+    """A traced engine; connects only when first used.
 
     A statement that takes longer than `statement_seconds` is ended by the database, or by the
     driver if the database does not answer at all; so is one that waits longer for a lock. SQLite
     bounds the waiting alone.
     """
-    _instrument_engines()
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         lock_seconds = min(statement_seconds, _SQLITE_LOCK_SECONDS)
-        return _create_sqlite_engine(parsed, read_only, connections, lock_seconds)
-    return _create_mysql_engine(parsed, connections, statement_seconds)
-
-
-def _instrument_engines() -> None:
-    """Spans for every engine that `sqlalchemy.create_engine` makes from now on. The other way,
-    `instrument(engine=…)`, serves the first engine of a process only."""
-    instrumentor = SQLAlchemyInstrumentor()
-    if not instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.instrument()
-    improve_sql_spans()
+        engine = _create_sqlite_engine(parsed, read_only, connections, lock_seconds)
+    else:
+        engine = _create_mysql_engine(parsed, connections, statement_seconds)
+    trace_engine(engine)
+    return engine
 
 
 def _create_sqlite_engine(
     url: URL, read_only: bool, connections: int, lock_seconds: float
 ) -> Engine:
-    engine = sqlalchemy.create_engine(
+    engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
@@ -104,7 +95,7 @@ def _create_sqlite_engine(
 
 
 def _create_mysql_engine(url: URL, connections: int, statement_seconds: float) -> Engine:
-    engine = sqlalchemy.create_engine(
+    engine = create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         pool_size=connections,
         max_overflow=0,

@@ -1,16 +1,23 @@
-"""What spans of SQL statements are called (semantic conventions: operation, then its target), which
-of them were slow, and nothing in them of what a driver quotes."""
+"""The spans of SQL by OpenTelemetry's semantic conventions for databases
+(https://opentelemetry.io/docs/specs/semconv/db/), which statements were slow, and nothing in them
+of what a driver quotes. A statement has marks where its values are."""
 
 import logging
 import re
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.pool import QueuePool
 
 from contracts.telemetry import SQL_SLOW
 
@@ -25,68 +32,123 @@ _TARGET = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+[\"`]?(\w+)", re.IGNORECASE)
 _next_line: dict[str, float] = {}
 
 
-def improve_sql_spans() -> None:
-    """From now on and for every engine."""
-    if not event.contains(Engine, "before_cursor_execute", _note_begin):
-        event.listen(Engine, "before_cursor_execute", _note_begin)
-        # After, since listeners of the class come before the engine's own: only then there is
-        # a span, and the instrumentation ends it a moment later.
-        event.listen(Engine, "after_cursor_execute", _complete_span)
-        event.listen(Engine, "handle_error", _end_failed_span)
+def trace_engine(engine: Engine) -> None:
+    """Each statement of it is a span, and so is the waiting for a connection; how many of these
+    are used is observed."""
+    spans = _SqlSpans(engine)
+    event.listen(engine, "before_cursor_execute", spans.begin)
+    event.listen(engine, "after_cursor_execute", spans.end)
+    event.listen(engine, "handle_error", spans.fail)
+    # SQLAlchemy tells of connections, not of the time before there is one.
+    engine.connect = spans.connecting(engine.connect)  # type: ignore[method-assign]
+    _observe_pool(engine)
 
 
-def _note_begin(
-    _connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
-) -> None:
-    if context is not None:
-        context._arloji_began = time.monotonic()
+class _SqlSpans:
+    def __init__(self, engine: Engine) -> None:
+        url = engine.url
+        given = {
+            "db.system.name": engine.dialect.name,
+            "db.namespace": url.database,
+            "server.address": url.host,
+            "server.port": url.port,
+        }
+        self._given = {name: value for name, value in given.items() if value}
+        self._tracer = trace.get_tracer("arloji.sql")
+
+    def connecting(self, connect: Any) -> Any:
+        def connect_in_span() -> Connection:
+            span = self._start("connect", {})
+            if span is None:
+                return connect()  # type: ignore[no-any-return]
+            with trace.use_span(span, end_on_exit=True):
+                return connect()  # type: ignore[no-any-return]
+
+        return connect_in_span
+
+    def begin(
+        self, _connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any
+    ) -> None:
+        if context is not None and is_instrumentation_enabled():  # polling is not traced
+            context._arloji_began = time.monotonic()
+            name, described = _describe(statement)
+            context._arloji_span = self._start(name, described)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> trace.Span | None:
+        """None where nothing is recorded: no sampler records the child of what it did not."""
+        parent = trace.get_current_span()
+        unrecorded = parent.get_span_context().is_valid and not parent.is_recording()
+        if unrecorded or not is_instrumentation_enabled():
+            return None
+        return self._tracer.start_span(
+            name, kind=SpanKind.CLIENT, attributes={**self._given, **attributes}
+        )
+
+    def end(
+        self, _connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any
+    ) -> None:
+        self._end(statement, context, None)
+
+    def fail(self, failure: ExceptionContext) -> None:
+        """By the error's type alone: what the driver says quotes values, which may be personal."""
+        kind = type(failure.original_exception).__name__
+        self._end(failure.statement or "", failure.execution_context, kind)
+
+    def _end(self, statement: str, context: Any, error: str | None) -> None:
+        began = getattr(context, "_arloji_began", None)
+        if began is None:
+            return
+        context._arloji_began = None
+        span, seconds = context._arloji_span or trace.INVALID_SPAN, time.monotonic() - began
+        if seconds >= SLOW_SECONDS:
+            span.set_attribute(SQL_SLOW, True)
+            _log_slow(context._arloji_span or trace.get_current_span(), statement, seconds)
+        if error:
+            span.set_attribute("error.type", error)
+            span.set_status(StatusCode.ERROR)
+        span.end()
 
 
-def _complete_span(
-    _connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool
-) -> None:
-    span = getattr(context, "_otel_span", None)
-    if span is not None:  # else untraced, as polling is
-        _describe(span, statement, time.monotonic() - context._arloji_began)
-
-
-def _end_failed_span(failure: ExceptionContext) -> None:
-    """In place of the instrumentation, which would tell what the driver says: that quotes values,
-    and they may be personal."""
-    context: Any = failure.execution_context
-    span = getattr(context, "_otel_span", None)
-    if span is None:
-        return
-    _describe(span, failure.statement or "", time.monotonic() - context._arloji_began)
-    span.set_attribute("error.type", type(failure.original_exception).__name__)
-    span.set_status(trace.Status(trace.StatusCode.ERROR))
-    span.end()
-    context._otel_span = None
-
-
-def _describe(span: trace.Span, statement: str, seconds: float) -> None:
-    """The instrumentation itself takes the database's name as the target, which is the path of the
-    file with SQLite."""
-    name = operation = next(iter(statement.split(None, 1)), "").upper()
-    span.set_attribute("db.operation.name", operation)
+@lru_cache(maxsize=512)
+def _describe(statement: str) -> tuple[str, dict[str, str]]:
+    """The name of its span, which is operation and target, and its attributes."""
+    operation = next(iter(statement.split(None, 1)), "").upper()
+    attributes = {"db.query.text": statement, "db.operation.name": operation}
     if target := _TARGET.search(statement):
-        span.set_attribute("db.collection.name", target[1])
-        name = f"{operation} {target[1]}"
-    span.update_name(name)
-    if seconds >= SLOW_SECONDS:
-        span.set_attribute(SQL_SLOW, True)
-        _log_slow(span, name, statement, seconds)
+        attributes["db.collection.name"] = target[1]
+        return f"{operation} {target[1]}", attributes
+    return operation, attributes
 
 
-def _log_slow(span: trace.Span, name: str, statement: str, seconds: float) -> None:
+def _log_slow(span: trace.Span, statement: str, seconds: float) -> None:
+    name, _ = _describe(statement)
     now = time.monotonic()
     if now < _next_line.get(name, 0.0):
         return
     _next_line[name] = now + _LOG_INTERVAL_SECONDS
     with trace.use_span(span):
-        # The statement has marks where its values are.
         text = {"db.query.text": statement}
         logger.warning("slow SQL: %s took %.2f s", name, seconds, extra=text)
+
+
+def _observe_pool(engine: Engine) -> None:
+    """As long as the engine lives."""
+    known = weakref.ref(engine)
+    url = engine.url
+    name = f"{url.drivername}://{url.host or ''}:{url.port or ''}/{url.database or ''}"
+
+    def observe(_options: CallbackOptions) -> Iterator[Observation]:
+        pool = getattr(known(), "pool", None)
+        if isinstance(pool, QueuePool):
+            for state, number in (("used", pool.checkedout()), ("idle", pool.checkedin())):
+                yield Observation(number, {"pool.name": name, "state": state})
+
+    metrics.get_meter("arloji.sql").create_observable_up_down_counter(
+        "db.client.connections.usage",
+        [observe],
+        "connections",
+        "The number of connections that are currently in state described by the state attribute.",
+    )
 
 
 @contextmanager

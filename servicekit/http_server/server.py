@@ -97,6 +97,7 @@ class DrainingServer:
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 20, 50)
+            gc.enable()
             self.started = True
             logger.info("started", extra={"host": self._config.host, "port": self._config.port})
             lag = create_histogram(EVENT_LOOP_LAG, _LAG_SECONDS)

@@ -1,85 +1,65 @@
-"""What is asked of the catalogue's tables. Each page is found by an index alone; only the rows
-that are shown are read.
+"""What is asked of the catalogue's tables, so that a page costs as much in a large catalogue as in
+a small one."""
 
-A statement is built and compiled once for each shape of a query.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from sqlalchemy import Connection, func, select
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Dialect,
-    Integer,
-    Row,
-    Select,
-    bindparam,
-    false,
-    func,
-    select,
+from contracts.products import Brand, BrandList, Product, ProductPage
+from database.counts import FEW_PRODUCTS
+from database.tables import products
+from services.service_http.found_pages import Found
+from services.service_http.kept_counts import find_kept_total, list_kept_brands, rarest_first
+from services.service_http.landmarks import (
+    DISTANCE,
+    Landmark,
+    Landmarks,
+    find_landmark,
+    values_after,
 )
-
-from contracts.products import Brand, BrandList, Product, ProductPage, ProductSort
-from database.tables import product_words, products
-from database.words import prefix_range
-from servicekit.database.compiled import CompiledStatement, compile_once
+from services.service_http.product_conditions import shape_of, words_as
+from services.service_http.product_statements import (
+    compile_count,
+    compile_page,
+    compile_product,
+    compile_products,
+    execute,
+)
 from services.service_http.search import ProductQuery
-
-_SORTED_BY: dict[ProductSort, ColumnElement[object]] = {
-    ProductSort.NAME: products.c.name.asc(),
-    ProductSort.PRICE: products.c.price_idr.asc(),
-    ProductSort.PRICE_DESCENDING: products.c.price_idr.desc(),
-    ProductSort.NEWEST: products.c.released_on.desc(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """All of a query but its values; ids and words by their number."""
-
-    words: int
-    finds_nothing: bool
-    brand: bool
-    min_price: bool
-    max_price: bool
-    ids: int
-    sort: ProductSort
-
-
-_ByShape = Callable[[_Shape, Dialect], CompiledStatement]
+from services.service_http.walking import walk
 
 
 def find_product(connection: Connection, product_id: int) -> Product | None:
-    statement = _compile_product(connection.dialect)
+    statement = compile_product(connection.dialect)
     row = statement.execute(connection, {"product_id": product_id}).one_or_none()
-    return None if row is None else _product(row)
+    return None if row is None else Product(**row._mapping)
 
 
 def list_products(
-    connection: Connection, query: ProductQuery, known_total: int | None = None
+    connection: Connection,
+    query: ProductQuery,
+    known: Found | None = None,
+    landmarks: Landmarks | None = None,
 ) -> ProductPage:
-    """Counts only if it must: neither if the total is known, nor if this page shows the end."""
-    total, items = known_total, tuple[Product, ...]()
+    """Counts only if it must: neither if the total is known or kept, nor if this page shows the
+    end. What is known to be on the page is only read."""
+    if known is not None and known.ids is not None:
+        items = _read(connection, known.ids)
+        if len(items) == len(known.ids):
+            return _page(query, items, known.total)
+    total = find_kept_total(connection, query) if known is None else known.total
     if total is None and query.offset:
         # A page past the end needs no look at the rows before it.
         total = _count(connection, query)
+    items = ()
     if total is None or query.offset < total:
-        items = tuple(map(_product, _execute(connection, _compile_page, query)))
+        items = _find(connection, query, total, landmarks or Landmarks())
     seen = query.offset + len(items)
     if len(items) < query.page_size and (items or not query.offset):
         total = seen
     elif total is None:
         total = _count(connection, query)
-    return ProductPage(
-        items=items,
-        page=query.page,
-        page_size=query.page_size,
-        total=max(total, seen) if items else total,
-    )
+    return _page(query, items, max(total, seen) if items else total)
 
 
 def list_products_after(connection: Connection, product_id: int, limit: int) -> list[Product]:
@@ -94,6 +74,9 @@ def list_products_after(connection: Connection, product_id: int, limit: int) -> 
 
 
 def list_brands(connection: Connection) -> BrandList:
+    kept = list_kept_brands(connection)
+    if kept.items:
+        return kept
     rows = connection.execute(
         select(products.c.brand, func.count().label("products"))
         .group_by(products.c.brand)
@@ -102,97 +85,47 @@ def list_brands(connection: Connection) -> BrandList:
     return BrandList(items=tuple(Brand(**row._mapping) for row in rows))
 
 
+def _page(query: ProductQuery, items: tuple[Product, ...], total: int) -> ProductPage:
+    return ProductPage(items=items, page=query.page, page_size=query.page_size, total=total)
+
+
 def _count(connection: Connection, query: ProductQuery) -> int:
-    ((total,),) = _execute(connection, _compile_count, query)
+    words = words_as(rarest_first(connection, query.words))
+    ((total,),) = execute(connection, compile_count, query, shape_of(query), **words)
     return int(total)
 
 
-def _execute(
-    connection: Connection,
-    compiled: Callable[[_Shape, Dialect], CompiledStatement],
-    query: ProductQuery,
-) -> Sequence[Row[Any]]:
-    return compiled(_shape(query), connection.dialect).execute(connection, _values(query)).all()
+def _find(
+    connection: Connection, query: ProductQuery, total: int | None, landmarks: Landmarks
+) -> tuple[Product, ...]:
+    if query.words and total is not None and total > FEW_PRODUCTS:
+        found = walk(connection, query, total)
+        if found is not None:
+            return _read(connection, found)
+    elif query.offset >= DISTANCE and not query.words and not query.product_ids:
+        return _find_from_landmark(connection, query, landmarks)
+    words = words_as(rarest_first(connection, query.words))
+    rows = execute(connection, compile_page, query, shape_of(query), **words)
+    return tuple(Product(**row._mapping) for row in rows)
 
 
-def _product(row: Row[Any]) -> Product:
-    return Product(**row._mapping)
+def _read(connection: Connection, ids: Sequence[int]) -> tuple[Product, ...]:
+    """Those that are there, in this order."""
+    if not ids:
+        return ()
+    statement = compile_products(len(ids), connection.dialect)
+    rows = statement.execute(connection, {f"id{number}": one for number, one in enumerate(ids)})
+    by_id = {row.product_id: Product(**row._mapping) for row in rows}
+    return tuple(by_id[one] for one in ids if one in by_id)
 
 
-@lru_cache(maxsize=4)
-def _compile_product(dialect: Dialect) -> CompiledStatement:
-    wanted = products.c.product_id == bindparam("product_id")
-    return compile_once(select(products).where(wanted), dialect)
+def _find_from_landmark(
+    connection: Connection, query: ProductQuery, landmarks: Landmarks
+) -> tuple[Product, ...]:
+    def find_next(mark: Landmark | None) -> Landmark | None:
+        return find_landmark(connection, query, mark, DISTANCE)
 
-
-@lru_cache(maxsize=256)
-def _compile_page(shape: _Shape, dialect: Dialect) -> CompiledStatement:
-    return compile_once(_page_of(shape), dialect)
-
-
-@lru_cache(maxsize=256)
-def _compile_count(shape: _Shape, dialect: Dialect) -> CompiledStatement:
-    return compile_once(_count_of(shape), dialect)
-
-
-def _shape(query: ProductQuery) -> _Shape:
-    return _Shape(
-        words=len(query.words),
-        finds_nothing=query.finds_nothing,
-        brand=bool(query.brand),
-        min_price=query.min_price is not None,
-        max_price=query.max_price is not None,
-        ids=len(query.product_ids),
-        sort=query.sort,
-    )
-
-
-def _values(query: ProductQuery) -> dict[str, Any]:
-    values: dict[str, Any] = {"size": query.page_size, "offset": query.offset}
-    values |= {"brand": query.brand, "min_price": query.min_price, "max_price": query.max_price}
-    values |= {f"id{number}": one for number, one in enumerate(query.product_ids)}
-    for number, word in enumerate(query.words):
-        values[f"from{number}"], values[f"until{number}"] = prefix_range(word)
-    return values
-
-
-def _count_of(shape: _Shape) -> Select[tuple[int]]:
-    return select(func.count()).select_from(products).where(*_conditions(shape))
-
-
-def _page_of(shape: _Shape) -> Select[Any]:
-    order = (_SORTED_BY[shape.sort], products.c.product_id)
-    page = (
-        select(products.c.product_id)
-        .where(*_conditions(shape))
-        .order_by(*order)
-        .limit(bindparam("size", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
-        .subquery("page")
-    )
-    return select(products).join(page, page.c.product_id == products.c.product_id).order_by(*order)
-
-
-def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:
-    conditions = [_has_word(number) for number in range(shape.words)]
-    if shape.finds_nothing:
-        conditions.append(false())
-    if shape.brand:
-        conditions.append(products.c.brand == bindparam("brand"))
-    if shape.min_price:
-        conditions.append(products.c.price_idr >= bindparam("min_price"))
-    if shape.max_price:
-        conditions.append(products.c.price_idr <= bindparam("max_price"))
-    if shape.ids:
-        ids: list[BindParameter[int]] = [bindparam(f"id{number}") for number in range(shape.ids)]
-        conditions.append(products.c.product_id.in_(ids))
-    return conditions
-
-
-def _has_word(number: int) -> ColumnElement[bool]:
-    return products.c.product_id.in_(
-        select(product_words.c.product_id).where(
-            product_words.c.word >= bindparam(f"from{number}"),
-            product_words.c.word < bindparam(f"until{number}"),
-        )
-    )
+    mark, offset = landmarks.before((*query.found, query.sort), query.offset, find_next)
+    shape = shape_of(query, after=mark is not None)
+    rows = execute(connection, compile_page, query, shape, offset=offset, **values_after(mark))
+    return tuple(Product(**row._mapping) for row in rows)

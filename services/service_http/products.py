@@ -14,10 +14,11 @@ from servicekit.cache.cache import Cache, Fallback, Load
 from servicekit.cache.policy import CachePolicy
 from servicekit.problems import NotFound
 from services.service_http.database import Database
+from services.service_http.found_pages import FoundPages
+from services.service_http.landmarks import Landmarks
 from services.service_http.product_rows import find_product, list_brands, list_products
 from services.service_http.product_snapshot import ProductSnapshot
 from services.service_http.search import ProductQuery
-from services.service_http.totals import Totals
 
 # A shown stock is at most 2 s old, however the read raced with a sale. What the way to the
 # reader takes must fit in as well.
@@ -53,7 +54,7 @@ class Catalogue:
 
     def __init__(self, cache: Cache, database: Database, snapshot: ProductSnapshot) -> None:
         self._cache, self._database, self._snapshot = cache, database, snapshot
-        self._totals = Totals()
+        self._found, self._landmarks = FoundPages(), Landmarks()
 
     async def product(self, product_id: int) -> Document:
         """Raises `ProductNotFound`."""
@@ -83,15 +84,14 @@ class Catalogue:
         )
 
     async def _load_page(self, query: ProductQuery) -> bytes | None:
-        known = self._totals.recall(query)
+        known = self._found.recall(query)
 
-        def ask(connection: Connection) -> tuple[bytes | None, int]:
-            page = list_products(connection, query, known)
-            return _to_json(page), page.total
+        def ask(connection: Connection) -> tuple[bytes | None, ProductPage]:
+            page = list_products(connection, query, known, self._landmarks)
+            return _to_json(page), page
 
-        body, total = await self._database.ask(ask)
-        if known is None:
-            self._totals.learn(query, total)
+        body, page = await self._database.ask(ask)
+        self._found.learn(query, page)
         return body
 
     async def _fetch(

@@ -11,7 +11,10 @@ from tests.compose.project import ROOT, ComposeProject
 MYSQL = {
     # Of an order what its guest is shown: neither name nor e-mail nor address.
     "service_http": {
-        **dict.fromkeys(("products", "product_words", "order_items", "alembic_version"), "SELECT"),
+        **dict.fromkeys(
+            ("products", "product_words", "catalogue_counts", "order_items", "alembic_version"),
+            "SELECT",
+        ),
         "orders": " ".join(
             f"SELECT({column})"
             for column in ("order_id", "guest_id", "status", "reason", "total_idr", "accepted_at")

@@ -1,14 +1,18 @@
 """service-http is ready once it has done what guests ask for."""
 
 from servicekit.database.engine import DatabaseThreads
-from services.service_http import product_rows
+from services.service_http import product_statements
 from services.service_http.database import Database
 from services.service_http.product_rows import find_product, list_products
 from services.service_http.resources import FirstQuestions
 from services.service_http.search import ProductQuery
 from tests.integration.engines import opened
 
-COMPILED = (product_rows._compile_page, product_rows._compile_count, product_rows._compile_product)
+COMPILED = (
+    product_statements.compile_page,
+    product_statements.compile_count,
+    product_statements.compile_product,
+)
 
 
 async def test_the_first_guest_waits_for_no_connection_and_no_statement(database_url: str) -> None:

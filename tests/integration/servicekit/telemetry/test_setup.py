@@ -121,7 +121,6 @@ def test_every_span_names_its_service_version_and_instance(exported: Exported) -
 
 
 HTTP = {"http.request.method": "GET", "http.response.status_code": "200"}
-# Newer releases of SQLAlchemy lose their spans silently with this instrumentation.
 SQL = {
     "db.system.name": "sqlite",
     "db.operation.name": "SELECT",

@@ -1,0 +1,71 @@
+"""Where in an order of the catalogue every so-manieth watch stands, remembered: a page far from the
+beginning is found from the landmark before it, and not by skipping all that comes before."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from services.service_http.product_conditions import shape_of
+from services.service_http.product_statements import compile_landmark, execute
+from services.service_http.search import ProductQuery
+
+# A page skips fewer than these.
+DISTANCE = 10_000
+# A page by its number may be off by what was added since.
+_BELIEVED_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """What the order is by, as the driver gives it, and the id, which decides among equals."""
+
+    value: Any
+    product_id: int
+
+
+# The landmark at this distance from the one before it or from the beginning; None past the end.
+Next = Callable[[Landmark | None], Landmark | None]
+
+
+class Landmarks:
+    """Of each order as far as somebody has looked. For several threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[tuple[Landmark, ...], float]] = {}
+
+    def before(
+        self, order: tuple[object, ...], offset: int, find_next: Next
+    ) -> tuple[Landmark | None, int]:
+        """The last one before this offset, and how far it is from there; what is missing on the
+        way is looked up and remembered, also if the time is over before the end."""
+        marks, since = self._known.get(order, ((), 0.0))
+        now = time.monotonic()
+        if now - since > _BELIEVED_SECONDS:
+            marks, since = (), now
+        wanted = offset // DISTANCE
+        while len(marks) < wanted:
+            following = find_next(marks[-1] if marks else None)
+            if following is None:
+                break
+            marks = (*marks, following)
+            self._known[order] = marks, since
+        reached = min(wanted, len(marks))
+        return (marks[reached - 1] if reached else None), offset - reached * DISTANCE
+
+
+def find_landmark(
+    connection: Connection, query: ProductQuery, mark: Landmark | None, distance: int
+) -> Landmark | None:
+    """At this distance from `mark` or from the beginning; None past the end."""
+    values = {"size": 1, "offset": distance - 1, **values_after(mark)}
+    shape = shape_of(query, after=mark is not None)
+    for product_id, value in execute(connection, compile_landmark, query, shape, **values):
+        return Landmark(value, product_id)
+    return None
+
+
+def values_after(mark: Landmark | None) -> dict[str, Any]:
+    return {} if mark is None else {"after_value": mark.value, "after_id": mark.product_id}
