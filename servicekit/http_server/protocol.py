@@ -9,15 +9,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from servicekit.http_server.connection import Limits, LingeringTransport
+from servicekit.http_server.connection import Limits, LingeringTransport, OneAtATime
+from servicekit.http_server.crowd import Crowd, Verdict
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import require_sound_head, size_of_head
-from servicekit.problems import BadRequest, HeadersTooLarge, Problem, TooManyRequests
+from servicekit.problems import (
+    BadRequest,
+    HeadersTooLarge,
+    Problem,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 
 class HttpProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits] = Limits()
+    crowd: ClassVar[Crowd] = Crowd(1000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
@@ -31,6 +39,9 @@ class HttpProtocol(HttpToolsProtocol):
         # were neither part of a whole head nor of a body. The first one is waited for already.
         self._in_head, self._overhead = True, 1
         self._discards_input = False
+        self._answered_at = self.loop.time()
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._under_way: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -38,9 +49,51 @@ class HttpProtocol(HttpToolsProtocol):
             transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
         )
         super().connection_made(lingering)
+        self.flow = OneAtATime(lingering, self.pipeline)
+        verdict = self.crowd.admit(cast(Any, self.connections), self.loop.time())
+        if verdict is Verdict.DROP:
+            self.drop()
+        elif verdict is Verdict.TELL:
+            self._refuse(ServiceUnavailable("Too many connections are open."))
         self._limit_time()
 
+    @property
+    def waits_since(self) -> float | None:
+        in_flight = self.cycle is not None and not self.cycle.response_complete
+        return None if in_flight else self._answered_at
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.cycle is None or self._discards_input or not self._is_between_requests
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return self._in_head and self._overhead == 0
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.limits.write_timeout_seconds, self.drop)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells the request that came last; the one under way may have others behind it.
+        if self._under_way is not None and not self._under_way.response_complete:
+            self._under_way.disconnected = True
+            self._under_way.message_event.set()
+        self.resume_writing()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._limit_time()
@@ -98,14 +151,14 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._answered_at = self.loop.time()
         super().on_response_complete()
         self._limit_time()
 
     def _limit_time(self) -> None:
         """Of what is not whole, be it a head or a body that no request waits for any more."""
         in_flight = self.cycle is not None and not self.cycle.response_complete
-        whole = self._in_head and self._overhead == 0
-        if whole or in_flight or self.transport.is_closing():
+        if self._is_between_requests or in_flight or self.transport.is_closing():
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None
