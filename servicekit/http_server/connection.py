@@ -16,6 +16,8 @@ _OWN_DESCRIPTORS = 512
 class Limits:
     # Request line and headers, and so much again around a chunked body: sizes, trailers.
     max_header_bytes: int = 16 * 1024
+    # As nginx in front: each costs memory of its own, however short it is.
+    max_header_fields: int = 128
     # From the first byte of a request, or from the connection on, to the end of its headers.
     header_timeout_seconds: float = 10
     # A connection ends with the first answer after this, or up to half as much more: clients

@@ -132,6 +132,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer must not become a header of a request that is under way.
         if self._in_head:
+            if len(self.headers) >= self.limits.max_header_fields:
+                raise HeadersTooLarge(f"The limit is {self.limits.max_header_fields} fields.")
             super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
