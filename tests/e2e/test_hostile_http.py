@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.edge import Edge
+from tests.doors import DOORS, doors_of
 from tests.hostile_http import VECTORS, try_all
 from tests.odd_requests import DIFFERENCES, SEEN_THROUGH_NGINX, expected
 from tests.stack import RunningStack
@@ -20,13 +20,11 @@ pytestmark = pytest.mark.e2e
 def doors(
     stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, str]]:
-    folder = tmp_path_factory.mktemp("edge")
-    (logs := folder / "logs").mkdir()
-    with Edge(folder, stack.port("frontend"), logs) as edge:
-        yield {"frontend": stack.shop_url, "gateway": stack.url("api-gw"), "nginx": edge.url}
+    with doors_of(stack, tmp_path_factory.mktemp("edge")) as doors:
+        yield doors
 
 
-@pytest.mark.parametrize("door", ["frontend", "gateway", "nginx"])
+@pytest.mark.parametrize("door", DOORS)
 def test_each_door_says_what_the_table_has_and_answers_nobody_for_another(
     doors: Mapping[str, str], door: str
 ) -> None:
