@@ -61,8 +61,9 @@ class Backends:
 async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     urls = {Service.HTTP: settings.service_http_url, Service.PUBLISHER: settings.publisher_url}
     doors = Doors(settings, CLASSES, _TOLD, patience=PATIENCE)
-    for service, kind in ((service, kind) for service in urls for kind in CLASSES[service]):
-        doors.count(service, kind, BREAKER, 0)
+    for service in urls:
+        for kind in CLASSES[service]:
+            doors.count(service, kind, BREAKER, 0)
     doors.count(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE, 0)
     async with AsyncExitStack() as stack:
         by_service = {
