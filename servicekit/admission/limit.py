@@ -49,10 +49,11 @@ class AdaptiveLimit:
     def __init__(self, settings: LimitSettings, clock: Clock = time.monotonic) -> None:
         self.settings, self._clock = settings, clock
         self.value = float(settings.initial)
-        # The usual latency without load.
+        # The usual latency without load; zero while there was none.
         self.baseline = 0.0
         # As a run of slow windows began: limit and latency.
         self._trial: tuple[float, float] | None = None
+        self._shrunk_at = float("-inf")
         self._samples, self._peak, self._refused = list[float](), 0, 0
         self._began = clock()
 
@@ -63,14 +64,19 @@ class AdaptiveLimit:
 
     def note(self, seconds: float, in_flight: int) -> None:
         """A request took so long, and with it so many were under way."""
+        now = self._clock()
+        if now - seconds < self._shrunk_at:
+            return  # how long it took came from how it was before
         self._samples.append(seconds)
         if in_flight > self._peak:
             self._peak = in_flight
-        now = self._clock()
         lasted = now - self._began
         enough = len(self._samples) >= _ENOUGH_SAMPLES and lasted >= _WINDOW_SECONDS
         if enough or lasted >= _LONGEST_WINDOW_SECONDS:
+            before = self.value
             self._adapt()
+            if self.value < before:
+                self._shrunk_at = now
             self._begin(now)
 
     def note_refusal(self) -> None:
@@ -106,7 +112,7 @@ class AdaptiveLimit:
             self.value *= max(_STEEPEST, self.allowed_seconds / latency)
 
     def _learn(self, latency: float, *, loaded: bool) -> None:
-        if not self.baseline or latency < self.baseline:
+        if latency < self.baseline or not (self.baseline or loaded):
             self.baseline = latency
         elif not loaded:
             self.baseline += _LEARNED_SHARE * (latency - self.baseline)
