@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from servicekit.problems import BadRequest, BodyTooLarge
 
@@ -64,3 +64,23 @@ def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
         if name == b"content-length":
             length = int(value)
     return length
+
+
+async def whole_body(receive: Receive) -> Receive | None:
+    """Gives the same request again, once its body is there, or more of it than anybody takes; None
+    if the client left before."""
+    messages, size = list[Message](), 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False) or size > MAX_BODY_BYTES:
+            break
+    messages.reverse()
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again

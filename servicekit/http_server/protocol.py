@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from servicekit.admission.arrival import note_arrival
 from servicekit.http_server.connection import Limits, LingeringTransport, OneAtATime
 from servicekit.http_server.crowd import Crowd, Verdict
+from servicekit.http_server.early_answer import Gate, has_body
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import require_sound_head, size_of_head
@@ -42,6 +44,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         self._write_timer: asyncio.TimerHandle | None = None
         self._under_way: Any = None
+        # Asked before a request becomes a task; what it has answered by itself, only the rest of
+        # its message is yet to come.
+        self._gate: Gate | None = getattr(config.app, "gate", None)
+        self._is_answered = self._ends_here = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -142,7 +148,27 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
-        super().on_headers_complete()
+        note_arrival(cast(Scope, self.scope), self.transport)
+        if self._gate is None or not self._answer_early(self._gate):
+            super().on_headers_complete()
+
+    def _answer_early(self, gate: Gate) -> bool:
+        """Not for a request that has a body, or others before it that are to be answered first."""
+        is_free = self.cycle is None or self.cycle.response_complete
+        method = self.parser.get_method()
+        if not is_free or has_body(self.headers):
+            return False
+        early = gate(method, self.url, cast(Scope, self.scope))
+        if early is None:
+            return False
+        draining = self._health is not None and self._health.draining
+        kept = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        self._ends_here = draining or not kept or self.loop.time() >= self._ends_at
+        own = [*self.server_state.default_headers]
+        own += [(b"connection", b"close")] if self._ends_here else []
+        self.transport.write(early.encode(own, is_head=method == b"HEAD"))
+        self._is_answered = True
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
@@ -150,7 +176,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._overhead = True, 0
-        super().on_message_complete()
+        if not self._is_answered:
+            super().on_message_complete()
+            return
+        self._is_answered = False
+        self.on_response_complete()
+        if self._ends_here:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self._answered_at = self.loop.time()
