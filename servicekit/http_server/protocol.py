@@ -27,7 +27,7 @@ from servicekit.problems import (
 
 class HttpProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits] = Limits()
-    crowd: ClassVar[Crowd] = Crowd(1000)
+    crowd: ClassVar[Crowd] = Crowd(4000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)

@@ -120,14 +120,15 @@ def test_no_guest_is_shown_what_is_anothers(shop: Shop) -> None:
     def read(number: int) -> str:
         path, fields, is_right = asks[number % len(asks)]
         answer = client.send(httpx.Request("GET", f"{shop.stack.shop_url}{path}", headers=fields))
-        # What a busy machine refuses shows nothing.
-        right = is_right(answer) or answer.status_code in (503, 504)
-        return "" if right else f"{number}: {answer.status_code} {answer.text[:200]}"
+        if answer.status_code in (503, 504):
+            return "refused"  # by a busy machine, which shows nothing
+        return "" if is_right(answer) else f"{number}: {answer.status_code} {answer.text[:200]}"
 
     limits = httpx.Limits(max_connections=THREADS)
     with (
         httpx.Client(limits=limits, timeout=15, verify=False) as client,
         ThreadPoolExecutor(THREADS) as threads,
     ):
-        leaks = [found for found in threads.map(read, range(READS)) if found]
-    assert leaks == []
+        found = list(threads.map(read, range(READS)))
+    assert set(found) <= {"", "refused"}
+    assert found.count("") > READS * 0.9
