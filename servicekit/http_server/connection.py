@@ -45,15 +45,16 @@ def affordable_connections(wanted: int) -> int:
 
 
 class OneAtATime(FlowControl):
-    """Reads no further while requests wait behind the one under way, whose body is there then: or a
-    client could leave as many bodies here as it may send requests ahead."""
+    """Reads no further while requests wait behind the one under way, whose body is there then, nor
+    while answers are not taken: or a client could leave as many bodies here as it may send requests
+    ahead, and have as many answers kept as it likes."""
 
     def __init__(self, transport: Any, waiting: Sized) -> None:
         super().__init__(transport)
         self._waiting = waiting
 
     def resume_reading(self) -> None:
-        if not self._waiting:
+        if not self._waiting and not self.write_paused:
             super().resume_reading()
 
 

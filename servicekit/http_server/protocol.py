@@ -7,10 +7,10 @@ from typing import Any, ClassVar, cast
 import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.admission.arrival import note_arrival
-from servicekit.http_server.connection import Limits, LingeringTransport, OneAtATime
+from servicekit.http_server.bounded import BoundedProtocol
+from servicekit.http_server.connection import LingeringTransport
 from servicekit.http_server.crowd import Crowd, Verdict
 from servicekit.http_server.early_answer import Gate, has_body
 from servicekit.http_server.health import Health
@@ -25,8 +25,7 @@ from servicekit.problems import (
 )
 
 
-class HttpProtocol(HttpToolsProtocol):
-    limits: ClassVar[Limits] = Limits()
+class HttpProtocol(BoundedProtocol):
     crowd: ClassVar[Crowd] = Crowd(4000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
@@ -41,9 +40,6 @@ class HttpProtocol(HttpToolsProtocol):
         # were neither part of a whole head nor of a body. The first one is waited for already.
         self._in_head, self._overhead = True, 1
         self._discards_input = False
-        self._answered_at = self.loop.time()
-        self._write_timer: asyncio.TimerHandle | None = None
-        self._under_way: Any = None
         # Asked before a request becomes a task; what it has answered by itself, only the rest of
         # its message is yet to come.
         self._gate: Gate | None = getattr(config.app, "gate", None)
@@ -55,18 +51,12 @@ class HttpProtocol(HttpToolsProtocol):
             transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
         )
         super().connection_made(lingering)
-        self.flow = OneAtATime(lingering, self.pipeline)
         verdict = self.crowd.admit(cast(Any, self.connections), self.loop.time())
         if verdict is Verdict.DROP:
             self.drop()
         elif verdict is Verdict.TELL:
             self._refuse(ServiceUnavailable("Too many connections are open."))
         self._limit_time()
-
-    @property
-    def waits_since(self) -> float | None:
-        in_flight = self.cycle is not None and not self.cycle.response_complete
-        return None if in_flight else self._answered_at
 
     @property
     def is_unfinished(self) -> bool:
@@ -76,30 +66,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_between_requests(self) -> bool:
         return self._in_head and self._overhead == 0
 
-    def drop(self) -> None:
-        self.transport.abort()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._write_timer is None:
-            self._write_timer = self.loop.call_later(self.limits.write_timeout_seconds, self.drop)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self._under_way = cycle
-        super()._start_asgi_task(cycle, app)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvicorn tells the request that came last; the one under way may have others behind it.
-        if self._under_way is not None and not self._under_way.response_complete:
-            self._under_way.disconnected = True
-            self._under_way.message_event.set()
-        self.resume_writing()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._limit_time()
@@ -185,7 +152,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        self._answered_at = self.loop.time()
         super().on_response_complete()
         self._limit_time()
 
