@@ -3,9 +3,22 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from contracts.text import plain_spaces, remove_invisible, shows_something, without_meaning
+
+# What no schema can say.
+_TEXT_RULES = (
+    "Text that shows something, without control characters and characters for private use; what "
+    "nobody sees is removed."
+)
 
 
 def _printable(text: str) -> str:
@@ -75,6 +88,7 @@ class Customer(Recipient):
     # What is typed is cleaned first, before its length counts.
     name: Annotated[
         str,
+        Field(description=f"One line. {_TEXT_RULES}"),
         _line(100),
         AfterValidator(_printable),
         AfterValidator(_one_line),
@@ -83,6 +97,7 @@ class Customer(Recipient):
     ]
     email: Annotated[
         str,
+        Field(description=f"Each part shows something. {_TEXT_RULES}"),
         Email,
         AfterValidator(_printable),
         AfterValidator(_readable_in_each_part),
@@ -90,6 +105,7 @@ class Customer(Recipient):
     ]
     address: Annotated[
         str,
+        Field(description=_TEXT_RULES),
         _line(500),
         AfterValidator(_printable),
         AfterValidator(_readable),

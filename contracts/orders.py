@@ -76,7 +76,8 @@ class OrderLine(Contract):
 
 OrderLines = Annotated[
     tuple[OrderLine, ...],
-    Field(min_length=1, max_length=MAX_LINES),
+    # As near as a schema comes to saying that each product may appear once.
+    Field(min_length=1, max_length=MAX_LINES, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_each_product_once),
 ]
 

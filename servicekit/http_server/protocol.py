@@ -7,17 +7,26 @@ from typing import Any, ClassVar, cast
 import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from servicekit.http_server.connection import Limits, LingeringTransport
+from servicekit.admission.arrival import note_arrival
+from servicekit.http_server.bounded import BoundedProtocol
+from servicekit.http_server.connection import LingeringTransport
+from servicekit.http_server.crowd import Crowd, Verdict
+from servicekit.http_server.early_answer import Gate, has_body
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import require_sound_head, size_of_head
-from servicekit.problems import BadRequest, HeadersTooLarge, Problem, TooManyRequests
+from servicekit.problems import (
+    BadRequest,
+    HeadersTooLarge,
+    Problem,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 
-class HttpProtocol(HttpToolsProtocol):
-    limits: ClassVar[Limits] = Limits()
+class HttpProtocol(BoundedProtocol):
+    crowd: ClassVar[Crowd] = Crowd(4000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
@@ -31,6 +40,10 @@ class HttpProtocol(HttpToolsProtocol):
         # were neither part of a whole head nor of a body. The first one is waited for already.
         self._in_head, self._overhead = True, 1
         self._discards_input = False
+        # Asked before a request becomes a task; what it has answered by itself, only the rest of
+        # its message is yet to come.
+        self._gate: Gate | None = getattr(config.app, "gate", None)
+        self._is_answered = self._ends_here = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -38,7 +51,20 @@ class HttpProtocol(HttpToolsProtocol):
             transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
         )
         super().connection_made(lingering)
+        verdict = self.crowd.admit(cast(Any, self.connections), self.loop.time())
+        if verdict is Verdict.DROP:
+            self.drop()
+        elif verdict is Verdict.TELL:
+            self._refuse(ServiceUnavailable("Too many connections are open."))
         self._limit_time()
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.cycle is None or self._discards_input or not self._is_between_requests
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return self._in_head and self._overhead == 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -79,6 +105,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer must not become a header of a request that is under way.
         if self._in_head:
+            if len(self.headers) >= self.limits.max_header_fields:
+                raise HeadersTooLarge(f"The limit is {self.limits.max_header_fields} fields.")
             super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
@@ -87,7 +115,27 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
-        super().on_headers_complete()
+        note_arrival(cast(Scope, self.scope), self.transport)
+        if self._gate is None or not self._answer_early(self._gate):
+            super().on_headers_complete()
+
+    def _answer_early(self, gate: Gate) -> bool:
+        """Not for a request that has a body, or others before it that are to be answered first."""
+        is_free = self.cycle is None or self.cycle.response_complete
+        method = self.parser.get_method()
+        if not is_free or has_body(self.headers):
+            return False
+        early = gate(method, self.url, cast(Scope, self.scope))
+        if early is None:
+            return False
+        draining = self._health is not None and self._health.draining
+        kept = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        self._ends_here = draining or not kept or self.loop.time() >= self._ends_at
+        own = [*self.server_state.default_headers]
+        own += [(b"connection", b"close")] if self._ends_here else []
+        self.transport.write(early.encode(own, is_head=method == b"HEAD"))
+        self._is_answered = True
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
@@ -95,7 +143,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._overhead = True, 0
-        super().on_message_complete()
+        if not self._is_answered:
+            super().on_message_complete()
+            return
+        self._is_answered = False
+        self.on_response_complete()
+        if self._ends_here:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -104,8 +158,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _limit_time(self) -> None:
         """Of what is not whole, be it a head or a body that no request waits for any more."""
         in_flight = self.cycle is not None and not self.cycle.response_complete
-        whole = self._in_head and self._overhead == 0
-        if whole or in_flight or self.transport.is_closing():
+        if self._is_between_requests or in_flight or self.transport.is_closing():
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None

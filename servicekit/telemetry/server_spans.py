@@ -1,11 +1,12 @@
 """The SERVER span and the metrics of a request by the stable HTTP semantic conventions, for what
 is pure ASGI; FastAPI's routes have those of its instrumentation, with the same names."""
 
+import random
 import time
 from importlib.metadata import version
 
 from opentelemetry import context, metrics, trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from starlette.types import Message, Scope, Send
 
 from servicekit.telemetry.http_conventions import (
@@ -22,7 +23,8 @@ from servicekit.telemetry.request_head import content_length, parent_of, request
 _METER = "opentelemetry.instrumentation.fastapi"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
 _KEY = "arloji.server_request"
-_EXPOSED = (b"access-control-expose-headers", b"traceresponse")
+_NO_CONTEXT = context.Context()
+EXPOSED = (b"access-control-expose-headers", b"traceresponse")
 
 
 def name_route(scope: Scope, route: str) -> None:
@@ -30,6 +32,11 @@ def name_route(scope: Scope, route: str) -> None:
     Without it the path counts as that of no route."""
     if (request := scope.get(_KEY)) is not None:
         request.route = route
+
+
+def _unrecorded() -> SpanContext:
+    """Ids of a trace of its own, so that an answer has one."""
+    return SpanContext(random.getrandbits(128) or 1, random.getrandbits(64) or 1, is_remote=False)
 
 
 class Answer:
@@ -78,10 +85,25 @@ class ServerTelemetry:
         )
         self.measures = is_measured()
 
-    def begin(self, scope: Scope, send: Send) -> "ServerRequest":
+    def begin(self, scope: Scope, send: Send, *, recorded: bool = True) -> "ServerRequest":
         """From here to its `end` the span is the current one. Ids are made in any case,
-        attributes only for who records them."""
-        return ServerRequest(self, scope, send)
+        attributes only for who records them; not `recorded`, nobody does, and it is measured
+        alone."""
+        return ServerRequest(self, scope, send, recorded)
+
+    def count_early(self, method: str, status: int, seconds: float) -> SpanContext:
+        """A request that was answered before it was begun is measured as others are, by its
+        duration; ids of a trace of its own, that nobody records."""
+        if self.measures:
+            measured: Attributes = {
+                "http.request.method": known_method(method),
+                "url.scheme": "http",
+                "network.protocol.version": "1.1",
+                "http.response.status_code": status,
+                "error.type": str(status),
+            }
+            self.duration.record(seconds, measured, _NO_CONTEXT)
+        return _unrecorded()
 
 
 class ServerRequest(Answer):
@@ -93,7 +115,9 @@ class ServerRequest(Answer):
         *("route", "span"),
     )
 
-    def __init__(self, telemetry: ServerTelemetry, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, telemetry: ServerTelemetry, scope: Scope, send: Send, recorded: bool
+    ) -> None:
         super().__init__(send)
         self._telemetry, self._scope = telemetry, scope
         self._began = time.perf_counter()
@@ -101,8 +125,12 @@ class ServerRequest(Answer):
         self._error = self.route = ""
         scope[_KEY] = self
         parent = parent_of(scope["headers"])
-        self.span: Span = telemetry.tracer.start_span(
-            known_method(scope["method"], "HTTP"), parent, SpanKind.SERVER
+        self.span: Span = (
+            telemetry.tracer.start_span(
+                known_method(scope["method"], "HTTP"), parent, SpanKind.SERVER
+            )
+            if recorded
+            else NonRecordingSpan(_unrecorded())
         )
         self._recorded = self.span.is_recording()
         self._context = trace.set_span_in_context(self.span, parent)
@@ -122,7 +150,7 @@ class ServerRequest(Answer):
             of = self.span.get_span_context()
             # W3C Trace Context level 2, and that scripts of other sites may read it.
             ids = (b"traceresponse", trace_header(of, of.span_id))
-            headers = [*message.get("headers", ()), ids, _EXPOSED]
+            headers = [*message.get("headers", ()), ids, EXPOSED]
             message = {**message, "headers": headers}
             if self._telemetry.measures:
                 self._size = content_length(headers)

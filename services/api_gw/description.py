@@ -155,7 +155,11 @@ def _parameters(route: Route, operation: Operation) -> list[Schema]:
     ]
     if route.takes_query:
         parameters += [
-            {"name": name, "in": "query", "description": text, "schema": schema}
+            {
+                **{"name": name, "in": "query", "description": text, "schema": schema},
+                # Lists by commas, and not by the same name again and again.
+                **({"style": "form", "explode": False} if schema.get("type") == "array" else {}),
+            }
             for name, (text, schema) in QUERY_PARAMETERS.items()
         ]
     return [*parameters, KEY_HEADER] if operation.takes_order else parameters

@@ -45,7 +45,7 @@ QUERY_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "max_price": ("Rupiah, not below `min_price`", _or_empty(_integer(0, MAX_PRICE_IDR))),
     "ids": (
         f"At most {MAX_IDS} product ids, by commas",
-        {"type": "string", "pattern": f"^([0-9]{{1,19}}(,[0-9]{{1,19}}){{0,{MAX_IDS - 1}}})?$"},
+        {"type": "array", "maxItems": MAX_IDS, "items": _integer(1, MAX_PRODUCT_ID)},
     ),
     "sort": (
         "Ties by product_id",

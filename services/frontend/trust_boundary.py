@@ -13,6 +13,7 @@ from servicekit.http_server.health import Health
 from servicekit.http_server.service import ServedApp
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
+from services.frontend.admission import FrontAdmission
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import Initiator, find_initiator
 from services.frontend.guest import Guest
@@ -39,8 +40,8 @@ _WITHOUT_GUEST = ("/static/", "/healthz", "/readyz", "/favicon.svg", "/robots.tx
 
 
 class TrustBoundary:
-    """Wraps the whole app, instrumentation included. The server uses `health`, and
-    `render_problem` for what it refuses before the app sees it."""
+    """Wraps the whole app, instrumentation included. The server uses `health`, and `gate` and
+    `render_problem` for what is refused before the app sees it."""
 
     def __init__(
         self,
@@ -48,9 +49,11 @@ class TrustBoundary:
         health: Health,
         cookies: ShopCookies,
         render_refusal: ProblemRenderer = problem_response,
+        admission: FrontAdmission | None = None,
     ) -> None:
         self.health, self.cookies = health, cookies
-        self._app, self._render_refusal = app, render_refusal
+        self._app, self._render_refusal, self._admission = app, render_refusal, admission
+        self.gate = None if admission is None else admission.gate
         self._security_headers = security_headers(secure=cookies.options.secure)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
@@ -59,7 +62,12 @@ class TrustBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._admission is not None:
+            await self._admission(scope, receive, send, self._answer_admitted)
+        else:
+            await self._answer_admitted(scope, receive, send)
+
+    async def _answer_admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = self.cookies.guest.find_guest(scope["headers"])
         initiator = find_initiator(scope, secure=self.cookies.options.secure)
         own_cookies = self._cookies_for(scope, visitor, initiator)
