@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ from benchmarks.pressure.scenarios import Scenario, chosen, scenarios
 from benchmarks.processes import StartFailed
 from loadtest.allowed_hosts import require_allowed_host
 from loadtest.plan import PlanRefused
-from local.layout import require_open_files
+from local.layout import ROOT, require_open_files
 from servicekit.signals import not_ignored
 
 # Whole, and short.
@@ -82,6 +83,7 @@ def measure_shop(
     folder.mkdir()
     progress(f"starting the shop of {checkout.name}")
     with faulty_shop(folder, checkout) as faults:
+        assert faults.shop is not None
         books = Books(folder / "shop" / "arloji.db")
         run = Run(faults.shop.url("frontend"), faults, books, folder, progress)
         return report(options, checkout.name, play(run, picked))
@@ -113,9 +115,18 @@ def report(options: argparse.Namespace, name: str, found: Outcome) -> int:
     target.mkdir(parents=True, exist_ok=True)
     (target / "report.txt").write_text(printed + "\n", encoding="utf-8")
     (target / "figures.json").write_text(json.dumps(plain(found, about)), encoding="utf-8")
+    if not options.no_plot:
+        plot(target)
     print(f"saved in {target}", file=sys.stderr)
     wrong = found.wrong_stock or any(failures(one, found.capacity) for one in found.phases)
     return 1 if wrong else 0
+
+
+def plot(folder: Path) -> None:
+    """In the environment that has Matplotlib, which is made if need be."""
+    command = [sys.executable, "-Es", "tools/in_venv.py", "plots", "-m", "benchmarks.pressure.plot"]
+    figures, picture = (folder.absolute() / name for name in ("figures.json", "plot.svg"))
+    subprocess.run([*command, figures, picture], cwd=ROOT, check=False)
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -124,6 +135,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="four scenarios in two minutes")
     parser.add_argument("--only", metavar="WORDS", help="scenarios with one of these in their name")
     parser.add_argument("--against", metavar="COMMIT", help="the same of this commit, afterwards")
+    parser.add_argument("--no-plot", action="store_true", help="table and figures only")
     parser.add_argument("--results", default="var/pressure", metavar="FOLDER")
     return parser.parse_args(arguments)
 

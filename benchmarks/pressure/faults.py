@@ -37,8 +37,8 @@ class FaultFailed(Exception):
 class Faults:
     """What may be done to the shop. `heal` undoes all of it."""
 
-    shop: Shop
-    proxies: "subprocess.Popen[str] | None" = None
+    shop: Shop | None
+    proxies: "subprocess.Popen[str]"
     hosts: Path | None = None
     _undo: list[Callable[[], None]] = field(default_factory=list)
 
@@ -47,6 +47,7 @@ class Faults:
         self._undo.append(lambda: self._tell(f"{edge} pass"))
 
     def freeze(self, service: str) -> None:
+        assert self.shop is not None
         pid = self.shop.pids()[service]
         os.kill(pid, signal.SIGSTOP)
 
@@ -73,7 +74,6 @@ class Faults:
             self._undo.pop()()
 
     def _tell(self, line: str) -> None:
-        assert self.proxies is not None
         assert self.proxies.stdin is not None
         assert self.proxies.stdout is not None
         self.proxies.stdin.write(f"{line}\n")
@@ -96,7 +96,7 @@ def faulty_shop(folder: Path, checkout: Checkout, *options: str) -> Iterator[Fau
         settings += ["--set", f"{caller}.{setting}=http://{host}:{ports[edge]}"]
     targets = {edge: (port, PORTS[edge] + offset) for edge, port in ports.items()}
     with (
-        _proxies(targets) as proxies,
+        proxies(targets) as process,
         shop(
             folder / "shop",
             *(*settings, *options),
@@ -105,7 +105,7 @@ def faulty_shop(folder: Path, checkout: Checkout, *options: str) -> Iterator[Fau
             wrapper=wrapper,
         ) as running,
     ):
-        faults = Faults(running, proxies, hosts if wrapper else None)
+        faults = Faults(running, process, hosts if wrapper else None)
         try:
             yield faults
         finally:
@@ -131,7 +131,7 @@ def _wrapper(hosts: Path, folder: Path) -> list[str]:
 
 
 @contextmanager
-def _proxies(targets: Mapping[str, tuple[int, int]]) -> "Iterator[subprocess.Popen[str]]":
+def proxies(targets: Mapping[str, tuple[int, int]]) -> "Iterator[subprocess.Popen[str]]":
     arguments = [f"{edge}={port}:{target}" for edge, (port, target) in targets.items()]
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.pressure.fault_proxy", *arguments],

@@ -161,7 +161,7 @@ class Run:
     @asynccontextmanager
     async def _watched(self, phase: Phase) -> AsyncIterator[None]:
         """Cores of each process, once a second."""
-        pids = self._faults.shop.pids() if self._faults is not None else {}
+        pids = dict(self._faults.shop.pids()) if self._faults and self._faults.shop else {}
         pids["generator"] = os.getpid()
 
         async def watch() -> None:
