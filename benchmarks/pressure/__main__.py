@@ -25,17 +25,15 @@ import uvloop
 from benchmarks.checkouts import HERE, Checkout, NoCheckout, checked_out
 from benchmarks.pressure.faults import FaultFailed, faulty_shop
 from benchmarks.pressure.orders import Books
-from benchmarks.pressure.report import failures, plain, text
+from benchmarks.pressure.report import plain, text
 from benchmarks.pressure.run import Outcome, Run
-from benchmarks.pressure.scenarios import Scenario, chosen, scenarios
+from benchmarks.pressure.scenarios import SHORT, WHOLE, Scenario, Times, chosen, scenarios
+from benchmarks.pressure.verdict import failures
 from benchmarks.processes import StartFailed
 from loadtest.allowed_hosts import require_allowed_host
 from loadtest.plan import PlanRefused
 from local.layout import ROOT, require_open_files
 from servicekit.signals import not_ignored
-
-# Whole, and short.
-_SECONDS = ((20.0, 8.0, 15.0), (8.0, 5.0, 8.0))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +62,7 @@ def measure_all(options: argparse.Namespace, folder: Path, progress: Callable[[s
     if options.url:
         require_allowed_host(options.url)
         picked = [one for one in picked if one.inject is None]
-        run = Run(options.url, None, Books(None), folder, progress)
+        run = Run(options.url, None, Books(None), times_of(options), folder, progress)
         return report(options, options.url, play(run, picked))
     code = measure_shop(options, HERE, folder / "here", picked, progress)
     if options.against:
@@ -85,15 +83,20 @@ def measure_shop(
     with faulty_shop(folder, checkout) as faults:
         assert faults.shop is not None
         books = Books(folder / "shop" / "arloji.db")
-        run = Run(faults.shop.url("frontend"), faults, books, folder, progress)
+        url = faults.shop.url("frontend")
+        run = Run(url, faults, books, times_of(options), folder, progress)
         return report(options, checkout.name, play(run, picked))
 
 
 def pick(options: argparse.Namespace) -> list[Scenario]:
-    found = scenarios(*_SECONDS[options.short])
+    found = scenarios(times_of(options))
     if options.only:
         return chosen(found, options.only.split(","))
     return [one for one in found if one.is_short or not options.short]
+
+
+def times_of(options: argparse.Namespace) -> Times:
+    return SHORT if options.short else WHOLE
 
 
 def play(run: Run, picked: Sequence[Scenario]) -> Outcome:

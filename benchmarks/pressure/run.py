@@ -1,37 +1,28 @@
 """A whole run: capacity first, then one scenario after the other on the same shop."""
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.cores import cpu_seconds
 from benchmarks.pressure.faults import Faults
 from benchmarks.pressure.generator import Generator
 from benchmarks.pressure.mix import GROUPS, Mix
 from benchmarks.pressure.orders import Accounts, Books
 from benchmarks.pressure.samples import Sample, Summary, between, seconds_to_normal, summarize
-from benchmarks.pressure.scenarios import Scenario
+from benchmarks.pressure.scenarios import Scenario, Times
+from benchmarks.pressure.watching import visited, watched
 from loadtest.run import find_watches
-from local.layout import ROOT
-from local.supervisor import enter_child
 
 Progress = Callable[[str], None]
 
 # Of the capacity, and no more than so many a second: what is offered before and after.
 _USUAL_SHARE, _USUAL_RATE = 0.4, 100.0
-_BEFORE_SECONDS, _AFTER_SECONDS = 3.0, 13.0
 _CLOSED = (8, 16, 32)
-_CLOSED_SECONDS = 4.0
 _GUESTS = 100
 # Good answers of a second that counts as normal.
 NORMAL_SHARE = 0.95
@@ -87,9 +78,15 @@ class Outcome:
 
 class Run:
     def __init__(
-        self, url: str, faults: Faults | None, books: Books, folder: Path, progress: Progress
+        self,
+        url: str,
+        faults: Faults | None,
+        books: Books,
+        times: Times,
+        folder: Path,
+        progress: Progress,
     ) -> None:
-        self._url, self._faults, self._books = url, faults, books
+        self._url, self._faults, self._books, self._times = url, faults, books, times
         self._folder, self._progress = folder, progress
         watches = find_watches(url, progress)
         self._generator = Generator(url, Mix(urlsplit(url).netloc, watches, seed=1), books)
@@ -117,11 +114,11 @@ class Run:
         return found
 
     async def _capacity(self, closed: Sequence[int] = _CLOSED) -> dict[int, float]:
-        await self._generator.saturate(closed[-1], _CLOSED_SECONDS / 2, "")
+        await self._generator.saturate(closed[-1], self._times.closed / 2, "")
         rates = {}
         for connections in closed:
             began = time.monotonic()
-            samples = await self._generator.saturate(connections, _CLOSED_SECONDS, "")
+            samples = await self._generator.saturate(connections, self._times.closed, "")
             good = sum(one.is_good for one in samples)
             rates[connections] = good / (time.monotonic() - began)
         return rates
@@ -131,9 +128,14 @@ class Run:
         rate = scenario.times * capacity if scenario.times else usual
         phase, name, generator = Phase(scenario, rate), scenario.name, self._generator
         generator.samples = phase.samples
-        async with self._watched(phase), self._visited(phase):
+        async with AsyncExitStack() as stack:
+            phase.cores = await stack.enter_async_context(watched(self._pids()))
+            if scenario.times:
+                seconds = self._times.before + scenario.seconds + self._times.after
+                beside = visited(self._url, self._folder / "customers", seconds)
+                phase.customers = stack.enter_context(beside)
             phase.began = time.monotonic()
-            await generator.offer(usual, _BEFORE_SECONDS, name)
+            await generator.offer(usual, self._times.before, name)
             phase.from_ = time.monotonic()
             if scenario.inject is not None:
                 assert self._faults is not None
@@ -144,11 +146,14 @@ class Run:
                 if self._faults is not None:
                     self._faults.heal()
             phase.until = time.monotonic()
-            await generator.offer(usual, _AFTER_SECONDS, name)
+            await generator.offer(usual, self._times.after, name)
             phase.ended = time.monotonic()
         await generator.answers()
         await self._settle(phase)
         return phase
+
+    def _pids(self) -> dict[str, int]:
+        return self._faults.shop.pids() if self._faults and self._faults.shop else {}
 
     async def _settle(self, phase: Phase) -> None:
         name, books = phase.scenario.name, self._books
@@ -157,44 +162,3 @@ class Run:
         unknown = books.unknown(name)
         await self._generator.repeat(unknown)
         phase.unresolved = sum(not one.is_acknowledged for one in unknown)
-
-    @asynccontextmanager
-    async def _watched(self, phase: Phase) -> AsyncIterator[None]:
-        """Cores of each process, once a second."""
-        pids = dict(self._faults.shop.pids()) if self._faults and self._faults.shop else {}
-        pids["generator"] = os.getpid()
-
-        async def watch() -> None:
-            before: dict[str, float] = {}
-            while True:
-                now = {name: cpu_seconds([pid]) or 0.0 for name, pid in pids.items()}
-                if before:
-                    phase.cores.append({name: now[name] - before[name] for name in now})
-                before = now
-                await asyncio.sleep(1)
-
-        task = asyncio.ensure_future(watch())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    @asynccontextmanager
-    async def _visited(self, phase: Phase) -> AsyncIterator[None]:
-        if not phase.scenario.times:
-            yield
-            return
-        file = self._folder / "customers"
-        seconds = _BEFORE_SECONDS + phase.scenario.seconds + _AFTER_SECONDS
-        process = subprocess.Popen(  # noqa: ASYNC220 - before there is any load
-            [sys.executable, "-m", "benchmarks.pressure.customers", self._url, file, f"{seconds}"],
-            cwd=ROOT,
-            preexec_fn=enter_child,
-        )
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                phase.customers = [json.loads(line) for line in file.read_text().splitlines()]
-            process.kill()
-            process.wait()

@@ -31,13 +31,30 @@ def overload(times: float, least_goodput: float, seconds: float) -> Scenario:
     )
 
 
-def scenarios(freeze_seconds: float, fault_seconds: float, step_seconds: float) -> list[Scenario]:
+@dataclass(frozen=True)
+class Times:
+    """Seconds: of each kind of scenario, of usual load before and after it, and of each step of
+    the search for the capacity."""
+
+    step: float = 15.0
+    freeze: float = 20.0
+    fault: float = 8.0
+    before: float = 3.0
+    after: float = 13.0
+    closed: float = 4.0
+
+
+WHOLE = Times()
+SHORT = Times(step=8, freeze=6, fault=5, before=2, after=8, closed=2)
+
+
+def scenarios(times: Times) -> list[Scenario]:
     found = [
-        overload(2, 0.9, step_seconds),
-        overload(5, 0.8, step_seconds),
-        _freeze("publisher", freeze_seconds, {"pages", "reads"}, is_short=True),
-        _freeze("service-http", freeze_seconds, {"orders"}),
-        _freeze("api-gw", freeze_seconds, set()),
+        overload(2, 0.9, times.step),
+        overload(5, 0.8, times.step),
+        _freeze("publisher", times.freeze, {"pages", "reads"}, is_short=True),
+        _freeze("service-http", times.freeze, {"orders"}),
+        _freeze("api-gw", times.freeze, set()),
     ]
     for service, spared in (("service-http", {"orders"}), ("publisher", {"pages", "reads"})):
         for name, mode, argument in (
@@ -46,14 +63,14 @@ def scenarios(freeze_seconds: float, fault_seconds: float, step_seconds: float) 
             ("black hole", "black-hole", 0.0),
             ("dead port", "refuse", 0.0),
         ):
-            found.append(_network(service, name, mode, argument, fault_seconds, spared))
+            found.append(_network(service, name, mode, argument, times.fault, spared))
     found.append(
         Scenario(
-            "publisher: name and port gone", fault_seconds, inject=_gone, spared=frozenset(spared)
+            "publisher: name and port gone", times.fault, inject=_gone, spared=frozenset(spared)
         )
     )
-    found.append(_network("publisher", "answers lost", "swallow", 0.0, fault_seconds, spared))
-    found.append(_network("api-gw", "black hole", "black-hole", 0.0, fault_seconds, set()))
+    found.append(_network("publisher", "answers lost", "swallow", 0.0, times.fault, spared))
+    found.append(_network("api-gw", "black hole", "black-hole", 0.0, times.fault, set()))
     return found
 
 

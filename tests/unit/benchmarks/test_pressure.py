@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.pressure.mix import SHARES, Mix
 from benchmarks.pressure.orders import Books, Order
-from benchmarks.pressure.report import failures
 from benchmarks.pressure.run import Phase
 from benchmarks.pressure.samples import Outcome, Sample, seconds_to_normal, summarize, timeline
 from benchmarks.pressure.scenarios import Scenario, overload
+from benchmarks.pressure.verdict import failures
 from loadtest.answers import Watch
 
 WATCHES = [Watch(1, "a-1", "Seiko", 100), Watch(2, "b-2", "Casio", 200)]
