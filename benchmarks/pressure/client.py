@@ -52,7 +52,7 @@ class Client:
         self.idle: list[Connection] = []
         self.open: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._sweeper = asyncio.ensure_future(self._sweep())
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     @property
     def under_way(self) -> int:

@@ -88,11 +88,11 @@ class Run:
     ) -> None:
         self._url, self._faults, self._books, self._times = url, faults, books, times
         self._folder, self._progress = folder, progress
-        watches = find_watches(url, progress)
-        self._generator = Generator(url, Mix(urlsplit(url).netloc, watches, seed=1), books)
+        self._mix = Mix(urlsplit(url).netloc, find_watches(url, progress), seed=1)
 
     async def play(self, scenarios: Sequence[Scenario]) -> Outcome:
-        found, generator = Outcome(), self._generator
+        found = Outcome()
+        self._generator = generator = Generator(self._url, self._mix, self._books)
         try:
             await generator.make_guests(_GUESTS)
             found.closed = await self._capacity()
