@@ -100,8 +100,19 @@ def times_of(options: argparse.Namespace) -> Times:
 
 
 def play(run: Run, picked: Sequence[Scenario]) -> Outcome:
+    async def until_signal() -> Outcome:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        # An exception that a signal raises would be lost in whatever callback is just running.
+        for number in not_ignored(signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        return await run.play(picked)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run.play(picked))
+        try:
+            return runner.run(until_signal())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
 def report(options: argparse.Namespace, name: str, found: Outcome) -> int:
