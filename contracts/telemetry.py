@@ -17,6 +17,9 @@ ORDER_ID = "arloji.order.id"
 ORDER_STATUS = "arloji.order.status"
 ORDER_REASON = "arloji.order.reason"
 ROUTE_CLASS = "arloji.route.class"
+# An event of the SERVER span of a request that was turned away, and why; its route class with it.
+REFUSED = "arloji.refused"
+REFUSED_REASON = "arloji.refused.reason"
 HOUSEKEEPING_OUTCOME = "arloji.housekeeping.outcome"
 # Of the entry in the stream, this delivery included: above 1 an earlier one did not end well.
 ORDER_DELIVERIES = "arloji.order.deliveries"
@@ -55,17 +58,43 @@ QUEUE_DURABLE = Metric(
 CACHE_REQUESTS = Metric(
     "arloji.cache.requests", "{request}", "Look-ups in the product cache by result"
 )
-# reason, route
+# reason (limit, lag, breaker, deadline, left, guest_rate), route, upstream
 GATEWAY_SHED = Metric(
     "arloji.gateway.shed", "{request}", "Requests that the gateway refused to pass on"
 )
-# upstream
+# outcome (sent, no_budget), route, upstream
 GATEWAY_RETRIES = Metric(
-    "arloji.gateway.retries", "{request}", "Requests that the gateway sent a second time"
+    "arloji.gateway.retries", "{request}", "Requests that broke and might have been sent again"
 )
 # upstream
+GATEWAY_LIMIT = Metric(
+    "arloji.gateway.limit", "{request}", "Requests that may be under way to an upstream at once"
+)
+# route, upstream
 GATEWAY_IN_FLIGHT = Metric(
     "arloji.gateway.in_flight", "{request}", "Requests under way to an upstream"
+)
+# route, upstream
+GATEWAY_WAITING = Metric(
+    "arloji.gateway.waiting", "{request}", "Requests that wait to be passed on to an upstream"
+)
+# upstream
+GATEWAY_BREAKER = Metric(
+    "arloji.gateway.breaker", "1", "State of an upstream's breaker: 0 closed, 1 half-open, 2 open"
+)
+# reason (limit, lag, deadline, left), route, upstream
+FRONTEND_SHED = Metric("arloji.frontend.shed", "{request}", "Requests that the frontend refused")
+# upstream
+FRONTEND_LIMIT = Metric(
+    "arloji.frontend.limit", "{request}", "Requests that may be under way at a door at once"
+)
+# route, upstream
+FRONTEND_IN_FLIGHT = Metric(
+    "arloji.frontend.in_flight", "{request}", "Requests that the frontend works on"
+)
+# route, upstream
+FRONTEND_WAITING = Metric(
+    "arloji.frontend.waiting", "{request}", "Requests that wait at a door of the frontend"
 )
 # process.runtime.name, process.runtime.version
 BUILD_INFO = Metric(

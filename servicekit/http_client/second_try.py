@@ -1,5 +1,6 @@
 """The one second try that a request may have, and the rule for it."""
 
+import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
@@ -8,6 +9,13 @@ from servicekit.http_client.failures import ConnectionFailed
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 T = TypeVar("T")
+
+_LONGEST_PAUSE_SECONDS = 0.05
+
+
+def full_jitter() -> float:
+    """How long to wait before the second try: who failed together is not to come back together."""
+    return random.uniform(0, _LONGEST_PAUSE_SECONDS)
 
 
 def is_repeatable(method: str, header_names: Iterable[str]) -> bool:

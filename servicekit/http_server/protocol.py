@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from servicekit.admission.arrival import note_arrival
 from servicekit.http_server.connection import Limits, LingeringTransport
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
@@ -87,6 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
+        note_arrival(cast(Scope, self.scope), self.transport)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

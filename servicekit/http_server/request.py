@@ -8,10 +8,12 @@ from opentelemetry import trace
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from servicekit.admission.arrival import age_of
 from servicekit.deadline import budget_of, within
 from servicekit.http_server.allowed_hosts import host_name_of
 from servicekit.http_server.problem_handlers import problem_from
 from servicekit.problems import (
+    DeadlinePassed,
     MisdirectedRequest,
     Problem,
     ProblemRenderer,
@@ -21,6 +23,8 @@ from servicekit.problems import (
 from servicekit.telemetry.server_spans import Answer, ServerTelemetry
 
 PROBES = ("/healthz", "/readyz")
+# In a scope: seconds that its route has, where that is less.
+TIMEOUT = "arloji.timeout"
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class RequestWrapper:
                 self._require_known_host(scope)
                 asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
                 try:
-                    async with within(min(self._timeout_seconds, budget_of(scope))):
+                    async with within(self._seconds_left(scope)):
                         await self._app(asked, receive, answer.send)
                 finally:
                     answer.note_route(asked)
@@ -72,6 +76,14 @@ class RequestWrapper:
             raise
         finally:
             answer.end()
+
+    def _seconds_left(self, scope: Scope) -> float:
+        """Its time runs since it came. Who has none left is told so before anything is done."""
+        limit: float = scope.get(TIMEOUT, self._timeout_seconds)
+        left = min(self._timeout_seconds, limit, budget_of(scope)) - age_of(scope)
+        if left <= 0:
+            raise DeadlinePassed("The deadline passed before the work began.")
+        return left
 
     def _require_known_host(self, scope: Scope) -> None:
         if self._hosts and host_name_of(scope) not in self._hosts:

@@ -8,6 +8,7 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from servicekit.admission.lag import watched_loop
 from servicekit.http_server.allowed_hosts import hosts_of_inner
 from servicekit.http_server.health import Health, health_routes
 from servicekit.http_server.problem_handlers import install_problem_handlers
@@ -79,6 +80,7 @@ def lifespan_of(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         assert isinstance(app, ServiceApp)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(watched_loop())
             await open_resources(app, stack)
             await stack.enter_async_context(health.monitored())
             yield

@@ -1,11 +1,12 @@
 """The SERVER span and the metrics of a request by the stable HTTP semantic conventions, for what
 is pure ASGI; FastAPI's routes have those of its instrumentation, with the same names."""
 
+import random
 import time
 from importlib.metadata import version
 
 from opentelemetry import context, metrics, trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from starlette.types import Message, Scope, Send
 
 from servicekit.telemetry.http_conventions import (
@@ -30,6 +31,11 @@ def name_route(scope: Scope, route: str) -> None:
     Without it the path counts as that of no route."""
     if (request := scope.get(_KEY)) is not None:
         request.route = route
+
+
+def _unrecorded() -> SpanContext:
+    """Ids of a trace of its own, so that an answer has one."""
+    return SpanContext(random.getrandbits(128) or 1, random.getrandbits(64) or 1, is_remote=False)
 
 
 class Answer:
@@ -78,10 +84,11 @@ class ServerTelemetry:
         )
         self.measures = is_measured()
 
-    def begin(self, scope: Scope, send: Send) -> "ServerRequest":
+    def begin(self, scope: Scope, send: Send, *, recorded: bool = True) -> "ServerRequest":
         """From here to its `end` the span is the current one. Ids are made in any case,
-        attributes only for who records them."""
-        return ServerRequest(self, scope, send)
+        attributes only for who records them; not `recorded`, nobody does, and it is measured
+        alone."""
+        return ServerRequest(self, scope, send, recorded)
 
 
 class ServerRequest(Answer):
@@ -93,7 +100,9 @@ class ServerRequest(Answer):
         *("route", "span"),
     )
 
-    def __init__(self, telemetry: ServerTelemetry, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, telemetry: ServerTelemetry, scope: Scope, send: Send, recorded: bool
+    ) -> None:
         super().__init__(send)
         self._telemetry, self._scope = telemetry, scope
         self._began = time.perf_counter()
@@ -101,8 +110,12 @@ class ServerRequest(Answer):
         self._error = self.route = ""
         scope[_KEY] = self
         parent = parent_of(scope["headers"])
-        self.span: Span = telemetry.tracer.start_span(
-            known_method(scope["method"], "HTTP"), parent, SpanKind.SERVER
+        self.span: Span = (
+            telemetry.tracer.start_span(
+                known_method(scope["method"], "HTTP"), parent, SpanKind.SERVER
+            )
+            if recorded
+            else NonRecordingSpan(_unrecorded())
         )
         self._recorded = self.span.is_recording()
         self._context = trace.set_span_in_context(self.span, parent)

@@ -1,7 +1,8 @@
 """What happens to a request that the table knows: limits, then one service, then its answer."""
 
 import math
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from opentelemetry import trace
@@ -9,8 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.headers import GUEST
 from contracts.identifiers import parse_uuid
-from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_SHED, ROUTE_CLASS
-from servicekit.deadline import within
+from contracts.route_classes import RouteClass
+from contracts.telemetry import ROUTE_CLASS
+from servicekit.admission.arrival import arrival_of
+from servicekit.admission.door import Refused
+from servicekit.circuit_breaker import State
 from servicekit.http_client.answer import Answer
 from servicekit.http_client.second_try import SAFE_METHODS
 from servicekit.http_proxy.forwarding import encoded_query, relay
@@ -21,23 +25,25 @@ from servicekit.problems import (
     MEDIA_TYPE,
     BadGateway,
     DeadlinePassed,
+    Problem,
     ServiceUnavailable,
     TooManyRequests,
 )
-from servicekit.telemetry.metrics import create_counter, observe_gauges
-from services.api_gw.limits import GuestRate, TooManyInFlight
-from services.api_gw.table import Route, RouteClass, Service
-from services.api_gw.upstreams import Backend
+from services.api_gw.limits import GuestRate
+from services.api_gw.table import Route, Service
+from services.api_gw.upstreams import BREAKER, GUEST_RATE, Backend, Backends
 
 _GUEST_FIELD = GUEST.lower().encode("ascii")
 _PROBLEM = MEDIA_TYPE.encode("ascii")
+# A service that says so is alive. To leave it alone because it turns some away would turn all away,
+# and 504 is told by how long it took.
+_DELIBERATE = frozenset({503, 504})
 
 
 class Gateway:
-    def __init__(self, backends: Mapping[Service, Backend], order_rate: GuestRate) -> None:
-        self._backends, self._order_rate = backends, order_rate
-        self._shed = create_counter(GATEWAY_SHED)
-        observe_gauges(GATEWAY_IN_FLIGHT, self._read_in_flight)
+    def __init__(self, backends: Backends, order_rate: GuestRate) -> None:
+        self._doors, self._backends = backends.doors, backends.by_service
+        self._order_rate = order_rate
 
     async def forward(
         self,
@@ -49,44 +55,82 @@ class Gateway:
     ) -> None:
         """Answer with what the route's service answers, or raise the problem that keeps it from
         that."""
-        trace.get_current_span().set_attribute(ROUTE_CLASS, route.route_class)
+        kind = _class_of(route, scope)
+        trace.get_current_span().set_attribute(ROUTE_CLASS, kind)
         guest_id = _guest_of(scope)
-        if route.route_class is RouteClass.ORDER_PLACEMENT and guest_id:
+        if kind is RouteClass.ORDER_PLACEMENT and guest_id:
             self._require_order_rate(guest_id)
+        # Before there is a place for it: who sends slowly keeps none from others.
         body = await read_body(scope, receive, route.body_limit_bytes)
         if body is None:
             return  # the client has left
         backend = self._backends[route.service]
-        backend.retries.count_request()
-        request = _outgoing(route, parameters, scope, guest_id, body)
+        if backend.breaker is not None and backend.breaker.state is State.OPEN:
+            raise self._doors.refuse(backend.name, kind, BREAKER)
+        lane = backend.door.lanes[kind]
         try:
-            with backend.in_flight:
-                async with within(route.timeout_seconds):
-                    answer = await backend.upstream.send(request)
-                    _refuse_failure(answer)
-                    await relay(answer, send)
-        except TooManyInFlight:
-            self._shed.add(1, {"reason": "in_flight", "route": route.route_class})
-            raise ServiceUnavailable("Too many requests are under way.") from None
+            await backend.door.admit(lane, arrival_of(scope))
+        except Refused as refused:
+            raise self._doors.refuse(backend.name, kind, refused.reason) from None
+        request = _outgoing(route, kind, parameters, scope, guest_id, body)
+        taken: float | None = None
+        try:
+            began = time.monotonic()
+            try:
+                answer = await self._ask(backend, request)
+            finally:
+                taken = time.monotonic() - began
+            await relay(answer, send)
+        finally:
+            backend.door.leave(lane, taken)
+
+    async def _ask(self, backend: Backend, request: OutgoingRequest) -> Answer:
+        """The answer, unless it is a failure; the breaker learns from it."""
+        backend.retries.count_request()
+        breaker = backend.breaker
+        if breaker is None:
+            answer = await backend.upstream.send(request)
+        elif (call := breaker.begin()) is None:
+            raise self._doors.refuse(backend.name, request.kind, BREAKER)
+        else:
+            try:
+                answer = await backend.upstream.send(request)
+            except Problem as problem:
+                breaker.end(call, failed=not isinstance(problem, DeadlinePassed))
+                raise
+            except BaseException:
+                # Its time is over, which was perhaps too short: it counts if it was slow.
+                breaker.end(call, failed=False)
+                raise
+            breaker.end(call, failed=answer.status >= 500 and answer.status not in _DELIBERATE)
+        if answer.status == 503:
+            backend.door.limit.note_refusal()
+        _refuse_failure(answer)
+        return answer
 
     def _require_order_rate(self, guest_id: UUID) -> None:
         if seconds := self._order_rate.seconds_to_wait(guest_id):
-            route = RouteClass.ORDER_PLACEMENT
-            self._shed.add(1, {"reason": "guest_rate", "route": route})
+            self._doors.refuse(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE)
             raise TooManyRequests(
                 "Too many orders from one guest.",
                 headers={"Retry-After": str(math.ceil(seconds))},
             )
 
-    def _read_in_flight(self) -> Iterable[tuple[float, Mapping[str, str]]]:
-        return [
-            (backend.in_flight.count, {"upstream": service})
-            for service, backend in self._backends.items()
-        ]
+
+def _class_of(route: Route, scope: Scope) -> RouteClass:
+    """Carts look their watches up by id, which is one step before an order."""
+    query: bytes = scope["query_string"]
+    looks_up = route.route_class is RouteClass.LIST and query.startswith(b"ids=")
+    return RouteClass.PRODUCT if looks_up else route.route_class
 
 
 def _outgoing(
-    route: Route, parameters: Mapping[str, str], scope: Scope, guest_id: UUID | None, body: bytes
+    route: Route,
+    kind: RouteClass,
+    parameters: Mapping[str, str],
+    scope: Scope,
+    guest_id: UUID | None,
+    body: bytes,
 ) -> OutgoingRequest:
     headers = end_to_end_headers(scope, via="api-gw")
     if guest_id:
@@ -95,7 +139,7 @@ def _outgoing(
     if route.takes_query:
         target += encoded_query(scope)
     return OutgoingRequest(
-        route.method, target, headers, b"" if route.method in SAFE_METHODS else body
+        route.method, target, headers, b"" if route.method in SAFE_METHODS else body, kind
     )
 
 

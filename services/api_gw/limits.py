@@ -1,4 +1,4 @@
-"""How much the gateway passes on: requests under way, second tries, orders of one guest."""
+"""How many orders of one guest the gateway passes on."""
 
 import time
 from collections import OrderedDict
@@ -7,56 +7,8 @@ from uuid import UUID
 
 Clock = Callable[[], float]
 
-# Of all requests, as in Envoy's and Finagle's retry budgets: an upstream that is down must not
-# get twice the load when it comes back.
-_RETRIED_SHARE = 0.1
-# A quiet gateway may retry as well.
-_RETRIES_PER_SECOND = 1.0
-_MAX_SAVED_RETRIES = 20.0
 _BURST_SECONDS = 5
 _MAX_GUESTS = 50_000
-
-
-class TooManyInFlight(Exception):
-    """The limit of requests under way is reached."""
-
-
-class InFlightLimit:
-    """Counts requests under way, and refuses at once instead of queueing."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.count = 0
-
-    def __enter__(self) -> None:
-        if self.count >= self._limit:
-            raise TooManyInFlight
-        self.count += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.count -= 1
-
-
-class RetryBudget:
-    """Second tries: a share of the requests, and a few a second besides."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock, self._filled_at = clock, clock()
-        self._tokens = _MAX_SAVED_RETRIES / 2
-
-    def count_request(self) -> None:
-        self._tokens = min(_MAX_SAVED_RETRIES, self._tokens + _RETRIED_SHARE)
-
-    def take(self) -> bool:
-        """True if there is a second try left; it is then gone."""
-        now = self._clock()
-        earned = (now - self._filled_at) * _RETRIES_PER_SECOND
-        self._filled_at = now
-        self._tokens = min(_MAX_SAVED_RETRIES, self._tokens + earned)
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class GuestRate:

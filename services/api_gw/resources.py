@@ -11,6 +11,6 @@ from services.api_gw.upstreams import open_backends
 
 async def open_resources(settings: Settings, app: ServiceApp, stack: AsyncExitStack) -> None:
     backends = await stack.enter_async_context(open_backends(settings))
-    for service, backend in backends.items():
+    for service, backend in backends.by_service.items():
         app.health.add(service, backend.upstream.check_alive)
     app.state.gateway = Gateway(backends, GuestRate(settings.guest_order_rate))

@@ -9,6 +9,7 @@ from starlette.routing import Route as OwnRoute
 from starlette.types import Receive, Scope, Send
 
 from contracts.api import DESCRIPTION
+from servicekit.http_server.request import TIMEOUT
 from servicekit.problems import MethodNotAllowed
 from servicekit.telemetry.server_spans import name_route
 from services.api_gw.gateway import Gateway
@@ -46,6 +47,8 @@ class TableApp:
             if (parameters := template.parse(raw_path)) is not None:
                 match = (path, routes, parameters)
         scope[_MATCH] = match
+        if match is not None and (route := match[1].get(scope["method"])) is not None:
+            scope[TIMEOUT] = route.timeout_seconds
         return match is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

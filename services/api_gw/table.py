@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from contracts.orders import MAX_PRODUCT_ID
+from contracts.route_classes import RouteClass
 from servicekit.http_server.body import MAX_BODY_BYTES
 
 
@@ -19,14 +20,6 @@ class Service(StrEnum):
 
     HTTP = "service-http"
     PUBLISHER = "publisher"
-
-
-class RouteClass(StrEnum):
-    """Routes that are limited and measured together."""
-
-    CATALOGUE = "catalogue"
-    ORDER_STATUS = "order-status"
-    ORDER_PLACEMENT = "order-placement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +40,9 @@ class Route:
 
 
 TABLE = (
-    Route("GET", "/api/products", Service.HTTP, RouteClass.CATALOGUE, takes_query=True),
-    Route("GET", "/api/products/{product_id}", Service.HTTP, RouteClass.CATALOGUE),
-    Route("GET", "/api/brands", Service.HTTP, RouteClass.CATALOGUE),
+    Route("GET", "/api/products", Service.HTTP, RouteClass.LIST, takes_query=True),
+    Route("GET", "/api/products/{product_id}", Service.HTTP, RouteClass.PRODUCT),
+    Route("GET", "/api/brands", Service.HTTP, RouteClass.LIST),
     Route("GET", "/api/orders", Service.HTTP, RouteClass.ORDER_STATUS),
     Route("POST", "/api/orders", Service.PUBLISHER, RouteClass.ORDER_PLACEMENT),
     Route("GET", "/api/orders/{order_id}", Service.HTTP, RouteClass.ORDER_STATUS),

@@ -20,9 +20,9 @@ _BY_PARENT = {path.partition("/{")[0]: path for path in PATHS if "{" in path}
 class ApiProxy:
     """All below `/api`, by whatever method. `upstream_of` gives the gateway once it is open."""
 
-    def __init__(self, upstream_of: Callable[[], Upstream]) -> None:
+    def __init__(self, upstream_of: Callable[[Scope], Upstream]) -> None:
         self._forward = ForwardingApp(
-            API, upstream_of=lambda _: upstream_of(), own_headers=_own_headers, via="frontend"
+            API, upstream_of=upstream_of, own_headers=_own_headers, via="frontend"
         )
 
     @staticmethod

@@ -10,9 +10,11 @@ from servicekit.http_server.request import RequestWrapper
 from servicekit.telemetry.server_spans import ServerTelemetry
 from services.frontend.api_proxy import ApiProxy
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
+from services.frontend.front_door import FrontDoor
 from services.frontend.request_checks import RequestChecks
 from services.frontend.resources import create_site, open_resources
 from services.frontend.routes import page_routes
+from services.frontend.security_headers import security_headers
 from services.frontend.settings import Settings
 from services.frontend.trust_boundary import TrustBoundary
 
@@ -30,13 +32,20 @@ def create_app(settings: Settings) -> TrustBoundary:
     app.user_middleware.append(Middleware(RequestChecks))
     app.router.redirect_slashes = False
     app.include_router(page_routes())
-    api = ApiProxy(upstream_of=lambda: app.state.upstream)
+    api = ApiProxy(upstream_of=lambda scope: app.state.upstreams.of(scope))
     proxy = RequestWrapper(
         api, timeout_seconds=settings.request_timeout_seconds, telemetry=ServerTelemetry()
+    )
+    door = FrontDoor(
+        lambda: app.state.doors,
+        site.pages,
+        site.cookies.language,
+        security_headers(secure=settings.cookie_secure),
     )
     return TrustBoundary(
         WithProxy(app, proxy, api.takes),
         app.health,
         site.cookies,
         create_refusal_renderer(site.pages),
+        door,
     )

@@ -18,7 +18,7 @@ _FACE = (
 
 def create_problem_renderer(pages: Pages) -> ProblemRenderer:
     def render(scope: Scope, problem: Problem) -> Response:
-        if _is_for_a_program(scope["path"]):
+        if is_for_a_program(scope["path"]):
             return problem_response(scope, problem)
         page = pages.context(scope)
         status = _shown_status(page, problem)
@@ -44,7 +44,7 @@ def create_refusal_renderer(pages: Pages) -> ProblemRenderer:
     stands by itself, since a browser whose headers are too large gets no style either."""
 
     def render(scope: Scope, problem: Problem) -> Response:
-        if _is_for_a_program(scope["path"]) or not _asks_for_a_page(scope):
+        if is_for_a_program(scope["path"]) or not asks_for_a_page(scope):
             return problem_response(scope, problem)
         page = pages.context(scope)
         return pages.render(
@@ -65,9 +65,9 @@ def _shown_status(page: PageContext, problem: Problem) -> int:
     return problem.status if f"error_title.{problem.status}" in page.text.texts else 500
 
 
-def _asks_for_a_page(scope: Scope) -> bool:
+def asks_for_a_page(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
-def _is_for_a_program(path: str) -> bool:
+def is_for_a_program(path: str) -> bool:
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in _FOR_PROGRAMS)

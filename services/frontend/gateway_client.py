@@ -59,10 +59,11 @@ class Answer(Generic[M]):
 
 
 class GatewayClient:
-    """Answers as contracts; every refusal and every failure as a `Problem`."""
+    """Answers as contracts; every refusal and every failure as a `Problem`. Orders go by `orders`,
+    all the rest by `reads`."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, reads: httpx.AsyncClient, orders: httpx.AsyncClient) -> None:
+        self._reads, self._orders = reads, orders
         self._parsed: Recent[tuple[type[BaseModel], bytes], Any] = Recent(_MAX_PARSED_BYTES)
 
     async def fetch_products(self, parameters: Mapping[str, str]) -> Answer[ProductPage]:
@@ -102,6 +103,7 @@ class GatewayClient:
     async def post_order(self, guest_id: UUID, key: str, order: OrderRequest) -> UUID:
         """The id of the accepted order. After any failure the same key is safe to repeat."""
         answer = await self._fetch(
+            self._orders,
             "POST",
             "/api/orders",
             json=order.model_dump(mode="json"),
@@ -121,11 +123,13 @@ class GatewayClient:
         guest_id: UUID | None = None,
     ) -> httpx.Response:
         headers = {GUEST: str(guest_id)} if guest_id else {}
-        return await self._fetch("GET", path, params=parameters, headers=headers)
+        return await self._fetch(self._reads, "GET", path, params=parameters, headers=headers)
 
-    async def _fetch(self, method: str, path: str, **request: Any) -> httpx.Response:
+    async def _fetch(
+        self, client: httpx.AsyncClient, method: str, path: str, **request: Any
+    ) -> httpx.Response:
         try:
-            return await fetch(self._client, method, path, **request)
+            return await fetch(client, method, path, **request)
         except BadGateway as problem:
             # Not there is not broken: to a guest it means "come back in a moment".
             if isinstance(problem.__cause__, ConnectionFailed):

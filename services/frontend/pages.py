@@ -191,6 +191,10 @@ class Pages:
             html_parts[place] = self._slot(page.language, name, _value(page, slots, name)).encode()
         return self._answer(page, b"".join(html_parts), status, None)
 
+    def render_alone(self, template: str, language: Language, **context: Any) -> str:
+        """A page that knows nothing of who asks for it."""
+        return self._render(template, self._texts[language], **context)
+
     def _render(self, template: str, text: Texts, **context: Any) -> str:
         language = text.language
         return self._environment.get_template(template).render(

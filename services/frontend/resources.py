@@ -6,14 +6,27 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
+from contracts.route_classes import CLASSES, PATIENCE, RouteClass
+from contracts.telemetry import (
+    FRONTEND_IN_FLIGHT,
+    FRONTEND_LIMIT,
+    FRONTEND_SHED,
+    FRONTEND_WAITING,
+    REFUSED,
+    REFUSED_REASON,
+    ROUTE_CLASS,
+)
+from servicekit.admission.doors import Doors, Told
 from servicekit.http_client.client import check_alive, open_http_client
-from servicekit.http_proxy.forwarding import open_upstream
+from servicekit.http_proxy.forwarding import Upstream, open_upstream
 from servicekit.http_server.service import ServiceApp
 from services.frontend.assets import Assets
 from services.frontend.brand_menu import BrandMenu
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
+from services.frontend.front_door import class_of
 from services.frontend.gateway_client import GatewayClient
 from services.frontend.pages import Pages
 from services.frontend.settings import Settings
@@ -36,17 +49,48 @@ def create_site(settings: Settings) -> Site:
     return Site(assets, cookies, Pages(settings, assets, cookies), FormTokens(secrets))
 
 
+_TOLD = Told(
+    FRONTEND_SHED,
+    FRONTEND_LIMIT,
+    FRONTEND_IN_FLIGHT,
+    FRONTEND_WAITING,
+    REFUSED,
+    REFUSED_REASON,
+    ROUTE_CLASS,
+)
+
+
 async def open_resources(
     settings: Settings, site: Site, app: ServiceApp, stack: AsyncExitStack
 ) -> None:
-    client = await stack.enter_async_context(open_http_client(settings.api_gw_url))
+    """Orders have connections of their own: a publisher that does not answer keeps nobody from
+    looking at watches."""
+    url, most = settings.api_gw_url, settings.max_in_flight
+    app.state.doors = Doors(settings, CLASSES, _TOLD, patience=PATIENCE)
+    # A page may ask for two things at once.
+    reads = await stack.enter_async_context(open_http_client(url, max_connections=2 * most))
+    orders = await stack.enter_async_context(open_http_client(url, max_connections=most))
     site.pages.compile_templates()
     app.state.site = site
-    app.state.gateway = GatewayClient(client)
+    app.state.gateway = GatewayClient(reads, orders)
     app.state.brand_menu = BrandMenu(app.state.gateway)
     # For what programs ask: passed on as it is.
-    app.state.upstream = await stack.enter_async_context(open_upstream(settings.api_gw_url))
-    app.health.add("api-gw", partial(check_alive, client))
+    app.state.upstreams = Upstreams(
+        reads=await stack.enter_async_context(open_upstream(url, max_connections=most)),
+        orders=await stack.enter_async_context(open_upstream(url, max_connections=most)),
+    )
+    app.health.add("api-gw", partial(check_alive, reads))
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """The gateway, by whose work a request is in the end."""
+
+    reads: Upstream
+    orders: Upstream
+
+    def of(self, scope: Scope) -> Upstream:
+        return self.orders if class_of(scope) is RouteClass.ORDER_PLACEMENT else self.reads
 
 
 async def _site_of(request: Request) -> Site:

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from servicekit.admission.settings import AdmissionSettings
 from servicekit.settings import (
     HttpUrl,
     Port,
-    ServiceSettings,
     embedded_cookie_suffix,
     embedded_port,
     embedded_url,
@@ -19,7 +19,7 @@ from services.frontend.cookies.cookie import CookieOptions
 MIN_SECRET_LENGTH = 32
 
 
-class Settings(ServiceSettings):
+class Settings(AdmissionSettings):
     # A secret must not appear in the message that refuses it.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 

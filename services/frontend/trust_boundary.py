@@ -15,6 +15,7 @@ from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import Initiator, find_initiator
+from services.frontend.front_door import FrontDoor
 from services.frontend.guest import Guest
 from services.frontend.security_headers import security_headers
 
@@ -48,9 +49,10 @@ class TrustBoundary:
         health: Health,
         cookies: ShopCookies,
         render_refusal: ProblemRenderer = problem_response,
+        door: FrontDoor | None = None,
     ) -> None:
         self.health, self.cookies = health, cookies
-        self._app, self._render_refusal = app, render_refusal
+        self._app, self._render_refusal, self._door = app, render_refusal, door
         self._security_headers = security_headers(secure=cookies.options.secure)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
@@ -59,7 +61,12 @@ class TrustBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._door is not None:
+            await self._door(scope, receive, send, self._let_in)
+        else:
+            await self._let_in(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = self.cookies.guest.find_guest(scope["headers"])
         initiator = find_initiator(scope, secure=self.cookies.options.secure)
         own_cookies = self._cookies_for(scope, visitor, initiator)

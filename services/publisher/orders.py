@@ -23,6 +23,7 @@ from contracts.queue import (
     pending_key,
 )
 from contracts.telemetry import ORDERS_ACCEPTED
+from servicekit.deadline import require_time
 from servicekit.problems import ServiceUnavailable
 from servicekit.stream.consumer_group import current_traceparent
 from servicekit.telemetry.metrics import create_counter
@@ -78,6 +79,7 @@ class OrderPublisher:
         """The audit line of a new entry, or of the order that was in the queue already."""
         key = idempotency_record_key(str(incoming.guest_id), incoming.idempotency_key)
         fingerprint = incoming.request.fingerprint()
+        require_time()  # it may have waited for another of its kind
         refusal = self._monitor.refusal()
         # A full queue gets no new key records either, but repetitions still find theirs.
         is_new = refusal is None and await self._redis.set(
@@ -96,7 +98,8 @@ class OrderPublisher:
                 raise ServiceUnavailable(
                     f"{refusal} Nothing was ordered.", retry_after_seconds=_FULL_RETRY_SECONDS
                 )
-            # Whoever wrote the record died before the order was in the queue.
+            # Whoever wrote the record died, or had no time left, before the order was in the queue.
+        require_time()
         return await self._enqueue(_message_of(order_id, incoming, fingerprint), key)
 
     async def _enqueue(self, message: OrderMessage, key: str) -> AuditLine:

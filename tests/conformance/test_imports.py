@@ -71,7 +71,7 @@ LAYERS = (
     ("telemetry", "settings", "name_resolution"),
     ("problems", "redis", "database"),
     ("deadline", "stream"),
-    ("http_client", "cache"),
+    ("http_client", "cache", "admission"),
     ("http_server",),
     ("http_proxy",),
 )

@@ -12,7 +12,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from contracts.telemetry import GATEWAY_IN_FLIGHT, GATEWAY_RETRIES, GATEWAY_SHED, ROUTE_CLASS
+from contracts.telemetry import (
+    GATEWAY_BREAKER,
+    GATEWAY_IN_FLIGHT,
+    GATEWAY_LIMIT,
+    GATEWAY_RETRIES,
+    GATEWAY_SHED,
+    GATEWAY_WAITING,
+    ROUTE_CLASS,
+)
 from services.api_gw.app import create_app
 from services.api_gw.settings import Settings
 from tests.asgi import running
@@ -30,9 +38,10 @@ def of_kind(spans: InMemorySpanExporter, kind: SpanKind) -> Sequence[ReadableSpa
 @pytest.mark.parametrize(
     ("method", "path", "route", "route_class"),
     [
-        ("GET", "/api/products?q=x", "/api/products", "catalogue"),
-        ("HEAD", "/api/products", "/api/products", "catalogue"),
-        ("GET", "/api/products/17", "/api/products/{product_id}", "catalogue"),
+        ("GET", "/api/products?q=x", "/api/products", "list"),
+        ("HEAD", "/api/products", "/api/products", "list"),
+        ("GET", "/api/products?ids=1,2", "/api/products", "product"),
+        ("GET", "/api/products/17", "/api/products/{product_id}", "product"),
         ("GET", ORDER, "/api/orders/{order_id}", "order-status"),
         ("POST", "/api/orders", "/api/orders", "order-placement"),
     ],
@@ -119,6 +128,11 @@ def points_of(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, 
     ]
 
 
+def counted(metrics: InMemoryMetricReader, name: str) -> list[tuple[dict[str, Any], float]]:
+    """Without those that are there to be zero from the start."""
+    return [point for point in points_of(metrics, name) if point[1]]
+
+
 async def test_its_metrics_are_those_of_the_contract(
     metrics: InMemoryMetricReader, reads: ScriptedServer, orders: ScriptedServer
 ) -> None:
@@ -128,24 +142,30 @@ async def test_its_metrics_are_those_of_the_contract(
     async with running(create_app(settings)) as client:
         reads.script.append(closes())
         await client.get("/api/products/17")
-        retried = [({"upstream": "service-http"}, 1)]
-        assert points_of(metrics, GATEWAY_RETRIES.name) == retried
+        product = {"route": "product", "upstream": "service-http"}
+        assert counted(metrics, GATEWAY_RETRIES.name) == [({"outcome": "sent"} | product, 1)]
 
         for _ in range(2):
             await client.post("/api/orders", headers={"X-Arloji-Guest": ORDER[-36:]})
-        shed = [({"reason": "guest_rate", "route": "order-placement"}, 1)]
-        assert points_of(metrics, GATEWAY_SHED.name) == shed
+        orders_of, reads_of = {"upstream": "publisher"}, {"upstream": "service-http"}
+        placement = {"route": "order-placement"} | orders_of
+        shed = [({"reason": "guest_rate"} | placement, 1)]
+        assert counted(metrics, GATEWAY_SHED.name) == shed
 
         reads.script.append(SILENCE)
         waiting = asyncio.create_task(client.get("/api/products/17"))
         await eventually(lambda: len(reads.received) == 3)
-        assert ({"upstream": "service-http"}, 1) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
+        assert (product, 1) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
         await client.get("/api/brands")
-        shed.append(({"reason": "in_flight", "route": "catalogue"}, 1))
-        assert points_of(metrics, GATEWAY_SHED.name) == shed
+        shed.append(({"reason": "limit", "route": "list"} | reads_of, 1))
+        assert counted(metrics, GATEWAY_SHED.name) == shed
         reads.drop_connections()
         await waiting
-        assert ({"upstream": "service-http"}, 0) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
+        assert (product, 0) in points_of(metrics, GATEWAY_IN_FLIGHT.name)
+        assert (product, 0) in points_of(metrics, GATEWAY_WAITING.name)
+        assert ({"reason": "breaker"} | product, 0) in points_of(metrics, GATEWAY_SHED.name)
+        assert points_of(metrics, GATEWAY_LIMIT.name) == [(reads_of, 1), (orders_of, 1)]
+        assert points_of(metrics, GATEWAY_BREAKER.name) == [(reads_of, 0), (orders_of, 0)]
 
 
 async def test_server_metrics_know_routes_and_never_paths(

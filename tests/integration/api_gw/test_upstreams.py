@@ -6,6 +6,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from servicekit.admission import budget
 from servicekit.http_client.answer_head import MAX_HEADER_BYTES
 from servicekit.http_proxy.with_proxy import WithProxy
 from services.api_gw import limits
@@ -250,11 +251,12 @@ async def test_a_second_try_needs_time_as_well(
     assert [one.values("idempotency-key") for one in orders.received] == [["k-1"], ["k-2"]]
 
 
+@pytest.mark.parametrize("more_settings", [{"admission": "off"}])
 async def test_second_tries_have_a_budget(
     client: httpx.AsyncClient, reads: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upstream that always breaks sees some second tries, then one for each ten requests."""
-    monkeypatch.setattr(limits, "_RETRIES_PER_SECOND", 0)
+    monkeypatch.setattr(budget, "_RETRIES_PER_SECOND", 0)
     reads.otherwise = closes()
     for _ in range(45):
         await client.get(PRODUCTS)

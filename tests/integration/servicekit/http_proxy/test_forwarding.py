@@ -102,7 +102,7 @@ async def test_a_service_that_comes_back_in_between_gets_the_second_try() -> Non
     loop, refused = asyncio.get_running_loop(), list[ConnectionFailed]()
     upstream_server = ScriptedServer()
 
-    def come_back(failure: ConnectionFailed) -> bool:
+    def come_back(_request: OutgoingRequest, failure: ConnectionFailed) -> bool:
         refused.append(failure)
         listener = socket.create_server(("127.0.0.1", port))
         tasks.append(loop.create_task(asyncio.start_server(upstream_server.serve, sock=listener)))

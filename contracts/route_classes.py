@@ -1,0 +1,42 @@
+"""Kinds of requests that frontend and gateway limit and measure together, and which go first."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class RouteClass(StrEnum):
+    """In the order of their importance when not all can be served."""
+
+    ORDER_PLACEMENT = "order-placement"
+    ORDER_STATUS = "order-status"
+    PRODUCT = "product"
+    LIST = "list"
+
+
+class Priority(NamedTuple):
+    """`share`: a request of the class is let in while no more than this share of all that may be
+    under way to its upstream is taken, so that the rest is kept for what matters more.
+    `lag_seconds`: as long as the event loop is later than this all the time, none is."""
+
+    share: float
+    lag_seconds: float
+
+
+PRIORITIES = {
+    RouteClass.ORDER_PLACEMENT: Priority(1.0, 0.4),
+    RouteClass.ORDER_STATUS: Priority(1.0, 0.2),
+    RouteClass.PRODUCT: Priority(0.9, 0.1),
+    RouteClass.LIST: Priority(0.7, 0.05),
+}
+# Orders may take so many times as long as a look at the catalogue before fewer are let in: what
+# they share with it gets free again by those that matter less.
+PATIENCE = {"publisher": 3.0}
+
+_OF_ORDERS = RouteClass.ORDER_PLACEMENT
+# By the service whose work they are in the end.
+CLASSES: Mapping[str, Mapping[str, Priority]] = {
+    "service-http": {one: PRIORITIES[one] for one in RouteClass if one is not _OF_ORDERS},
+    "publisher": {_OF_ORDERS: PRIORITIES[_OF_ORDERS]},
+}
+UPSTREAM_OF = {one: upstream for upstream, classes in CLASSES.items() for one in classes}

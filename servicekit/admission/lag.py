@@ -1,0 +1,81 @@
+"""How late the event loop is. An overloaded loop shows it in no handler's time: what waits to be
+read lies in sockets, and what waits to be run has not begun."""
+
+import asyncio
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+Clock = Callable[[], float]
+
+TICK_SECONDS = 0.02
+# Less than this is what a timer is late anyway.
+_TOLERATED_SECONDS = 0.02
+# A stall comes and goes; what is never less for so long is load.
+_STANDING_SECONDS = 0.5
+
+
+class LoopLag:
+    """Its `tick` is called every TICK_SECONDS by a timer of the loop; `standing` is how late even
+    the most punctual tick of the last half second was."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock, self._due = clock, float("inf")
+        self._stalled = self.standing = 0.0
+        self._least, self._window_ends = float("inf"), float("-inf")
+
+    def waited(self) -> float:
+        """About how long what is read from a socket just now may have lain there: loops read
+        sockets before they look at timers, so that after a stall the next tick is overdue."""
+        return max(0.0, self._clock() - self._due)
+
+    def awake(self) -> float:
+        """A clock that stands still while the loop does: what somebody else took."""
+        now = self._clock()
+        return now - self._stalled - max(0.0, now - self._due - _TOLERATED_SECONDS)
+
+    def tick(self) -> None:
+        now = self._clock()
+        late = max(0.0, now - self._due)
+        self._stalled += max(0.0, late - _TOLERATED_SECONDS)
+        self._least = min(self._least, late)
+        if now >= self._window_ends:
+            self.standing, self._least = min(self._least, late), float("inf")
+            self._window_ends = now + _STANDING_SECONDS
+        self._due = now + TICK_SECONDS
+
+    def stop(self) -> None:
+        """No more ticks come, so that none is late."""
+        self._stalled += max(0.0, self._clock() - self._due - _TOLERATED_SECONDS)
+        self._due, self.standing = float("inf"), 0.0
+
+
+_lags: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag]" = weakref.WeakKeyDictionary()
+
+
+def loop_lag() -> LoopLag:
+    """That of the running loop; always zero unless the loop is `watched_loop`."""
+    loop = asyncio.get_running_loop()
+    if (lag := _lags.get(loop)) is None:
+        lag = _lags[loop] = LoopLag()
+    return lag
+
+
+@asynccontextmanager
+async def watched_loop() -> AsyncIterator[LoopLag]:
+    """Measures the lag of the running loop until the end of the block."""
+    loop, lag = asyncio.get_running_loop(), loop_lag()
+    timer: asyncio.TimerHandle
+
+    def ring() -> None:
+        nonlocal timer
+        lag.tick()
+        timer = loop.call_later(TICK_SECONDS, ring)
+
+    ring()
+    try:
+        yield lag
+    finally:
+        timer.cancel()
+        lag.stop()

@@ -1,0 +1,66 @@
+"""Who waits at a door: the last to come is served first, and nobody waits long."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+# Once a line has stood for longer than its usual patience: waiting helps over a burst, while
+# under lasting load it only makes everybody late.
+_SHORT_SECONDS = 0.003
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    length: int = 32
+    seconds: float = 0.1
+
+
+class Line(Generic[T]):
+    """At most `length` wait, for `seconds` at most. A line that has not been empty for that long is
+    a standing queue, in which nobody waits any more than a moment (controlled delay: CoDel, and
+    the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first have the
+    least time left to use what they get."""
+
+    def __init__(self, settings: LineSettings) -> None:
+        self._settings = settings
+        self._waiting = deque[tuple[float, T]]()
+        self._empty_at = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, item: T, now: float) -> T | None:
+        """Who has to leave for it: the first of a line that is full."""
+        if not self._waiting:
+            self._empty_at = now
+        self._waiting.append((now, item))
+        return self._waiting.popleft()[1] if len(self._waiting) > self._settings.length else None
+
+    def take_last(self) -> T | None:
+        return self._waiting.pop()[1] if self._waiting else None
+
+    def remove(self, item: T) -> None:
+        """If it is still there."""
+        for pair in self._waiting:
+            if pair[1] is item:
+                self._waiting.remove(pair)
+                return
+
+    def patience(self, now: float) -> float:
+        standing = now - self._empty_at > self._settings.seconds
+        return min(_SHORT_SECONDS, self._settings.seconds) if standing else self._settings.seconds
+
+    def expire(self, now: float) -> Iterator[T]:
+        """Take out who has waited long enough."""
+        came_before = now - self.patience(now)
+        while self._waiting and self._waiting[0][0] <= came_before:
+            yield self._waiting.popleft()[1]
+
+    def next_expiry(self, now: float) -> float | None:
+        """When to ask again; None while nobody waits."""
+        if not self._waiting:
+            return None
+        return max(now, self._waiting[0][0] + self.patience(now))
