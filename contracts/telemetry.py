@@ -80,7 +80,9 @@ GATEWAY_WAITING = Metric(
 )
 # upstream
 GATEWAY_BREAKER = Metric(
-    "arloji.gateway.breaker", "1", "State of an upstream's breaker: 0 closed, 1 half-open, 2 open"
+    "arloji.gateway.breaker",
+    "{state}",
+    "State of an upstream's breaker: 0 closed, 1 half-open, 2 open",
 )
 # reason (limit, lag, deadline, left), route, upstream
 FRONTEND_SHED = Metric("arloji.frontend.shed", "{request}", "Requests that the frontend refused")

@@ -181,7 +181,10 @@ def test_what_dashboards_and_alerts_ask_for_is_there(telemetry: FirstTelemetry) 
             wanted
             - telemetry.metrics.names()
             # In queries that say so: `or vector(0)`.
-            - {"arloji_gateway_retries_total", "arloji_gateway_shed_total"}
+            - {
+                f"arloji_{name}_total"
+                for name in ("frontend_shed", "gateway_shed", "gateway_retries")
+            }
             - {"arloji_orders_dead_lettered_total", "arloji_orders_duplicate_deliveries_total"}
             # Written for windows of hours every few minutes.
             - recorded_names()
