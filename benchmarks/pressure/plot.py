@@ -2,6 +2,7 @@
 and refused in each second of each scenario, and how long it took. Matplotlib only."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,40 +60,47 @@ def draw(run: Mapping[str, Any], file: Path, words: Sequence[str] = ()) -> None:
 def _phase(
     pair: tuple[Any, Any], phase: Mapping[str, Any], capacity: float, *, has_legend: bool
 ) -> None:
-    above, below = pair
-    seconds = [one for one in phase["seconds"] if one["group"] == "all"]
-    # The last one is not whole.
-    seconds = seconds[:-1]
-    times = [one["second"] for one in seconds]
+    # The last second is not whole.
+    seconds = [one for one in phase["seconds"] if one["group"] == "all"][:-1]
+    pair[0].set_title(phase["scenario"], loc="left", weight="bold")
+    _rates(pair[0], seconds, capacity if phase["scenario"].startswith("overload") else None)
+    _latencies(pair[1], seconds)
+    for axes, unit in zip(pair, ("requests/s", ""), strict=True):
+        axes.axvspan(phase["begins"], phase["ends"], color="#ff7043", alpha=0.12, linewidth=0)
+        axes.grid(color="#eeeeee", linewidth=0.5)
+        axes.margins(x=0)
+        if has_legend:
+            axes.set_ylabel(unit)
+            axes.legend(fontsize=6, loc="upper right", framealpha=0.7)
+
+
+def _rates(axes: Any, seconds: Sequence[Mapping[str, Any]], capacity: float | None) -> None:
     lines = {
         "offered": [one["offered"] for one in seconds],
         "admitted": [one.get("admitted", 0) for one in seconds],
         "shed": [one.get("shed", 0) for one in seconds],
         "without a good answer": [sum(one.get(bad, 0) for bad in _BAD) for one in seconds],
     }
-    above.set_title(phase["scenario"], loc="left", weight="bold")
     for name, values in lines.items():
         colour, style = _RATES[name]
-        above.plot(times, values, style, color=colour, label=name, linewidth=1.2)
-    if phase["scenario"].startswith("overload"):
-        above.axhline(capacity, color="#2e7d32", linewidth=0.8, linestyle=":", label="capacity")
-    above.set_ylim(bottom=0)
-    above.set_ylabel("requests/s" if has_legend else "")
-    above.tick_params(labelbottom=False)
+        times = [one["second"] for one in seconds]
+        axes.plot(times, values, style, color=colour, label=name, linewidth=1.2)
+    if capacity is not None:
+        axes.axhline(capacity, color="#2e7d32", linewidth=0.8, linestyle=":", label="capacity")
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelbottom=False)
+
+
+def _latencies(axes: Any, seconds: Sequence[Mapping[str, Any]]) -> None:
     for name, (label, colour) in _LATENCIES.items():
-        points = [(one["second"], one[name]) for one in seconds if one[name] is not None]
-        if points:
-            below.plot(*zip(*points, strict=True), color=colour, label=label, linewidth=1.2)
-    below.set_yscale("log")
-    below.set_ylim(0.001, 12)
-    below.axhline(1, color="#2e7d32", linewidth=0.8, linestyle=":")
-    below.set_yticks([0.001, 0.01, 0.1, 1, 10], ["1 ms", "10 ms", "0.1 s", "1 s", "10 s"])
-    for axes in pair:
-        axes.axvspan(phase["begins"], phase["ends"], color="#ff7043", alpha=0.12, linewidth=0)
-        axes.grid(color="#eeeeee", linewidth=0.5)
-        axes.margins(x=0)
-        if has_legend:
-            axes.legend(fontsize=6, loc="upper right", framealpha=0.7)
+        # Nothing where there was none: a line over the gap would tell of some.
+        values = [math.nan if one[name] is None else one[name] for one in seconds]
+        times = [one["second"] for one in seconds]
+        axes.plot(times, values, color=colour, label=label, linewidth=1.2)
+    axes.set_yscale("log")
+    axes.set_ylim(0.001, 12)
+    axes.axhline(1, color="#2e7d32", linewidth=0.8, linestyle=":")
+    axes.set_yticks([0.001, 0.01, 0.1, 1, 10], ["1 ms", "10 ms", "0.1 s", "1 s", "10 s"])
 
 
 if __name__ == "__main__":

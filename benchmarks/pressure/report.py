@@ -72,40 +72,33 @@ def _cores(phase: Phase) -> Mapping[str, float]:
 
 
 def _row(phase: Phase, capacity: float) -> str:
-    found = phase.summary()
-    outcome = samples.Outcome
-    of = capacity * found.seconds if phase.scenario.times else found.offered
-    normal, accounts = phase.seconds_to_normal(), phase.accounts
-    orders = ["-"] * 5
-    if accounts is not None:
-        orders = [
-            str(one)
-            for one in (
-                accounts.acknowledged,
-                accounts.stored,
-                phase.unasked,
-                accounts.doubled,
-                accounts.lost,
-            )
-        ]
-    cells = [
-        phase.scenario.name,
-        f"{found.offered / found.seconds:.0f}",
-        f"{found.per_second(outcome.ADMITTED):.0f}",
-        f"{found.good / of:.0%}",
-        f"{found.per_second(outcome.SHED):.0f}",
-        f"{found.per_second(outcome.FAILED, outcome.BROKEN, outcome.LEFT, outcome.UNSENT):.0f}",
-        _ms(found.admitted_p50),
-        _ms(found.admitted_p99),
-        _ms(found.refused_p50),
-        _ms(found.refused_p99),
-        "never" if normal is None else f"{normal:.0f} s",
-        *orders,
-    ]
+    cells = [phase.scenario.name, *_rates(phase, capacity), *_orders(phase)]
     (_, first), *rest = _HEAD
     shown = [f"{cells[0]:<{first}}"]
     shown += [f"{cell:>{width}}" for cell, (_, width) in zip(cells[1:], rest, strict=True)]
     return "  ".join(shown)
+
+
+def _rates(phase: Phase, capacity: float) -> list[str]:
+    found, outcome, normal = phase.summary(), samples.Outcome, phase.seconds_to_normal()
+    of = capacity * found.seconds if phase.scenario.times else found.offered
+    without = (outcome.FAILED, outcome.BROKEN, outcome.LEFT, outcome.UNSENT)
+    return [
+        f"{found.offered / found.seconds:.0f}",
+        f"{found.per_second(outcome.ADMITTED):.0f}",
+        f"{found.good / of:.0%}",
+        f"{found.per_second(outcome.SHED):.0f}",
+        f"{found.per_second(*without):.0f}",
+        *map(_ms, (found.admitted_p50, found.admitted_p99, found.refused_p50, found.refused_p99)),
+        "never" if normal is None else f"{normal:.0f} s",
+    ]
+
+
+def _orders(phase: Phase) -> list[str]:
+    if (found := phase.accounts) is None:
+        return ["-"] * 5
+    numbers = (found.acknowledged, found.stored, phase.unasked, found.doubled, found.lost)
+    return [str(number) for number in numbers]
 
 
 def _ms(seconds: float | None) -> str:
