@@ -1,6 +1,6 @@
 """What was used last, within a bound of bytes: memory for what can be made again."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -34,6 +34,10 @@ class Recent(Generic[K, V]):
         self._bytes += size
         while self._bytes > self._max_bytes:
             self.drop(next(iter(self._entries)))
+
+    def values(self) -> Iterator[V]:
+        """What was used last comes first."""
+        return (value for value, _ in reversed(list(self._entries.values())))
 
     def drop(self, key: K) -> None:
         entry = self._entries.pop(key, None)

@@ -11,6 +11,8 @@ from servicekit.admission.lag import loop_lag
 from servicekit.deadline import remaining_seconds
 
 _KEY = "arloji.arrival"
+# Before a look at the connection.
+_LONG_SECONDS = 0.1
 # Linux tells that the other side has closed while its request still lies there unread.
 _CLOSED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
@@ -63,3 +65,9 @@ def age_of(scope: Scope) -> float:
     """Seconds since it came."""
     arrival: Arrival | None = scope.get(_KEY)
     return 0.0 if arrival is None else time.monotonic() - arrival.at
+
+
+def is_gone(scope: Scope, age: float) -> bool:
+    """Whether a request that had to wait lost its sender meanwhile; of one that had not, this is
+    not worth the look."""
+    return age > _LONG_SECONDS and arrival_of(scope).lost(0.0) == LEFT

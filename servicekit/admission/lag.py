@@ -12,8 +12,8 @@ Clock = Callable[[], float]
 TICK_SECONDS = 0.02
 # Less than this is what a timer is late anyway.
 _TOLERATED_SECONDS = 0.02
-# A stall comes and goes; what is never less for so long is load.
-_STANDING_SECONDS = 0.5
+# A stall comes and goes; what is never less for so long, and for so many ticks, is load.
+_STANDING_SECONDS, _STANDING_TICKS = 0.5, 3
 
 
 class LoopLag:
@@ -23,7 +23,7 @@ class LoopLag:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock, self._due = clock, float("inf")
         self._stalled = self.standing = 0.0
-        self._least, self._window_ends = float("inf"), float("-inf")
+        self._lates, self._window_ends = list[float](), float("-inf")
 
     def waited(self) -> float:
         """About how long what is read from a socket just now may have lain there: loops read
@@ -39,10 +39,10 @@ class LoopLag:
         now = self._clock()
         late = max(0.0, now - self._due)
         self._stalled += max(0.0, late - _TOLERATED_SECONDS)
-        self._least = min(self._least, late)
-        if now >= self._window_ends:
-            self.standing, self._least = min(self._least, late), float("inf")
-            self._window_ends = now + _STANDING_SECONDS
+        self._lates.append(late)
+        if now >= self._window_ends and len(self._lates) >= _STANDING_TICKS:
+            self.standing = min(self._lates)
+            self._lates, self._window_ends = [], now + _STANDING_SECONDS
         self._due = now + TICK_SECONDS
 
     def stop(self) -> None:

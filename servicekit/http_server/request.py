@@ -8,7 +8,7 @@ from opentelemetry import trace
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.admission.arrival import age_of
+from servicekit.admission.arrival import age_of, is_gone
 from servicekit.deadline import budget_of, within
 from servicekit.http_server.allowed_hosts import host_name_of
 from servicekit.http_server.problem_handlers import problem_from
@@ -78,9 +78,12 @@ class RequestWrapper:
             answer.end()
 
     def _seconds_left(self, scope: Scope) -> float:
-        """Its time runs since it came. Who has none left is told so before anything is done."""
-        limit: float = scope.get(TIMEOUT, self._timeout_seconds)
-        left = min(self._timeout_seconds, limit, budget_of(scope)) - age_of(scope)
+        """Its time runs since it came. Who has none left is told so before anything is done, and
+        for who has left nothing is."""
+        age, limit = age_of(scope), float(scope.get(TIMEOUT, self._timeout_seconds))
+        left = min(self._timeout_seconds, limit, budget_of(scope)) - age
+        if is_gone(scope, age):
+            raise ClientDisconnect
         if left <= 0:
             raise DeadlinePassed("The deadline passed before the work began.")
         return left
@@ -96,7 +99,7 @@ class RequestWrapper:
     ) -> None:
         """Answer with the problem that it stands for; raise it if an answer has begun."""
         if isinstance(error, ClientDisconnect):
-            logger.info("the client left before its request was whole")
+            logger.info("the client left before its request was whole, or begun")
             return
         if answer.started:
             raise error

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.api import API
 from contracts.route_classes import UPSTREAM_OF, RouteClass
-from servicekit.admission.arrival import age_of, arrival_of
+from servicekit.admission.arrival import age_of, arrival_of, is_gone
 from servicekit.admission.door import LEFT, Refused
 from servicekit.admission.doors import Doors
 from servicekit.http_server.body import MAX_BODY_BYTES
@@ -64,6 +64,8 @@ class FrontDoor:
         door = doors[upstream]
         lane = door.lanes[kind]
         try:
+            if is_gone(scope, unread):
+                raise Refused(LEFT)
             await door.admit(lane, arrival_of(scope))
         except Refused as refused:
             await self._refuse(scope, send, doors, upstream, kind, refused.reason)

@@ -1,8 +1,10 @@
 """What the shop asks of the API gateway, the only thing behind it that it knows."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -12,10 +14,12 @@ from contracts.headers import GUEST, IDEMPOTENCY_KEY
 from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
 from contracts.problems import IdempotencyKeyReused
 from contracts.products import MAX_IDS, BrandList, Product, ProductPage
+from servicekit.deadline import within
 from servicekit.http_client.client import fetch
 from servicekit.http_client.failures import ConnectionFailed
 from servicekit.problems import (
     BadGateway,
+    DeadlinePassed,
     NotFound,
     Problem,
     ServiceUnavailable,
@@ -24,6 +28,7 @@ from servicekit.problems import (
 )
 from servicekit.recent import Recent
 from services.frontend.api_description import ApiDescription
+from services.frontend.last_known import LastKnown
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,14 +43,23 @@ _REFUSALS: Mapping[int, type[Problem]] = {
 _MAX_PARSED_BYTES = 2 * 2**20
 
 
+_PATIENCE_SECONDS = 1.0
+# What may be otherwise in a moment.
+_NOT_NOW = (BadGateway, DeadlinePassed, ServiceUnavailable)
+
+
 class Answer(Generic[M]):
     """What the gateway said to everybody alike. It is parsed when it is needed, and once for as
-    long as the bytes stay the same."""
+    long as the bytes stay the same. With an age it is what was known then, without the stock."""
 
     def __init__(
-        self, model: type[M], body: bytes, parsed: "Recent[tuple[type[BaseModel], bytes], Any]"
+        self,
+        model: type[M],
+        body: bytes,
+        parsed: "Recent[tuple[type[BaseModel], bytes], Any]",
+        age_seconds: int | None = None,
     ) -> None:
-        self.body = body
+        self.body, self.age_seconds = body, age_seconds
         self._model, self._parsed = model, parsed
 
     def read(self) -> M:
@@ -60,36 +74,50 @@ class Answer(Generic[M]):
 
 class GatewayClient:
     """Answers as contracts; every refusal and every failure as a `Problem`. Orders go by `orders`,
-    all the rest by `reads`."""
+    all the rest by `reads`. What is the same for everybody is answered from memory if it cannot be
+    had in time, for which `on_stale` is called."""
 
-    def __init__(self, reads: httpx.AsyncClient, orders: httpx.AsyncClient) -> None:
-        self._reads, self._orders = reads, orders
+    def __init__(
+        self,
+        reads: httpx.AsyncClient,
+        orders: httpx.AsyncClient,
+        on_stale: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._reads, self._orders, self._on_stale = reads, orders, on_stale
+        self._last_known = LastKnown()
         self._parsed: Recent[tuple[type[BaseModel], bytes], Any] = Recent(_MAX_PARSED_BYTES)
 
     async def fetch_products(self, parameters: Mapping[str, str]) -> Answer[ProductPage]:
-        return self._answer(ProductPage, await self._get("/api/products", parameters=parameters))
+        return await self._get_shared(ProductPage, "/api/products", parameters)
 
     async def find_products(self, product_ids: Iterable[int]) -> dict[int, Product]:
         """Those of the ids that are sold, by id; asked for by `MAX_IDS` at a time."""
         wanted = list(dict.fromkeys(product_ids))
-        pages = await asyncio.gather(
-            *(
-                self.fetch_products(
-                    {
-                        "ids": ",".join(map(str, wanted[start : start + MAX_IDS])),
-                        "page_size": str(MAX_IDS),
-                    }
+        known = self._last_known.find(wanted) if wanted else {}
+        try:
+            async with self._patience(known=len(known) == len(wanted)):
+                pages = await asyncio.gather(
+                    *(
+                        self._find(wanted[start : start + MAX_IDS])
+                        for start in range(0, len(wanted), MAX_IDS)
+                    )
                 )
-                for start in range(0, len(wanted), MAX_IDS)
-            )
-        )
+        except _NOT_NOW:
+            if len(known) < len(wanted):
+                raise
+            self._on_stale()
+            return known
         return {product.product_id: product for page in pages for product in page.read().items}
 
+    async def _find(self, product_ids: list[int]) -> Answer[ProductPage]:
+        parameters = {"ids": ",".join(map(str, product_ids)), "page_size": str(MAX_IDS)}
+        return self._answer(ProductPage, await self._get("/api/products", parameters=parameters))
+
     async def fetch_product(self, product_id: int) -> Answer[Product]:
-        return self._answer(Product, await self._get(f"/api/products/{product_id}"))
+        return await self._get_shared(Product, f"/api/products/{product_id}")
 
     async def fetch_brands(self) -> Answer[BrandList]:
-        return self._answer(BrandList, await self._get("/api/brands"))
+        return await self._get_shared(BrandList, "/api/brands")
 
     async def fetch_description(self) -> Answer[ApiDescription]:
         return self._answer(ApiDescription, await self._get("/api/openapi.json"))
@@ -111,9 +139,33 @@ class GatewayClient:
         )
         return _read(OrderAccepted, answer).order_id
 
+    async def _get_shared(
+        self, model: type[M], path: str, parameters: Mapping[str, str] | None = None
+    ) -> Answer[M]:
+        target = f"{path}?{urlencode(parameters or {})}"
+        known = self._last_known.recall(target)
+        try:
+            async with self._patience(known=known is not None):
+                answer = self._answer(model, await self._get(path, parameters=parameters))
+        except _NOT_NOW:
+            if known is None:
+                raise
+            self._on_stale()
+            kept, age = known
+            return Answer(model, kept.without_stock, self._parsed, age)
+        if answer.age_seconds is None:
+            self._last_known.keep(target, model, answer.body)
+        return answer
+
+    @staticmethod
+    def _patience(*, known: bool) -> AbstractAsyncContextManager[None]:
+        """Who knows an answer already does not wait long for a newer one."""
+        return within(_PATIENCE_SECONDS) if known else nullcontext()
+
     def _answer(self, model: type[M], answer: httpx.Response) -> Answer[M]:
         _require_success(answer)
-        return Answer(model, answer.content, self._parsed)
+        age = answer.headers.get("Age", "")
+        return Answer(model, answer.content, self._parsed, int(age) if age.isdigit() else None)
 
     async def _get(
         self,

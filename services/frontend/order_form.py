@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -59,6 +60,8 @@ class OrderForm:
         """What the order's page shows of it that the API does not tell."""
         return {
             "order_id": str(order_id),
+            "sent_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "lines": self.lines_text,
             "total_idr": self.expected_total_idr,
             "prices_idr": {str(key): price for key, price in self.prices_by_product.items()},
             "customer": dict(self.typed),

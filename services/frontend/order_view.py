@@ -3,11 +3,13 @@ what a rejected one would meet if it were sent again."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from contracts.orders import OrderLineView, OrderReason, OrderStatus, OrderView
 from contracts.products import Product
-from services.frontend.cart import write_lines
+from services.frontend.cart import LinesNotReadable, read_lines, write_lines
 from services.frontend.order_summary import by_name
 
 # What an order that is sent again may end in otherwise. One that was dropped by hand needs to
@@ -90,6 +92,24 @@ def list_order(order: OrderView, products: Mapping[int, Product] | None) -> List
 
 def state_of(order: OrderView) -> str:
     return "held" if order.reason is OrderReason.HELD else str(order.status)
+
+
+def order_of_receipt(order_id: UUID, receipt: Mapping[str, Any]) -> OrderView | None:
+    """As it was accepted; None if the receipt is of another order, or of an older form."""
+    if receipt.get("order_id") != str(order_id):
+        return None
+    try:
+        lines = read_lines(receipt["lines"])
+        return OrderView(
+            order_id=order_id,
+            status=OrderStatus.ACCEPTED,
+            reason=None,
+            items=tuple(OrderLineView(**line.model_dump(), unit_price_idr=None) for line in lines),
+            total_idr=None,
+            created_at=datetime.fromisoformat(receipt["sent_at"]),
+        )
+    except (KeyError, LinesNotReadable, ValueError):
+        return None
 
 
 def show_order(

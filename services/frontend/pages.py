@@ -168,10 +168,13 @@ class Pages:
         sources: tuple[bytes, ...],
         status: int = 200,
         slots: Slots | None = None,
+        age_seconds: int | None = None,
     ) -> Response:
         """The same for a page that differs between guests in its slots only: rendered once for
-        each language and address, and again when what it shows comes from other `sources`."""
-        key = (template, page.language, page.here, *sources)
+        each language and address, and again when what it shows comes from other `sources`. With
+        an age it says that it is from memory (RFC 9111 §5.1)."""
+        stale = age_seconds is not None
+        key = (template, page.language, page.here, stale, *sources)
         parts = self._shared.get(key)
         if parts is None:
             html = self._render(
@@ -179,6 +182,7 @@ class Pages:
                 page.text,
                 page=SharedContext(page.here),
                 corrects=False,
+                stale=stale,
                 slot=lambda name: Markup(f"{self._mark}{name};"),
                 **create_context(),
             )
@@ -189,7 +193,8 @@ class Pages:
         for place in range(1, len(parts), 2):
             name = parts[place].decode()
             html_parts[place] = self._slot(page.language, name, _value(page, slots, name)).encode()
-        return self._answer(page, b"".join(html_parts), status, None)
+        headers = {"Age": str(age_seconds)} if stale else None
+        return self._answer(page, b"".join(html_parts), status, headers)
 
     def render_alone(self, template: str, language: Language, **context: Any) -> str:
         """A page that knows nothing of who asks for it."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.types import Scope
 
-from contracts.route_classes import CLASSES, PATIENCE, RouteClass
+from contracts.route_classes import CLASSES, PATIENCE, UPSTREAM_OF, RouteClass
 from contracts.telemetry import (
     FRONTEND_IN_FLIGHT,
     FRONTEND_LIMIT,
@@ -72,7 +72,9 @@ async def open_resources(
     orders = await stack.enter_async_context(open_http_client(url, max_connections=most))
     site.pages.compile_templates()
     app.state.site = site
-    app.state.gateway = GatewayClient(reads, orders)
+    # What memory answers has been refused as well, which the door is to hear of.
+    refused = app.state.doors[UPSTREAM_OF[RouteClass.LIST]].limit.note_refusal
+    app.state.gateway = GatewayClient(reads, orders, on_stale=refused)
     app.state.brand_menu = BrandMenu(app.state.gateway)
     # For what programs ask: passed on as it is.
     app.state.upstreams = Upstreams(

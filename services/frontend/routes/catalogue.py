@@ -44,6 +44,7 @@ async def show_catalogue(
         # What the filters are told by the address, but for a search that the API refused.
         sources=(found.body, brands.body, *map(str.encode, filters.errors.values())),
         status=422 if filters.errors else 200,
+        age_seconds=found.age_seconds,
     )
 
 

@@ -32,6 +32,7 @@ async def show_product(request: Request, slug: str, site: SiteDep, gateway: Gate
         lambda: _create_context(product, quantity),
         sources=(answer.body,),
         slots=_slots(page, product),
+        age_seconds=answer.age_seconds,
     )
 
 

@@ -173,6 +173,7 @@ async def test_what_is_no_order_of_ones_own_is_not_found(
 async def test_an_order_that_cannot_be_looked_up_now_is_no_missing_one(browser: Browser) -> None:
     address = await place(browser)
     browser.gateway.answers[f"GET /api{address}"] = lambda: problem(503, Retry_After="2")
+    await place(browser, 5)  # so that this browser remembers another one
     page = await browser.get(address)
     assert (page.status, page.headers["retry-after"]) == (503, "2")
     assert address in page.links, "to be tried again"
