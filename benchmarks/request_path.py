@@ -44,7 +44,7 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         reads = [*_chain(quiet, telling), _hit(stack, asking, folder)]
         reads += page_pairs(telling, _through_frontend(telling))
         progress("starting publishers and consumers")
-        pairs = [hop, *reads, _spans(stack, folder), *order_pairs(stack, folder)]
+        pairs = [*hop, *reads, _spans(stack, folder), *order_pairs(stack, folder)]
         yield Measurable(pairs, _saturated(telling))
 
 
@@ -90,29 +90,41 @@ def _without_redis(stack: ExitStack, folder: Path) -> Answers:
     return Answers(Target(f"{url}/api/products/1", pids=(pid,)))
 
 
-def _hop(stack: ExitStack, folder: Path) -> Pair:
-    upstream, gateway, plain = free_port(), free_port(), free_port()
+def _hop(stack: ExitStack, folder: Path) -> list[Pair]:
+    upstream, gateway, trusting, plain = (free_port() for _ in range(4))
     behind = f"http://127.0.0.1:{upstream}"
-    target = Target(f"http://127.0.0.1:{gateway}/api/products/1")
-    other = Target(f"http://127.0.0.1:{plain}/")
-    urls = {"SERVICE_HTTP_URL": behind, "PUBLISHER_URL": behind, "PORT": str(gateway)}
-    pids = [
-        stack.enter_context(module(name, folder, arguments, environment, ready_url=ready_url))
-        for name, arguments, environment, ready_url in (
-            ("benchmarks.upstream", [str(upstream)], {}, f"{behind}/"),
-            ("services.api_gw", [], urls, target.url),
-            ("benchmarks.hello", [str(plain)], {}, other.url),
-        )
-    ]
-    if cores := two_cores():
-        for pid, core in zip(pids, (cores[1], cores[0], cores[0]), strict=True):
-            pin(pid, core)
-    return Pair(
-        "hop",
-        "api-gw / plain FastAPI hello",
-        Answers(replace(target, pids=(pids[1],))),
-        Answers(replace(other, pids=(pids[2],))),
+    target, other_target = (
+        Target(f"http://127.0.0.1:{port}/api/products/1") for port in (gateway, trusting)
     )
+    hello = Target(f"http://127.0.0.1:{plain}/")
+    urls = {"SERVICE_HTTP_URL": behind, "PUBLISHER_URL": behind}
+    started = {
+        target.url: ("services.api_gw", [], urls | {"PORT": str(gateway)}),
+        other_target.url: (
+            "services.api_gw",
+            [str(trusting)],  # only the name of its log
+            urls | {"PORT": str(trusting), "ADMISSION": "off"},
+        ),
+        hello.url: ("benchmarks.hello", [str(plain)], {}),
+    }
+    upstream_pid = stack.enter_context(
+        module("benchmarks.upstream", folder, [str(upstream)], ready_url=f"{behind}/")
+    )
+    pids = {
+        url: stack.enter_context(module(name, folder, arguments, environment, ready_url=url))
+        for url, (name, arguments, environment) in started.items()
+    }
+    if cores := two_cores():
+        pin(upstream_pid, cores[1])
+        for pid in pids.values():
+            pin(pid, cores[0])
+    hop, trusting_hop, plain_hello = (
+        Answers(replace(one, pids=(pids[one.url],))) for one in (target, other_target, hello)
+    )
+    return [
+        Pair("hop", "api-gw / plain FastAPI hello", hop, plain_hello),
+        Pair("admission", "api-gw with doors and breakers / without", hop, trusting_hop),
+    ]
 
 
 def _spans(stack: ExitStack, folder: Path) -> Pair:

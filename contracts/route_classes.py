@@ -25,9 +25,9 @@ class Priority(NamedTuple):
 
 PRIORITIES = {
     RouteClass.ORDER_PLACEMENT: Priority(1.0, 0.4),
-    RouteClass.ORDER_STATUS: Priority(1.0, 0.2),
-    RouteClass.PRODUCT: Priority(0.9, 0.1),
-    RouteClass.LIST: Priority(0.7, 0.05),
+    RouteClass.ORDER_STATUS: Priority(1.0, 0.25),
+    RouteClass.PRODUCT: Priority(0.9, 0.15),
+    RouteClass.LIST: Priority(0.7, 0.1),
 }
 # Orders may take so many times as long as a look at the catalogue before fewer are let in: what
 # they share with it gets free again by those that matter less.

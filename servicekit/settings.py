@@ -184,3 +184,5 @@ class ServiceSettings(EnvironmentSettings):
     # After that, what is in flight may take this long.
     shutdown_seconds: Seconds = 20
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 3
+    # At the same time, of whoever: the last fence. Fewer where the process may not open as many.
+    max_connections: Annotated[int, Field(ge=1)] = 1000

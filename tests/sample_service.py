@@ -30,6 +30,7 @@ class Settings(ServiceSettings):
     header_timeout_seconds: float = 10
     max_connection_age_seconds: float = 600
     lingering_close_seconds: float = 10
+    write_timeout_seconds: float = 10
     close_seconds: float = 5
     closing_seconds: float = 0
     fail_at: str = ""
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> ServiceApp:
         header_timeout_seconds=settings.header_timeout_seconds,
         max_connection_age_seconds=settings.max_connection_age_seconds,
         lingering_close_seconds=settings.lingering_close_seconds,
+        write_timeout_seconds=settings.write_timeout_seconds,
     )
     if settings.fail_at == "create":
         raise RuntimeError("cannot be created")

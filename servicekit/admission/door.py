@@ -44,7 +44,7 @@ class Lane:
 
     def __init__(self, name: str, share: float, lag_seconds: float, line: LineSettings) -> None:
         self.name, self.share, self.lag_seconds = name, share, lag_seconds
-        self.in_flight = 0
+        self.in_flight = self.coming = 0
         self.line = Line[_Waiting](line)
 
 
@@ -66,6 +66,11 @@ class Door:
         self.in_flight += 1
         lane.in_flight += 1
         return True
+
+    def may_wait(self, lane: Lane) -> bool:
+        """Whether there is any use in it."""
+        standing = lane.line.is_standing(asyncio.get_running_loop().time())
+        return not standing and lane.line.has_room(lane.coming)
 
     async def admit(self, lane: Lane, visitor: Visitor) -> None:
         if not self.enter(lane):
@@ -137,3 +142,28 @@ class Door:
     def _refuse(waiting: _Waiting, reason: str) -> None:
         if not waiting.let_in.done():
             waiting.let_in.set_exception(Refused(reason))
+
+
+class Place:
+    """What a request holds of a door from the moment on in which its head was read: it is inside,
+    or on its way to the queue. Whatever becomes of the request, it is given back."""
+
+    __slots__ = ("_door", "_lane", "is_inside")
+
+    def __init__(self, door: Door, lane: Lane, *, is_inside: bool) -> None:
+        self._lane: Lane | None = lane
+        self._door, self.is_inside = door, is_inside
+        if not is_inside:
+            lane.coming += 1
+
+    def give_back(self, seconds: float | None = None) -> None:
+        lane, self._lane = self._lane, None
+        if lane is None:
+            return
+        if self.is_inside:
+            self._door.leave(lane, seconds)
+        else:
+            lane.coming -= 1
+
+    def __del__(self) -> None:
+        self.give_back()

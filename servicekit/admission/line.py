@@ -49,9 +49,16 @@ class Line(Generic[T]):
                 self._waiting.remove(pair)
                 return
 
+    def is_standing(self, now: float) -> bool:
+        return bool(self._waiting) and now - self._empty_at > self._settings.seconds
+
+    def has_room(self, coming: int) -> bool:
+        """For those who are on their way, and one more."""
+        return len(self._waiting) + coming < self._settings.length
+
     def patience(self, now: float) -> float:
-        standing = now - self._empty_at > self._settings.seconds
-        return min(_SHORT_SECONDS, self._settings.seconds) if standing else self._settings.seconds
+        seconds = self._settings.seconds
+        return min(_SHORT_SECONDS, seconds) if self.is_standing(now) else seconds
 
     def expire(self, now: float) -> Iterator[T]:
         """Take out who has waited long enough."""

@@ -1,15 +1,23 @@
 """What one connection may take, and how it is closed without losing its last answer."""
 
 import asyncio
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+# What a service opens beside its clients: pools, files, the loop's own.
+_OWN_DESCRIPTORS = 512
 
 
 @dataclass(frozen=True)
 class Limits:
     # Request line and headers, and so much again around a chunked body: sizes, trailers.
     max_header_bytes: int = 16 * 1024
+    # As nginx in front: each costs memory of its own, however short it is.
+    max_header_fields: int = 128
     # From the first byte of a request, or from the connection on, to the end of its headers.
     header_timeout_seconds: float = 10
     # A connection ends with the first answer after this, or up to half as much more: clients
@@ -19,6 +27,34 @@ class Limits:
     lingering_close_seconds: float = 10
     # Requests sent ahead of their answers (RFC 9112 §9.3.2).
     max_pipelined_requests: int = 32
+    # For whatever waits to be written when that is more than a transport likes to hold, 64 KiB:
+    # a client that takes its answers slower than that does not take them.
+    write_timeout_seconds: float = 10
+
+
+def affordable_connections(wanted: int) -> int:
+    """As many of these as the process may have descriptors for, once it has taken what it is
+    allowed. One that runs out of them can neither accept nor ask anybody else."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OWN_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return min(wanted, max(allowed - _OWN_DESCRIPTORS, allowed // 2))
+
+
+class OneAtATime(FlowControl):
+    """Reads no further while requests wait behind the one under way, whose body is there then: or a
+    client could leave as many bodies here as it may send requests ahead."""
+
+    def __init__(self, transport: Any, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 class LingeringTransport:

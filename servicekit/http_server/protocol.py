@@ -10,15 +10,24 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.admission.arrival import note_arrival
-from servicekit.http_server.connection import Limits, LingeringTransport
+from servicekit.http_server.connection import Limits, LingeringTransport, OneAtATime
+from servicekit.http_server.crowd import Crowd, Verdict
+from servicekit.http_server.early_answer import Gate, has_body
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import require_sound_head, size_of_head
-from servicekit.problems import BadRequest, HeadersTooLarge, Problem, TooManyRequests
+from servicekit.problems import (
+    BadRequest,
+    HeadersTooLarge,
+    Problem,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 
 class HttpProtocol(HttpToolsProtocol):
     limits: ClassVar[Limits] = Limits()
+    crowd: ClassVar[Crowd] = Crowd(1000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
@@ -32,6 +41,13 @@ class HttpProtocol(HttpToolsProtocol):
         # were neither part of a whole head nor of a body. The first one is waited for already.
         self._in_head, self._overhead = True, 1
         self._discards_input = False
+        self._answered_at = self.loop.time()
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._under_way: Any = None
+        # Asked before a request becomes a task; what it has answered by itself, only the rest of
+        # its message is yet to come.
+        self._gate: Gate | None = getattr(config.app, "gate", None)
+        self._is_answered = self._ends_here = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -39,9 +55,51 @@ class HttpProtocol(HttpToolsProtocol):
             transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
         )
         super().connection_made(lingering)
+        self.flow = OneAtATime(lingering, self.pipeline)
+        verdict = self.crowd.admit(cast(Any, self.connections), self.loop.time())
+        if verdict is Verdict.DROP:
+            self.drop()
+        elif verdict is Verdict.TELL:
+            self._refuse(ServiceUnavailable("Too many connections are open."))
         self._limit_time()
 
+    @property
+    def waits_since(self) -> float | None:
+        in_flight = self.cycle is not None and not self.cycle.response_complete
+        return None if in_flight else self._answered_at
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.cycle is None or self._discards_input or not self._is_between_requests
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return self._in_head and self._overhead == 0
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.limits.write_timeout_seconds, self.drop)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells the request that came last; the one under way may have others behind it.
+        if self._under_way is not None and not self._under_way.response_complete:
+            self._under_way.disconnected = True
+            self._under_way.message_event.set()
+        self.resume_writing()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._limit_time()
@@ -80,6 +138,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer must not become a header of a request that is under way.
         if self._in_head:
+            if len(self.headers) >= self.limits.max_header_fields:
+                raise HeadersTooLarge(f"The limit is {self.limits.max_header_fields} fields.")
             super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
@@ -89,7 +149,26 @@ class HttpProtocol(HttpToolsProtocol):
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
         note_arrival(cast(Scope, self.scope), self.transport)
-        super().on_headers_complete()
+        if self._gate is None or not self._answer_early(self._gate):
+            super().on_headers_complete()
+
+    def _answer_early(self, gate: Gate) -> bool:
+        """Not for a request that has a body, or others before it that are to be answered first."""
+        is_free = self.cycle is None or self.cycle.response_complete
+        method = self.parser.get_method()
+        if not is_free or has_body(self.headers):
+            return False
+        early = gate(method, self.url, cast(Scope, self.scope))
+        if early is None:
+            return False
+        draining = self._health is not None and self._health.draining
+        kept = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        self._ends_here = draining or not kept or self.loop.time() >= self._ends_at
+        own = [*self.server_state.default_headers]
+        own += [(b"connection", b"close")] if self._ends_here else []
+        self.transport.write(early.encode(own, is_head=method == b"HEAD"))
+        self._is_answered = True
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
@@ -97,17 +176,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._overhead = True, 0
-        super().on_message_complete()
+        if not self._is_answered:
+            super().on_message_complete()
+            return
+        self._is_answered = False
+        self.on_response_complete()
+        if self._ends_here:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
+        self._answered_at = self.loop.time()
         super().on_response_complete()
         self._limit_time()
 
     def _limit_time(self) -> None:
         """Of what is not whole, be it a head or a body that no request waits for any more."""
         in_flight = self.cycle is not None and not self.cycle.response_complete
-        whole = self._in_head and self._overhead == 0
-        if whole or in_flight or self.transport.is_closing():
+        if self._is_between_requests or in_flight or self.transport.is_closing():
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None

@@ -9,7 +9,8 @@ from servicekit.problems import BadRequest
 Headers = list[tuple[bytes, bytes]]
 
 # RFC 3986 §3.2.2 with a port; Starlette builds URLs from it and must not be led astray.
-_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::([0-9]{0,5}))?")
+_MAX_PORT = 65_535
 
 
 def size_of_head(parser: HttpRequestParser, target: bytes, headers: Headers) -> int:
@@ -29,7 +30,7 @@ def require_sound_head(parser: HttpRequestParser, target: bytes, headers: Header
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (version == "1.1" and not hosts):
         raise BadRequest("A request needs exactly one Host header.")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not _is_host(hosts[0]):
         raise BadRequest("The Host header is not a host with an optional port.")
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (version == "1.0" or codings != [b"chunked"]):
@@ -39,6 +40,11 @@ def require_sound_head(parser: HttpRequestParser, target: bytes, headers: Header
         raise BadRequest("A request with a body must not offer another protocol.")
     if not all(value.isascii() or _is_decodable(value) for _, value in headers):
         raise BadRequest("A header value is neither UTF-8 nor Latin-1 text.")
+
+
+def _is_host(value: bytes) -> bool:
+    match = _HOST.fullmatch(value)
+    return match is not None and int(match[1] or 0) <= _MAX_PORT
 
 
 def _is_decodable(value: bytes) -> bool:

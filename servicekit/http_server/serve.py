@@ -9,6 +9,8 @@ from typing import NoReturn, TypeVar, cast
 import uvicorn
 from uvicorn._types import ASGI3Application
 
+from servicekit.http_server.connection import affordable_connections
+from servicekit.http_server.crowd import Crowd
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.server import CannotListen, DrainingServer
 from servicekit.http_server.service import ServedApp
@@ -74,6 +76,7 @@ def _create_server(
         telemetry.shutdown()
         _exit_now(FAILED)
 
+    HttpProtocol.crowd = Crowd(affordable_connections(settings.max_connections))
     config = uvicorn.Config(
         cast(ASGI3Application, app),
         host=settings.host,

@@ -11,6 +11,7 @@ from servicekit.telemetry.server_spans import ServerTelemetry
 from services.frontend.api_proxy import ApiProxy
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
 from services.frontend.front_door import FrontDoor
+from services.frontend.rejections import Rejections
 from services.frontend.request_checks import RequestChecks
 from services.frontend.resources import create_site, open_resources
 from services.frontend.routes import page_routes
@@ -36,12 +37,9 @@ def create_app(settings: Settings) -> TrustBoundary:
     proxy = RequestWrapper(
         api, timeout_seconds=settings.request_timeout_seconds, telemetry=ServerTelemetry()
     )
-    door = FrontDoor(
-        lambda: app.state.doors,
-        site.pages,
-        site.cookies.language,
-        security_headers(secure=settings.cookie_secure),
-    )
+    headers = security_headers(secure=settings.cookie_secure)
+    rejections = Rejections(site.pages, site.cookies.language, headers)
+    door = FrontDoor(lambda: app.state.doors, rejections)
     return TrustBoundary(
         WithProxy(app, proxy, api.takes),
         app.health,

@@ -44,7 +44,7 @@ def create_refusal_renderer(pages: Pages) -> ProblemRenderer:
     stands by itself, since a browser whose headers are too large gets no style either."""
 
     def render(scope: Scope, problem: Problem) -> Response:
-        if is_for_a_program(scope["path"]) or not asks_for_a_page(scope):
+        if is_for_a_program(scope["path"]) or not _asks_for_a_page(scope):
             return problem_response(scope, problem)
         page = pages.context(scope)
         return pages.render(
@@ -65,7 +65,7 @@ def _shown_status(page: PageContext, problem: Problem) -> int:
     return problem.status if f"error_title.{problem.status}" in page.text.texts else 500
 
 
-def asks_for_a_page(scope: Scope) -> bool:
+def _asks_for_a_page(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 

@@ -26,9 +26,9 @@ from services.frontend.assets import Assets
 from services.frontend.brand_menu import BrandMenu
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import FormTokens
-from services.frontend.front_door import class_of
 from services.frontend.gateway_client import GatewayClient
 from services.frontend.pages import Pages
+from services.frontend.request_class import class_of
 from services.frontend.settings import Settings
 from services.frontend.signing import SessionSecrets
 
@@ -92,7 +92,11 @@ class Upstreams:
     orders: Upstream
 
     def of(self, scope: Scope) -> Upstream:
-        return self.orders if class_of(scope) is RouteClass.ORDER_PLACEMENT else self.reads
+        return (
+            self.orders
+            if class_of(scope["method"], scope["path"]) is RouteClass.ORDER_PLACEMENT
+            else self.reads
+        )
 
 
 async def _site_of(request: Request) -> Site:

@@ -40,8 +40,8 @@ _WITHOUT_GUEST = ("/static/", "/healthz", "/readyz", "/favicon.svg", "/robots.tx
 
 
 class TrustBoundary:
-    """Wraps the whole app, instrumentation included. The server uses `health`, and
-    `render_problem` for what it refuses before the app sees it."""
+    """Wraps the whole app, instrumentation included. The server uses `health`, and `gate` and
+    `render_problem` for what is refused before the app sees it."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class TrustBoundary:
     ) -> None:
         self.health, self.cookies = health, cookies
         self._app, self._render_refusal, self._door = app, render_refusal, door
+        self.gate = None if door is None else door.gate
         self._security_headers = security_headers(secure=cookies.options.secure)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:

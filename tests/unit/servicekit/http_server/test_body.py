@@ -1,12 +1,13 @@
 """A body is read whole or not at all, and never further than its limit."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 from starlette.types import Message
 
 from servicekit.http_server.body import read_body
-from servicekit.problems import BodyTooLarge
+from servicekit.problems import BadRequest, BodyTooLarge
 
 CHUNKED = (b"transfer-encoding", b"chunked")
 LEAVES: Message = {"type": "http.disconnect"}
@@ -54,3 +55,14 @@ async def test_a_body_is_read_whole_or_refused_as_soon_as_it_is_too_long(
     else:
         assert await read_body(scope, receive, 3) == expected
     assert left == []
+
+
+async def test_a_body_that_does_not_come_is_refused_in_time() -> None:
+    """However often a byte of it comes."""
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.01)
+        return part(b"a", more=True)
+
+    with pytest.raises(BadRequest, match=r"within 0\.05 s"):
+        await read_body({"headers": [length(1000)]}, receive, seconds=0.05)
