@@ -32,34 +32,42 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def figures(folder: Path) -> dict[str, Any]:
-    (file,) = (folder / "results").glob("*/figures.json")
-    found: dict[str, Any] = json.loads(file.read_text())
-    return found
+def played(folder: Path) -> tuple[dict[str, Any], str]:
+    """Figures and table. Where the generator itself was late the machine was measured, which
+    somebody else has used: then once more, and a third time."""
+    for attempt in range(3):
+        place = folder / str(attempt)
+        place.mkdir()
+        done = run(place, *([] if LONG else ["--short", "--no-plot"]))
+        assert done.returncode in (0, 1), done.stderr
+        (file,) = (place / "results").glob("*/figures.json")
+        found: dict[str, Any] = json.loads(file.read_text())
+        if "INVALID" not in done.stdout:
+            break
+    return found, done.stdout
 
 
-@pytest.mark.timeout(1200 if LONG else 240)
+@pytest.mark.timeout(3600 if LONG else 480)
 def test_orders_reads_and_recovery_hold_under_pressure(tmp_path: Path) -> None:
-    done = run(tmp_path, *([] if LONG else ["--short", "--no-plot"]))
-    assert done.returncode in ((0,) if LONG else (0, 1)), done.stdout + done.stderr
-    found = figures(tmp_path)
+    found, table = played(tmp_path)
     phases = {phase["scenario"]: phase for phase in found["phases"]}
     assert found["wrong_stock"] == 0
+    assert not LONG or not any(phase["failures"] for phase in phases.values()), table
     for phase in phases.values():
         accounts, counts = phase["accounts"], phase["during"]["counts"]
-        assert accounts["acknowledged"] > 50, done.stdout
+        assert accounts["acknowledged"] > 50, table
         assert (accounts["lost"], accounts["doubled"], phase["unresolved"]) == (0, 0, 0)
         # A refusal that the contract does not know, or one without Retry-After.
-        assert counts.get("broken", 0) == 0, done.stdout
-        assert phase["seconds_to_normal"] is not None, done.stdout
+        assert counts.get("broken", 0) == 0, table
+        assert phase["seconds_to_normal"] is not None, table
         assert phase["seconds_to_normal"] <= MOST_SECONDS_TO_NORMAL
     assert phases["overload 5x"]["during"]["counts"]["shed"] > 0
     frozen = phases["publisher: frozen"]["groups"]
     for group in ("reads", "pages"):
-        assert frozen[group]["good"] >= 0.9 * frozen[group]["offered"], done.stdout
+        assert frozen[group]["good"] >= 0.9 * frozen[group]["offered"], table
     gone = phases["service-http: black hole"]["groups"]["orders"]
-    assert gone["good"] >= 0.9 * gone["offered"], done.stdout
-    assert processes_with(f"TMPDIR={tmp_path / 'tmp'}\0".encode()) == []
+    assert gone["good"] >= 0.9 * gone["offered"], table
+    assert processes_with(f"TMPDIR={tmp_path}".encode()) == []
 
 
 def test_load_goes_to_machines_of_ones_own(tmp_path: Path) -> None:
