@@ -12,6 +12,8 @@ Clock = Callable[[], float]
 TICK_SECONDS = 0.02
 # Less than this is what a timer is late anyway.
 _TOLERATED_SECONDS = 0.02
+# Of a loop, until it has read all that lay there: it accepts a connection, makes it, and reads it.
+_TURNS = 4
 # A stall comes and goes; what is never less for so long, and for so many ticks, is load.
 _STANDING_SECONDS, _STANDING_TICKS = 0.5, 3
 
@@ -22,33 +24,40 @@ class LoopLag:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock, self._due = clock, float("inf")
-        self._stalled = self.standing = 0.0
+        self._stalled = self._unread = self.standing = 0.0
         self._lates, self._window_ends = list[float](), float("-inf")
 
     def waited(self) -> float:
-        """About how long what is read from a socket just now may have lain there: loops read
-        sockets before they look at timers, so that after a stall the next tick is overdue."""
-        return max(0.0, self._clock() - self._due)
+        """About how long what is read from a socket just now may have lain there: since the tick
+        that is overdue, or, if a loop has come to it first, for as long as that was."""
+        return max(self._unread, self._clock() - self._due, 0.0)
+
+    def looked(self) -> None:
+        """All that lay in sockets at the last tick has been read."""
+        self._unread = 0.0
 
     def awake(self) -> float:
         """A clock that stands still while the loop does: what somebody else took."""
         now = self._clock()
         return now - self._stalled - max(0.0, now - self._due - _TOLERATED_SECONDS)
 
-    def tick(self) -> None:
+    def tick(self) -> bool:
+        """Whether it came so late that `looked` is to be called after the next look at sockets."""
         now = self._clock()
         late = max(0.0, now - self._due)
+        self._unread = late if late > _TOLERATED_SECONDS else 0.0
         self._stalled += max(0.0, late - _TOLERATED_SECONDS)
         self._lates.append(late)
         if now >= self._window_ends and len(self._lates) >= _STANDING_TICKS:
             self.standing = min(self._lates)
             self._lates, self._window_ends = [], now + _STANDING_SECONDS
         self._due = now + TICK_SECONDS
+        return self._unread > 0
 
     def stop(self) -> None:
         """No more ticks come, so that none is late."""
         self._stalled += max(0.0, self._clock() - self._due - _TOLERATED_SECONDS)
-        self._due, self.standing = float("inf"), 0.0
+        self._due, self.standing, self._unread = float("inf"), 0.0, 0.0
 
 
 _lags: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag]" = weakref.WeakKeyDictionary()
@@ -68,9 +77,16 @@ async def watched_loop() -> AsyncIterator[LoopLag]:
     loop, lag = asyncio.get_running_loop(), loop_lag()
     timer: asyncio.TimerHandle
 
+    def look(turns: int) -> None:
+        if turns:
+            loop.call_soon(look, turns - 1)
+        else:
+            lag.looked()
+
     def ring() -> None:
         nonlocal timer
-        lag.tick()
+        if lag.tick():
+            look(_TURNS)
         timer = loop.call_later(TICK_SECONDS, ring)
 
     ring()

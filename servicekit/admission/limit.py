@@ -22,7 +22,7 @@ _LEARNED_SHARE = 0.1
 # Half as many under way that are not at least so much faster were not what made them slow.
 _FASTER = 0.75
 _REFUSED_SHARE, _ENOUGH_REFUSALS = 0.1, 5
-INITIAL_LIMIT = 20
+INITIAL_LIMIT = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class RequestWrapper:
     ) -> None:
         """Answer with the problem that it stands for; raise it if an answer has begun."""
         if isinstance(error, ClientDisconnect):
-            logger.info("the client left before its request was whole, or begun")
+            logger.info("the client left before its request was whole")
             return
         if answer.started:
             raise error

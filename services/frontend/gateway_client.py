@@ -151,8 +151,8 @@ class GatewayClient:
             if known is None:
                 raise
             self._on_stale()
-            kept, age = known
-            return Answer(model, kept.without_stock, self._parsed, age)
+            age = self._last_known.age_seconds(known)
+            return Answer(model, known.without_stock, self._parsed, age)
         if answer.age_seconds is None:
             self._last_known.keep(target, model, answer.body)
         return answer

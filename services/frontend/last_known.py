@@ -57,10 +57,11 @@ class LastKnown:
         else:
             self._kept.put(target, Known(model, body, self._clock()), len(body) + len(target))
 
-    def recall(self, target: str) -> tuple[Known, int] | None:
-        """With its age in seconds."""
-        known = self._kept.get(target)
-        return None if known is None else (known, int(self._clock() - known.at))
+    def recall(self, target: str) -> Known | None:
+        return self._kept.get(target)
+
+    def age_seconds(self, known: Known) -> int:
+        return int(self._clock() - known.at)
 
     def find(self, product_ids: Iterable[int]) -> dict[int, Product]:
         """Those of these watches that any answer had."""

@@ -111,6 +111,7 @@ async def test_a_publisher_whose_name_hangs_costs_orders_only(reads: ScriptedSer
         settings = Settings(
             service_http_url=reads.url.replace("127.0.0.1", "reads.test"),
             publisher_url="http://orders.test:8083",
+            queue_seconds=5,
         )
         async with running(create_app(settings)) as client:
             began = asyncio.get_running_loop().time()

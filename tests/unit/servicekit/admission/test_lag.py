@@ -17,8 +17,13 @@ def test_what_is_read_after_a_stall_may_have_waited_for_it() -> None:
     assert lag.waited() == 0
     clock.now += 3
     assert lag.waited() == pytest.approx(3 - TICK_SECONDS / 2)
-    lag.tick()
+    # Whoever comes to its timers first has yet to read what was sent meanwhile.
+    assert lag.tick()
+    assert lag.waited() == pytest.approx(3 - TICK_SECONDS / 2)
+    lag.looked()
     assert lag.waited() == 0
+    clock.now += TICK_SECONDS
+    assert not lag.tick()
     lag.stop()
     clock.now += 3
     assert lag.waited() == 0, "nobody looks any more"
