@@ -123,7 +123,7 @@ def _hop(stack: ExitStack, folder: Path) -> list[Pair]:
     )
     return [
         Pair("hop", "api-gw / plain FastAPI hello", hop, plain_hello),
-        Pair("admission", "api-gw with doors and breakers / without", hop, trusting_hop),
+        Pair("admission", "api-gw with admission control / without", hop, trusting_hop),
     ]
 
 

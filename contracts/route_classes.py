@@ -15,7 +15,7 @@ class RouteClass(StrEnum):
 
 
 class Priority(NamedTuple):
-    """`share`: a request of the class is let in while no more than this share of all that may be
+    """`share`: a request of the class is admitted while no more than this share of all that may be
     under way to its upstream is taken, so that the rest is kept for what matters more.
     `lag_seconds`: as long as the event loop is later than this all the time, none is."""
 
@@ -29,9 +29,9 @@ PRIORITIES = {
     RouteClass.PRODUCT: Priority(0.9, 0.15),
     RouteClass.LIST: Priority(0.7, 0.1),
 }
-# Orders may take so many times as long as a look at the catalogue before fewer are let in: what
+# Orders may take so many times as long as a look at the catalogue before fewer are admitted: what
 # they share with it gets free again by those that matter less.
-PATIENCE = {"publisher": 3.0}
+LATENCY_FACTORS = {"publisher": 3.0}
 
 _OF_ORDERS = RouteClass.ORDER_PLACEMENT
 # By the service whose work they are in the end.

@@ -17,9 +17,9 @@ ORDER_ID = "arloji.order.id"
 ORDER_STATUS = "arloji.order.status"
 ORDER_REASON = "arloji.order.reason"
 ROUTE_CLASS = "arloji.route.class"
-# An event of the SERVER span of a request that was turned away, and why; its route class with it.
-REFUSED = "arloji.refused"
-REFUSED_REASON = "arloji.refused.reason"
+# An event of the SERVER span of a request that was not admitted, and why; its route class with it.
+REJECTED = "arloji.admission.rejected"
+REJECTED_REASON = "arloji.admission.rejected.reason"
 HOUSEKEEPING_OUTCOME = "arloji.housekeeping.outcome"
 # Of the entry in the stream, this delivery included: above 1 an earlier one did not end well.
 ORDER_DELIVERIES = "arloji.order.deliveries"
@@ -88,7 +88,7 @@ GATEWAY_BREAKER = Metric(
 FRONTEND_SHED = Metric("arloji.frontend.shed", "{request}", "Requests that the frontend refused")
 # upstream
 FRONTEND_LIMIT = Metric(
-    "arloji.frontend.limit", "{request}", "Requests that may be under way at a door at once"
+    "arloji.frontend.limit", "{request}", "Requests that may be under way for an upstream at once"
 )
 # route, upstream
 FRONTEND_IN_FLIGHT = Metric(
@@ -96,7 +96,7 @@ FRONTEND_IN_FLIGHT = Metric(
 )
 # route, upstream
 FRONTEND_WAITING = Metric(
-    "arloji.frontend.waiting", "{request}", "Requests that wait at a door of the frontend"
+    "arloji.frontend.waiting", "{request}", "Requests that wait to be admitted by the frontend"
 )
 # process.runtime.name, process.runtime.version
 BUILD_INFO = Metric(

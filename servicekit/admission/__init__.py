@@ -1,1 +1,1 @@
-"""Who is let in: what keeps a service useful when more is asked of it than it can do."""
+"""Admission control: what keeps a service useful when more is asked of it than it can do."""

@@ -6,8 +6,8 @@ import time
 
 from starlette.types import Scope
 
-from servicekit.admission.door import DEADLINE, LEFT
 from servicekit.admission.lag import loop_lag
+from servicekit.admission.limiter import DEADLINE, LEFT
 from servicekit.deadline import remaining_seconds
 
 _KEY = "arloji.arrival"
@@ -36,14 +36,14 @@ class Arrival:
         return bool(poll.poll(0))
 
     def lost(self, needs_seconds: float) -> str | None:
-        """As a `Visitor`; looks at the connection, which is a system call."""
+        """As a `WaitingRequest`; looks at the connection, which is a system call."""
         left = remaining_seconds()
         if left is not None and left <= needs_seconds:
             return DEADLINE
         return LEFT if self.has_left() else None
 
 
-class Nowhere:
+class NoConnection:
     """A request that came by no connection, as those of tests."""
 
     @staticmethod
@@ -56,8 +56,8 @@ def note_arrival(scope: Scope, transport: asyncio.Transport) -> None:
     scope[_KEY] = Arrival(transport)
 
 
-def arrival_of(scope: Scope) -> Arrival | Nowhere:
-    found: Arrival | Nowhere = scope.get(_KEY) or Nowhere()
+def arrival_of(scope: Scope) -> Arrival | NoConnection:
+    found: Arrival | NoConnection = scope.get(_KEY) or NoConnection()
     return found
 
 

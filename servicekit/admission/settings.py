@@ -4,15 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from servicekit.admission.lifo_queue import QueueSettings
 from servicekit.admission.limit import INITIAL_LIMIT, LimitSettings
-from servicekit.admission.line import LineSettings
 from servicekit.settings import ServiceSettings
 
 Positive = Annotated[float, Field(gt=0)]
 
 
 class AdmissionSettings(ServiceSettings):
-    # `off` lets everybody in, and trusts every upstream: for measuring what it costs.
+    # `off` admits everything, and trusts every upstream: for measuring what it costs.
     admission: Literal["on", "off"] = "on"
     # Bounds of what may be under way to one upstream; the limit between them is found.
     max_in_flight: Annotated[int, Field(ge=1)] = 128
@@ -25,15 +25,15 @@ class AdmissionSettings(ServiceSettings):
     queue_length: Annotated[int, Field(ge=1)] = 32
     queue_seconds: Positive = 0.1
 
-    def limit_settings(self, patience: float) -> LimitSettings:
+    def limit_settings(self, latency_factor: float) -> LimitSettings:
         most = self.max_in_flight
         return LimitSettings(
-            target_seconds=patience * self.latency_target_seconds,
-            ceiling_seconds=patience * self.latency_ceiling_seconds,
+            target_seconds=latency_factor * self.latency_target_seconds,
+            ceiling_seconds=latency_factor * self.latency_ceiling_seconds,
             least=min(self.min_in_flight, most),
             most=most,
             initial=min(INITIAL_LIMIT, most),
         )
 
-    def line_settings(self, patience: float) -> LineSettings:
-        return LineSettings(self.queue_length, patience * self.queue_seconds)
+    def queue_settings(self, latency_factor: float) -> QueueSettings:
+        return QueueSettings(self.queue_length, latency_factor * self.queue_seconds)

@@ -13,7 +13,7 @@ from contracts.identifiers import parse_uuid
 from contracts.route_classes import RouteClass
 from contracts.telemetry import ROUTE_CLASS
 from servicekit.admission.arrival import arrival_of
-from servicekit.admission.door import Refused
+from servicekit.admission.limiter import Rejected
 from servicekit.circuit_breaker import State
 from servicekit.http_client.answer import Answer
 from servicekit.http_client.second_try import SAFE_METHODS
@@ -35,14 +35,14 @@ from services.api_gw.upstreams import BREAKER, GUEST_RATE, Backend, Backends
 
 _GUEST_FIELD = GUEST.lower().encode("ascii")
 _PROBLEM = MEDIA_TYPE.encode("ascii")
-# A service that says so is alive. To leave it alone because it turns some away would turn all away,
+# A service that says so is alive. To leave it alone because it rejects some would reject all,
 # and 504 is told by how long it took.
 _DELIBERATE = frozenset({503, 504})
 
 
 class Gateway:
     def __init__(self, backends: Backends, order_rate: GuestRate) -> None:
-        self._doors, self._backends = backends.doors, backends.by_service
+        self._control, self._backends = backends.control, backends.by_service
         self._order_rate = order_rate
 
     async def forward(
@@ -60,18 +60,18 @@ class Gateway:
         guest_id = _guest_of(scope)
         if kind is RouteClass.ORDER_PLACEMENT and guest_id:
             self._require_order_rate(guest_id)
-        # Before there is a place for it: who sends slowly keeps none from others.
+        # Before it is admitted: who sends slowly keeps none from others.
         body = await read_body(scope, receive, route.body_limit_bytes)
         if body is None:
             return  # the client has left
         backend = self._backends[route.service]
         if backend.breaker is not None and backend.breaker.state is State.OPEN:
-            raise self._doors.refuse(backend.name, kind, BREAKER)
-        lane = backend.door.lanes[kind]
+            raise self._control.reject(backend.name, kind, BREAKER)
+        of_class = backend.limiter.classes[kind]
         try:
-            await backend.door.admit(lane, arrival_of(scope))
-        except Refused as refused:
-            raise self._doors.refuse(backend.name, kind, refused.reason) from None
+            await backend.limiter.acquire(of_class, arrival_of(scope))
+        except Rejected as rejected:
+            raise self._control.reject(backend.name, kind, rejected.reason) from None
         request = _outgoing(route, kind, parameters, scope, guest_id, body)
         taken: float | None = None
         try:
@@ -82,7 +82,7 @@ class Gateway:
                 taken = time.monotonic() - began
             await relay(answer, send)
         finally:
-            backend.door.leave(lane, taken)
+            backend.limiter.release(of_class, taken)
 
     async def _ask(self, backend: Backend, request: OutgoingRequest) -> Answer:
         """The answer, unless it is a failure; the breaker learns from it."""
@@ -91,7 +91,7 @@ class Gateway:
         if breaker is None:
             answer = await backend.upstream.send(request)
         elif (call := breaker.begin()) is None:
-            raise self._doors.refuse(backend.name, request.kind, BREAKER)
+            raise self._control.reject(backend.name, request.kind, BREAKER)
         else:
             try:
                 answer = await backend.upstream.send(request)
@@ -104,13 +104,13 @@ class Gateway:
                 raise
             breaker.end(call, failed=answer.status >= 500 and answer.status not in _DELIBERATE)
         if answer.status == 503:
-            backend.door.limit.note_refusal()
+            backend.limiter.limit.note_refusal()
         _refuse_failure(answer)
         return answer
 
     def _require_order_rate(self, guest_id: UUID) -> None:
         if seconds := self._order_rate.seconds_to_wait(guest_id):
-            self._doors.refuse(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE)
+            self._control.reject(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE)
             raise TooManyRequests(
                 "Too many orders from one guest.",
                 headers={"Retry-After": str(math.ceil(seconds))},

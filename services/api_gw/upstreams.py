@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 
-from contracts.route_classes import CLASSES, PATIENCE, RouteClass
+from contracts.route_classes import CLASSES, LATENCY_FACTORS, RouteClass
 from contracts.telemetry import (
     GATEWAY_BREAKER,
     GATEWAY_IN_FLIGHT,
@@ -13,13 +13,13 @@ from contracts.telemetry import (
     GATEWAY_RETRIES,
     GATEWAY_SHED,
     GATEWAY_WAITING,
-    REFUSED,
-    REFUSED_REASON,
+    REJECTED,
+    REJECTED_REASON,
     ROUTE_CLASS,
 )
 from servicekit.admission.budget import RetryBudget
-from servicekit.admission.door import Door
-from servicekit.admission.doors import Doors, Told
+from servicekit.admission.control import AdmissionControl, MetricNames
+from servicekit.admission.limiter import ConcurrencyLimiter
 from servicekit.circuit_breaker import RateBreaker
 from servicekit.http_client.second_try import full_jitter
 from servicekit.http_proxy.upstream import OutgoingRequest, Upstream, open_upstream
@@ -27,16 +27,16 @@ from servicekit.telemetry.metrics import create_counter, observe_gauges
 from services.api_gw.settings import Settings
 from services.api_gw.table import Service
 
-_TOLD = Told(
+_METRIC_NAMES = MetricNames(
     GATEWAY_SHED,
     GATEWAY_LIMIT,
     GATEWAY_IN_FLIGHT,
     GATEWAY_WAITING,
-    REFUSED,
-    REFUSED_REASON,
+    REJECTED,
+    REJECTED_REASON,
     ROUTE_CLASS,
 )
-# Why a request is not passed on, beside what its door says.
+# Why a request is not passed on, beside what its limiter says.
 BREAKER, GUEST_RATE = "breaker", "guest_rate"
 
 
@@ -46,28 +46,28 @@ class Backend:
 
     name: str
     upstream: Upstream
-    door: Door
+    limiter: ConcurrencyLimiter
     breaker: RateBreaker | None
     retries: RetryBudget
 
 
 @dataclass(frozen=True)
 class Backends:
-    doors: Doors
+    control: AdmissionControl
     by_service: Mapping[Service, Backend]
 
 
 @asynccontextmanager
 async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     urls = {Service.HTTP: settings.service_http_url, Service.PUBLISHER: settings.publisher_url}
-    doors = Doors(settings, CLASSES, _TOLD, patience=PATIENCE)
+    control = AdmissionControl(settings, CLASSES, _METRIC_NAMES, latency_factors=LATENCY_FACTORS)
     for service in urls:
         for kind in CLASSES[service]:
-            doors.count(service, kind, BREAKER, 0)
-    doors.count(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE, 0)
+            control.count(service, kind, BREAKER, 0)
+    control.count(Service.PUBLISHER, RouteClass.ORDER_PLACEMENT, GUEST_RATE, 0)
     async with AsyncExitStack() as stack:
         by_service = {
-            service: await stack.enter_async_context(_open_backend(service, url, settings, doors))
+            service: await stack.enter_async_context(_open_backend(service, url, settings, control))
             for service, url in urls.items()
         }
         observe_gauges(
@@ -78,17 +78,17 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
                 if one.breaker is not None
             ],
         )
-        yield Backends(doors, by_service)
+        yield Backends(control, by_service)
 
 
 @asynccontextmanager
 async def _open_backend(
-    service: Service, url: str, settings: Settings, doors: Doors
+    service: Service, url: str, settings: Settings, control: AdmissionControl
 ) -> AsyncIterator[Backend]:
     budget = RetryBudget(settings.retry_share)
     breaker = None
     if settings.admission == "on":
-        breaker = RateBreaker(settings.breaker_settings, doors.lag.awake)
+        breaker = RateBreaker(settings.breaker_settings, control.lag.awake)
     retries = create_counter(GATEWAY_RETRIES)
 
     def note(kind: str, outcome: str, number: int = 1) -> None:
@@ -102,11 +102,11 @@ async def _open_backend(
     for kind, outcome in product(CLASSES[service], ("sent", "no_budget")):
         note(kind, outcome, 0)
 
-    # One connection more than requests, for the readiness check: who was let in waits for none.
+    # One connection more than requests, for the readiness check: what was admitted waits for none.
     async with open_upstream(
         url,
         max_connections=settings.max_in_flight + 1,
         may_repeat=lambda request, _failure: may_repeat(request),
         pause=full_jitter,
     ) as upstream:
-        yield Backend(service, upstream, doors[service], breaker, budget)
+        yield Backend(service, upstream, control[service], breaker, budget)

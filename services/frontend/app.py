@@ -8,9 +8,9 @@ from servicekit.http_proxy.with_proxy import WithProxy
 from servicekit.http_server.app import create_service_app
 from servicekit.http_server.request import RequestWrapper
 from servicekit.telemetry.server_spans import ServerTelemetry
+from services.frontend.admission import FrontAdmission
 from services.frontend.api_proxy import ApiProxy
 from services.frontend.errors import create_problem_renderer, create_refusal_renderer
-from services.frontend.front_door import FrontDoor
 from services.frontend.rejections import Rejections
 from services.frontend.request_checks import RequestChecks
 from services.frontend.resources import create_site, open_resources
@@ -39,11 +39,11 @@ def create_app(settings: Settings) -> TrustBoundary:
     )
     headers = security_headers(secure=settings.cookie_secure)
     rejections = Rejections(site.pages, site.cookies.language, headers)
-    door = FrontDoor(lambda: app.state.doors, rejections)
+    admission = FrontAdmission(lambda: app.state.admission, rejections)
     return TrustBoundary(
         WithProxy(app, proxy, api.takes),
         app.health,
         site.cookies,
         create_refusal_renderer(site.pages),
-        door,
+        admission,
     )

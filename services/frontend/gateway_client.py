@@ -43,7 +43,7 @@ _REFUSALS: Mapping[int, type[Problem]] = {
 _MAX_PARSED_BYTES = 2 * 2**20
 
 
-_PATIENCE_SECONDS = 1.0
+_KNOWN_SECONDS = 1.0
 # What may be otherwise in a moment.
 _NOT_NOW = (BadGateway, DeadlinePassed, ServiceUnavailable)
 
@@ -95,7 +95,7 @@ class GatewayClient:
         wanted = list(dict.fromkeys(product_ids))
         known = self._last_known.find(wanted) if wanted else {}
         try:
-            async with self._patience(known=len(known) == len(wanted)):
+            async with self._limited(known=len(known) == len(wanted)):
                 pages = await asyncio.gather(
                     *(
                         self._find(wanted[start : start + MAX_IDS])
@@ -145,7 +145,7 @@ class GatewayClient:
         target = f"{path}?{urlencode(parameters or {})}"
         known = self._last_known.recall(target)
         try:
-            async with self._patience(known=known is not None):
+            async with self._limited(known=known is not None):
                 answer = self._answer(model, await self._get(path, parameters=parameters))
         except _NOT_NOW:
             if known is None:
@@ -158,9 +158,9 @@ class GatewayClient:
         return answer
 
     @staticmethod
-    def _patience(*, known: bool) -> AbstractAsyncContextManager[None]:
+    def _limited(*, known: bool) -> AbstractAsyncContextManager[None]:
         """Who knows an answer already does not wait long for a newer one."""
-        return within(_PATIENCE_SECONDS) if known else nullcontext()
+        return within(_KNOWN_SECONDS) if known else nullcontext()
 
     def _answer(self, model: type[M], answer: httpx.Response) -> Answer[M]:
         _require_success(answer)

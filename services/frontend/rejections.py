@@ -1,4 +1,4 @@
-"""What those are told who are not let in: small, made in advance, and the same for all."""
+"""Answers to requests that are not admitted: small, made in advance, and the same for all."""
 
 import json
 from collections.abc import Mapping

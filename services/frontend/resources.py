@@ -8,17 +8,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.types import Scope
 
-from contracts.route_classes import CLASSES, PATIENCE, UPSTREAM_OF, RouteClass
+from contracts.route_classes import CLASSES, LATENCY_FACTORS, UPSTREAM_OF, RouteClass
 from contracts.telemetry import (
     FRONTEND_IN_FLIGHT,
     FRONTEND_LIMIT,
     FRONTEND_SHED,
     FRONTEND_WAITING,
-    REFUSED,
-    REFUSED_REASON,
+    REJECTED,
+    REJECTED_REASON,
     ROUTE_CLASS,
 )
-from servicekit.admission.doors import Doors, Told
+from servicekit.admission.control import AdmissionControl, MetricNames
 from servicekit.http_client.client import check_alive, open_http_client
 from servicekit.http_proxy.forwarding import Upstream, open_upstream
 from servicekit.http_server.service import ServiceApp
@@ -49,13 +49,13 @@ def create_site(settings: Settings) -> Site:
     return Site(assets, cookies, Pages(settings, assets, cookies), FormTokens(secrets))
 
 
-_TOLD = Told(
+_METRIC_NAMES = MetricNames(
     FRONTEND_SHED,
     FRONTEND_LIMIT,
     FRONTEND_IN_FLIGHT,
     FRONTEND_WAITING,
-    REFUSED,
-    REFUSED_REASON,
+    REJECTED,
+    REJECTED_REASON,
     ROUTE_CLASS,
 )
 
@@ -66,14 +66,16 @@ async def open_resources(
     """Orders have connections of their own: a publisher that does not answer keeps nobody from
     looking at watches."""
     url, most = settings.api_gw_url, settings.max_in_flight
-    app.state.doors = Doors(settings, CLASSES, _TOLD, patience=PATIENCE)
+    app.state.admission = AdmissionControl(
+        settings, CLASSES, _METRIC_NAMES, latency_factors=LATENCY_FACTORS
+    )
     # A page may ask for two things at once.
     reads = await stack.enter_async_context(open_http_client(url, max_connections=2 * most))
     orders = await stack.enter_async_context(open_http_client(url, max_connections=most))
     site.pages.compile_templates()
     app.state.site = site
-    # What memory answers has been refused as well, which the door is to hear of.
-    refused = app.state.doors[UPSTREAM_OF[RouteClass.LIST]].limit.note_refusal
+    # What memory answers has been refused as well, which the limiter is to hear of.
+    refused = app.state.admission[UPSTREAM_OF[RouteClass.LIST]].limit.note_refusal
     app.state.gateway = GatewayClient(reads, orders, on_stale=refused)
     app.state.brand_menu = BrandMenu(app.state.gateway)
     # For what programs ask: passed on as it is.

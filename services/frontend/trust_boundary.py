@@ -13,9 +13,9 @@ from servicekit.http_server.health import Health
 from servicekit.http_server.service import ServedApp
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from services.frontend import csrf, guest
+from services.frontend.admission import FrontAdmission
 from services.frontend.cookies import ShopCookies
 from services.frontend.csrf import Initiator, find_initiator
-from services.frontend.front_door import FrontDoor
 from services.frontend.guest import Guest
 from services.frontend.security_headers import security_headers
 
@@ -49,11 +49,11 @@ class TrustBoundary:
         health: Health,
         cookies: ShopCookies,
         render_refusal: ProblemRenderer = problem_response,
-        door: FrontDoor | None = None,
+        admission: FrontAdmission | None = None,
     ) -> None:
         self.health, self.cookies = health, cookies
-        self._app, self._render_refusal, self._door = app, render_refusal, door
-        self.gate = None if door is None else door.gate
+        self._app, self._render_refusal, self._admission = app, render_refusal, admission
+        self.gate = None if admission is None else admission.gate
         self._security_headers = security_headers(secure=cookies.options.secure)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
@@ -62,12 +62,12 @@ class TrustBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._door is not None:
-            await self._door(scope, receive, send, self._let_in)
+        elif self._admission is not None:
+            await self._admission(scope, receive, send, self._answer_admitted)
         else:
-            await self._let_in(scope, receive, send)
+            await self._answer_admitted(scope, receive, send)
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = self.cookies.guest.find_guest(scope["headers"])
         initiator = find_initiator(scope, secure=self.cookies.options.secure)
         own_cookies = self._cookies_for(scope, visitor, initiator)

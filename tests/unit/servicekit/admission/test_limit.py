@@ -73,7 +73,7 @@ def test_after_the_load_it_is_as_before_within_seconds() -> None:
     limit = AdaptiveLimit(SETTINGS, clock)
     play(limit, clock, one_worker(0.05), offered=500, seconds=30)
     assert limit.value < SETTINGS.initial
-    for _ in range(80):  # ten a second
+    for _ in range(100):  # ten a second
         clock.now += 0.1
         limit.note(0.02, 1)
     assert limit.value >= SETTINGS.initial

@@ -1,5 +1,5 @@
-"""The door, in a loop whose time the test moves: nobody is counted twice, forgotten or left to wait
-beside a free place."""
+"""The limiter, in a loop whose time the test moves: nobody is counted twice, forgotten or left
+waiting beside a free place."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,16 +8,24 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from servicekit.admission.door import DEADLINE, LAG, LEFT, LIMIT, Door, Lane, Refused
 from servicekit.admission.lag import LoopLag
+from servicekit.admission.lifo_queue import QueueSettings
 from servicekit.admission.limit import AdaptiveLimit, LimitSettings
-from servicekit.admission.line import LineSettings
+from servicekit.admission.limiter import (
+    DEADLINE,
+    LAG,
+    LEFT,
+    LIMIT,
+    ConcurrencyLimiter,
+    PriorityClass,
+    Rejected,
+)
 from tests.clocks import STATEFUL, Clock, StillLoop
 
 SHARES = {"orders": 1.0, "product": 0.9, "list": 0.7}
 
 
-class Visitor:
+class Request:
     def __init__(self, why: str | None = None) -> None:
         self.why = why
 
@@ -25,58 +33,58 @@ class Visitor:
         return self.why
 
 
-def create_door(
+def create_limiter(
     clock: Callable[[], float], lag: LoopLag | None = None, *, most: int = 10, length: int = 4
-) -> Door:
-    line = LineSettings(length=length)
-    lanes = {name: Lane(name, share, 0.05, line) for name, share in SHARES.items()}
+) -> ConcurrencyLimiter:
+    queue = QueueSettings(length=length)
+    classes = {name: PriorityClass(name, share, 0.05, queue) for name, share in SHARES.items()}
     settings = LimitSettings(least=1, most=most, initial=most)
-    return Door(lanes, AdaptiveLimit(settings, clock), lag or LoopLag(Clock()))
+    return ConcurrencyLimiter(classes, AdaptiveLimit(settings, clock), lag or LoopLag(Clock()))
 
 
 class Visits(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = StillLoop()
-        self.door = create_door(self.loop.time)
-        self.visits: list[tuple[str, Visitor, asyncio.Task[None]]] = []
+        self.limiter = create_limiter(self.loop.time)
+        self.visits: list[tuple[str, Request, asyncio.Task[None]]] = []
         self.inside: list[str] = []
         self.ends: dict[int, list[str]] = {}
 
     @rule(name=st.sampled_from([*SHARES]))
     def come(self, name: str) -> None:
-        lane, visitor, number = self.door.lanes[name], Visitor(), len(self.visits)
+        kind, request, number = self.limiter.classes[name], Request(), len(self.visits)
         self.ends[number] = []
 
         async def visit() -> None:
             try:
-                await self.door.admit(lane, visitor)
-            except Refused as refused:
-                self.ends[number].append(refused.reason)
+                await self.limiter.acquire(kind, request)
+            except Rejected as rejected:
+                self.ends[number].append(rejected.reason)
             except asyncio.CancelledError:
                 self.ends[number].append("cancelled")
             else:
                 self.ends[number].append("inside")
                 self.inside.append(name)
 
-        self.loop.turn(lambda: self.visits.append((name, visitor, self.loop.create_task(visit()))))
+        self.loop.turn(lambda: self.visits.append((name, request, self.loop.create_task(visit()))))
 
     @precondition(lambda self: self.inside)
     @rule(data=st.data(), seconds=st.none() | st.floats(0, 2))
     def leave(self, data: st.DataObject, seconds: float | None) -> None:
         name = data.draw(st.sampled_from(self.inside))
         self.inside.remove(name)
-        self.loop.turn(lambda: self.door.leave(self.door.lanes[name], seconds))
+        self.loop.turn(lambda: self.limiter.release(self.limiter.classes[name], seconds))
 
     @precondition(lambda self: any(not task.done() for _, _, task in self.visits))
     @rule(data=st.data(), how=st.sampled_from(["cancel", LEFT, DEADLINE]))
     def be_lost(self, data: st.DataObject, how: str) -> None:
         waiting = [one for one in self.visits if not one[2].done()]
-        _, visitor, task = data.draw(st.sampled_from(waiting))
+        _, request, task = data.draw(st.sampled_from(waiting))
         if how == "cancel":
             self.loop.turn(task.cancel)
         else:
-            visitor.why = how
+            request.why = how
 
     @rule(seconds=st.sampled_from([0.001, 0.01, 0.11]))
     def wait(self, seconds: float) -> None:
@@ -84,23 +92,23 @@ class Visits(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_true(self) -> None:
-        for name, lane in self.door.lanes.items():
-            assert lane.in_flight == self.inside.count(name)
-        assert self.door.in_flight == len(self.inside) <= 10
+        for name, kind in self.limiter.classes.items():
+            assert kind.in_flight == self.inside.count(name)
+        assert self.limiter.in_flight == len(self.inside) <= 10
         assert all(len(ends) <= 1 for ends in self.ends.values())
 
     @invariant()
     def nobody_waits_beside_a_free_place(self) -> None:
-        for lane in self.door.lanes.values():
-            assert not (lane.line and self.door._is_open(lane))
-            assert len(lane.line) <= 4
+        for kind in self.limiter.classes.values():
+            assert not (kind.queue and self.limiter._has_capacity(kind))
+            assert len(kind.queue) <= 4
 
     def teardown(self) -> None:
         self.loop.advance(1)
         assert all(len(ends) == 1 for ends in self.ends.values()), "nobody waits for ever"
         for name in self.inside:
-            self.door.leave(self.door.lanes[name], None)
-        assert self.door.in_flight == 0
+            self.limiter.release(self.limiter.classes[name], None)
+        assert self.limiter.in_flight == 0
         self.loop.close()
 
 
@@ -108,62 +116,62 @@ TestVisits = Visits.TestCase
 TestVisits.settings = STATEFUL
 
 
-def fill(door: Door, name: str, most: int = 100) -> int:
-    return sum(door.enter(door.lanes[name]) for _ in range(most))
+def fill(limiter: ConcurrencyLimiter, name: str, most: int = 100) -> int:
+    return sum(limiter.try_acquire(limiter.classes[name]) for _ in range(most))
 
 
 def test_what_matters_more_finds_places_that_the_rest_cannot_take_and_nothing_is_starved() -> None:
-    door = create_door(Clock(), most=20)
-    door.limit.value = 10
-    assert [fill(door, "list"), fill(door, "product"), fill(door, "orders")] == [7, 2, 2]
-    other = create_door(Clock(), most=20)
+    limiter = create_limiter(Clock(), most=20)
+    limiter.limit.value = 10
+    assert [fill(limiter, "list"), fill(limiter, "product"), fill(limiter, "orders")] == [7, 2, 2]
+    other = create_limiter(Clock(), most=20)
     other.limit.value = 10
     assert [fill(other, "orders"), fill(other, "product"), fill(other, "list")] == [10, 2, 2]
 
 
 @pytest.mark.parametrize("lost", [LEFT, DEADLINE])
 async def test_who_is_lost_in_the_queue_costs_no_place(lost: str) -> None:
-    door = create_door(asyncio.get_running_loop().time, most=1)
-    lane, other = door.lanes["orders"], Visitor()
-    assert door.enter(lane)
-    first = asyncio.create_task(door.admit(lane, other))
-    second = asyncio.create_task(door.admit(lane, Visitor(lost)))
+    limiter = create_limiter(asyncio.get_running_loop().time, most=1)
+    kind, other = limiter.classes["orders"], Request()
+    assert limiter.try_acquire(kind)
+    first = asyncio.create_task(limiter.acquire(kind, other))
+    second = asyncio.create_task(limiter.acquire(kind, Request(lost)))
     await asyncio.sleep(0)
-    door.leave(lane, None)
+    limiter.release(kind, None)
     await first
-    with pytest.raises(Refused, match=lost):
+    with pytest.raises(Rejected, match=lost):
         await second
-    assert door.in_flight == 1
+    assert limiter.in_flight == 1
 
 
 async def test_the_first_of_a_full_queue_makes_room_for_the_last() -> None:
-    door = create_door(asyncio.get_running_loop().time, most=1, length=2)
-    lane = door.lanes["list"]
-    assert door.enter(lane)
-    visits = [asyncio.create_task(door.admit(lane, Visitor())) for _ in range(3)]
+    limiter = create_limiter(asyncio.get_running_loop().time, most=1, length=2)
+    kind = limiter.classes["list"]
+    assert limiter.try_acquire(kind)
+    visits = [asyncio.create_task(limiter.acquire(kind, Request())) for _ in range(3)]
     await asyncio.sleep(0.01)
     assert [visit.done() for visit in visits] == [True, False, False]
-    with pytest.raises(Refused, match=LIMIT):
+    with pytest.raises(Rejected, match=LIMIT):
         await visits[0]
-    door.leave(lane, None)
+    limiter.release(kind, None)
     await visits[2]
-    with pytest.raises(Refused, match=LIMIT):
+    with pytest.raises(Rejected, match=LIMIT):
         await visits[1]
 
 
 def test_a_loop_that_is_late_all_the_time_lets_in_by_priority() -> None:
     clock = Clock()
     lag = LoopLag(clock)
-    door = create_door(clock, lag)
-    door.lanes["orders"].lag_seconds = 0.2
+    limiter = create_limiter(clock, lag)
+    limiter.classes["orders"].lag_seconds = 0.2
     for _ in range(20):
         lag.tick()
         clock.now += 0.02 + 0.1
     for name, refused in (("orders", False), ("list", True)):
-        lane = door.lanes[name]
-        assert door.enter(lane), "one of each is let in"
+        kind = limiter.classes[name]
+        assert limiter.try_acquire(kind), "one of each is let in"
         if refused:
-            with pytest.raises(Refused, match=LAG):
-                door.enter(lane)
+            with pytest.raises(Rejected, match=LAG):
+                limiter.try_acquire(kind)
         else:
-            assert door.enter(lane)
+            assert limiter.try_acquire(kind)

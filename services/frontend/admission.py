@@ -1,5 +1,6 @@
-"""The frontend's doors, before everything else: a request that is turned away has cost no more than
-its parsing. Pages cost the most CPU of the whole shop, and here a refusal is the cheapest."""
+"""The frontend's admission control, before everything else: a request that is rejected has cost no
+more than its parsing. Pages cost the most CPU of the whole shop, and here a rejection is the
+cheapest."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +8,17 @@ from collections.abc import Callable
 from opentelemetry import trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.route_classes import UPSTREAM_OF
+from contracts.route_classes import UPSTREAM_OF, RouteClass
 from servicekit.admission.arrival import age_of, arrival_of, is_gone
-from servicekit.admission.door import LEFT, LIMIT, Door, Lane, Place, Refused
-from servicekit.admission.doors import Doors, problem_of
+from servicekit.admission.control import AdmissionControl, problem_of
+from servicekit.admission.limiter import (
+    LEFT,
+    LIMIT,
+    ConcurrencyLimiter,
+    Permit,
+    PriorityClass,
+    Rejected,
+)
 from servicekit.http_server.body import whole_body
 from servicekit.http_server.early_answer import EarlyAnswer
 from servicekit.telemetry.http_conventions import trace_header
@@ -20,14 +28,14 @@ from services.frontend.request_class import class_of
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SPANS_PER_SECOND = 10
-_PLACE = "arloji.place"
+_PERMIT = "arloji.permit"
 
 
-class FrontDoor:
-    """`doors_of` gives the doors once they are open."""
+class FrontAdmission:
+    """`control_of` gives the control once it is open."""
 
-    def __init__(self, doors_of: Callable[[], Doors], rejections: Rejections) -> None:
-        self._doors_of, self._rejections = doors_of, rejections
+    def __init__(self, control_of: Callable[[], AdmissionControl], rejections: Rejections) -> None:
+        self._control_of, self._rejections = control_of, rejections
         self._telemetry = ServerTelemetry()
         self._spans_left, self._spans_since = _SPANS_PER_SECOND, 0.0
 
@@ -38,23 +46,21 @@ class FrontDoor:
         kind = class_of(method.decode("ascii"), path)
         if kind is None:
             return None
-        doors = self._doors_of()
-        door = doors[UPSTREAM_OF[kind]]
-        lane = door.lanes[kind]
+        control = self._control_of()
+        limiter = control[UPSTREAM_OF[kind]]
+        of_class = limiter.classes[kind]
         try:
-            if door.enter(lane):
-                scope[_PLACE] = Place(door, lane, is_inside=True)
-                return None
-            if door.may_wait(lane):
-                scope[_PLACE] = Place(door, lane, is_inside=False)
+            admitted = limiter.try_acquire(of_class)
+            if admitted or limiter.may_wait(of_class):
+                scope[_PERMIT] = Permit(limiter, of_class, is_admitted=admitted)
                 return None
             reason = LIMIT
-        except Refused as refused:
-            reason = refused.reason
+        except Rejected as rejected:
+            reason = rejected.reason
         if self._takes_span():
-            return None  # to be turned away as a whole request
+            return None  # to be rejected as a whole request
+        control.count(UPSTREAM_OF[kind], kind, reason)
         problem = problem_of(reason)
-        doors.count(UPSTREAM_OF[kind], kind, reason)
         ids = self._telemetry.count_early(method.decode("ascii"), problem.status, age_of(scope))
         trace_id = trace.format_trace_id(ids.trace_id)
         shown = self._rejections.show(scope["headers"], path, problem, trace_id)
@@ -62,45 +68,42 @@ class FrontDoor:
         return EarlyAnswer(problem.status, [*shown.headers, *traced], shown.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
-        """What is let in goes to `app`."""
+        """What is admitted goes to `app`."""
         kind = class_of(scope["method"], scope["path"])
-        place: Place | None = scope.pop(_PLACE, None)
+        permit: Permit | None = scope.pop(_PERMIT, None)
         if kind is None:
             await app(scope, receive, send)
             return
         unread = age_of(scope)
         if scope["method"] in _WITH_BODY:
-            # Before there is a place for it: who sends slowly keeps none from others.
+            # Before there is a permit: who sends slowly keeps none from others.
             arrived = await whole_body(receive)
             if arrived is None:
                 return  # the client has left
             receive = arrived
-        doors = self._doors_of()
-        door = doors[UPSTREAM_OF[kind]]
+        limiter = self._control_of()[UPSTREAM_OF[kind]]
         try:
-            place = await _enter(door, door.lanes[kind], place, scope, unread)
-        except Refused as refused:
-            await self._refuse(scope, send, doors, UPSTREAM_OF[kind], kind, refused.reason)
+            permit = await _acquire(limiter, limiter.classes[kind], permit, scope, unread)
+        except Rejected as rejected:
+            await self._reject(scope, send, kind, rejected.reason)
             return
 
         async def watch(message: Message) -> None:
-            # The gateway says that it is full: fewer are to be let in here.
+            # The gateway says that it is full: fewer are to be admitted here.
             if message["type"] == "http.response.start" and message["status"] == 503:
-                door.limit.note_refusal()
+                limiter.limit.note_refusal()
             await send(message)
 
         began = time.monotonic() - unread
         try:
             await app(scope, receive, watch)
         finally:
-            place.give_back(time.monotonic() - began)
+            permit.release(time.monotonic() - began)
 
-    async def _refuse(
-        self, scope: Scope, send: Send, doors: Doors, upstream: str, kind: str, reason: str
-    ) -> None:
+    async def _reject(self, scope: Scope, send: Send, kind: RouteClass, reason: str) -> None:
         request = self._telemetry.begin(scope, send, recorded=self._takes_span())
         try:
-            problem = doors.refuse(upstream, kind, reason)
+            problem = self._control_of().reject(UPSTREAM_OF[kind], kind, reason)
             if reason == LEFT:
                 return
             trace_id = trace.format_trace_id(request.span.get_span_context().trace_id)
@@ -113,7 +116,7 @@ class FrontDoor:
             request.end()
 
     def _takes_span(self) -> bool:
-        """Of a flood of refusals, a few are to be looked at; all are counted."""
+        """Of a flood of rejections, a few are to be looked at; all are counted."""
         now = time.monotonic()
         if now - self._spans_since >= 1:
             self._spans_since, self._spans_left = now, _SPANS_PER_SECOND
@@ -121,13 +124,19 @@ class FrontDoor:
         return self._spans_left >= 0
 
 
-async def _enter(door: Door, lane: Lane, place: Place | None, scope: Scope, unread: float) -> Place:
-    """With the place that it got as it was read, or by waiting for one."""
+async def _acquire(
+    limiter: ConcurrencyLimiter,
+    of_class: PriorityClass,
+    permit: Permit | None,
+    scope: Scope,
+    unread: float,
+) -> Permit:
+    """The permit that it got as it was read, or one that it waited for."""
     if is_gone(scope, unread):
-        raise Refused(LEFT)
-    if place is not None:
-        if place.is_inside:
-            return place
-        place.give_back()
-    await door.admit(lane, arrival_of(scope))
-    return Place(door, lane, is_inside=True)
+        raise Rejected(LEFT)
+    if permit is not None:
+        if permit.is_admitted:
+            return permit
+        permit.release()
+    await limiter.acquire(of_class, arrival_of(scope))
+    return Permit(limiter, of_class, is_admitted=True)

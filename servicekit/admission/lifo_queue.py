@@ -1,4 +1,4 @@
-"""Who waits at a door: the last to come is served first, and nobody waits long."""
+"""Who waits at a limiter: the last to come is served first, and nobody waits long."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,24 +7,24 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Once a line has stood for longer than its usual patience: waiting helps over a burst, while
+# Once a queue has stood for longer than its usual time: waiting helps over a burst, while
 # under lasting load it only makes everybody late.
 _SHORT_SECONDS = 0.003
 
 
 @dataclass(frozen=True, slots=True)
-class LineSettings:
+class QueueSettings:
     length: int = 32
     seconds: float = 0.1
 
 
-class Line(Generic[T]):
-    """At most `length` wait, for `seconds` at most. A line that has not been empty for that long is
-    a standing queue, in which nobody waits any more than a moment (controlled delay: CoDel, and
+class LifoQueue(Generic[T]):
+    """At most `length` wait, for `seconds` at most. One that has not been empty for that long is a
+    standing queue, in which nobody waits any more than a moment (controlled delay: CoDel, and
     the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first have the
     least time left to use what they get."""
 
-    def __init__(self, settings: LineSettings) -> None:
+    def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
         self._waiting = deque[tuple[float, T]]()
         self._empty_at = float("-inf")
@@ -32,14 +32,14 @@ class Line(Generic[T]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def join(self, item: T, now: float) -> T | None:
-        """Who has to leave for it: the first of a line that is full."""
+    def push(self, item: T, now: float) -> T | None:
+        """Who has to leave for it: the oldest of a queue that is full."""
         if not self._waiting:
             self._empty_at = now
         self._waiting.append((now, item))
         return self._waiting.popleft()[1] if len(self._waiting) > self._settings.length else None
 
-    def take_last(self) -> T | None:
+    def pop(self) -> T | None:
         return self._waiting.pop()[1] if self._waiting else None
 
     def remove(self, item: T) -> None:
@@ -56,13 +56,13 @@ class Line(Generic[T]):
         """For those who are on their way, and one more."""
         return len(self._waiting) + coming < self._settings.length
 
-    def patience(self, now: float) -> float:
+    def max_wait(self, now: float) -> float:
         seconds = self._settings.seconds
         return min(_SHORT_SECONDS, seconds) if self.is_standing(now) else seconds
 
     def expire(self, now: float) -> Iterator[T]:
         """Take out who has waited long enough."""
-        came_before = now - self.patience(now)
+        came_before = now - self.max_wait(now)
         while self._waiting and self._waiting[0][0] <= came_before:
             yield self._waiting.popleft()[1]
 
@@ -70,4 +70,4 @@ class Line(Generic[T]):
         """When to ask again; None while nobody waits."""
         if not self._waiting:
             return None
-        return max(now, self._waiting[0][0] + self.patience(now))
+        return max(now, self._waiting[0][0] + self.max_wait(now))
