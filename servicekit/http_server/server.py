@@ -118,7 +118,8 @@ class DrainingServer:
         try:
             return await Listener.take_address(host, port, create)
         except OSError as error:
-            raise CannotListen(f"on {host}, port {port}: {error}") from error
+            why = (error.strerror or str(error)).lower()
+            raise CannotListen(f"on {host}, port {port}: {why}") from error
 
     async def _stop(self, resources: AsyncExitStack) -> None:
         state, end = self._state, time.monotonic() + self._shutdown_seconds

@@ -59,7 +59,7 @@ ADMISSION = Row(
         ),
         _by_upstream(
             "Frontend: limit and under way",
-            "The same at the doors of the frontend, which learns from the gateway's refusals. At "
+            "The same at the frontend, which learns from the gateway's refusals. At "
             "its limit while the gateway is below: the frontend itself is short of CPU.",
             ("limit", telemetry.FRONTEND_LIMIT),
             ("under way", telemetry.FRONTEND_IN_FLIGHT),
