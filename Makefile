@@ -1,6 +1,6 @@
 # Everything that people and CI do here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lock bench load images-offline upgrade reload pin secrets prune footprint scenario \
+.PHONY: help run demo test check lock bench pressure load images-offline upgrade reload pin secrets prune footprint scenario \
 	image-load image-push cluster cluster-stop compose-test test-release diagram screenshot screenshots clean
 
 # What counts is what stands on make's command line: a shell exports names as plain as these for
@@ -57,6 +57,10 @@ lock: ## Lock what pyproject.toml asks for, with hashes (all anew: OPTIONS=--upg
 
 bench: ## Measure the request path; prints ratios
 	$(LIVE)@$(IN) bench -m benchmarks $(OPTIONS)
+
+# make pressure URL=http://127.0.0.1:8080 (overload only), OPTIONS='--only "publisher: frozen"'
+pressure: ## Overload a shop and break what is behind its gateway; print a table with verdicts
+	$(LIVE)@$(IN) bench -m benchmarks.pressure $(if $(URL),--url "$(URL)") $(OPTIONS)
 
 # make load URL=… STEPS=20,40,80 SECONDS=30 WORKERS=2 USAGE=var OPTIONS='--arrivals constant'
 override STEPS_USUAL := 20,40,80

@@ -93,32 +93,53 @@ class Shop:
 
 
 @contextmanager
-def shop(folder: Path, *options: str, checkout: Checkout = HERE) -> Iterator[Shop]:
-    """A shop that is ready, until the end of the block."""
+def shop(
+    folder: Path,
+    *options: str,
+    checkout: Checkout = HERE,
+    offset: int | None = None,
+    wrapper: Sequence[str] = (),
+) -> Iterator[Shop]:
+    """A shop that is ready, until the end of the block: on ports of its own choice unless an
+    `offset` is given, started through the command `wrapper`."""
     folder.mkdir()
     log = folder.with_suffix(".log")
+    chosen = offset
     for attempt in range(1, _TRIES + 1):
-        offset = free_offset()
+        offset = free_offset() if chosen is None else chosen
         began = time.monotonic()
-        process = _start_shop(folder, offset, log, options, checkout)
+        process = _start_shop(folder, offset, log, options, checkout, wrapper)
         try:
             _wait(process, log, lambda: "ready after" in log.read_text(errors="replace"))
             yield Shop(folder, offset, time.monotonic() - began)
             return
         except StartFailed as failure:
             # Somebody took one of the ports between our look and the launcher's.
-            if "cannot be used" not in str(failure) or attempt == _TRIES:
+            if chosen is not None or "cannot be used" not in str(failure) or attempt == _TRIES:
                 raise
         finally:
             _stop(process, signal.SIGTERM)
 
 
 def _start_shop(
-    folder: Path, offset: int, log: Path, options: Sequence[str], checkout: Checkout
+    folder: Path,
+    offset: int,
+    log: Path,
+    options: Sequence[str],
+    checkout: Checkout,
+    wrapper: Sequence[str],
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            [checkout.python, "-m", "local", "--end-with-parent", str(os.getpid()), *options],
+            [
+                *wrapper,
+                checkout.python,
+                "-m",
+                "local",
+                "--end-with-parent",
+                str(os.getpid()),
+                *options,
+            ],
             cwd=checkout.root,
             env={**_CLEAN, "ARLOJI_DATA": str(folder), "ARLOJI_PORT_OFFSET": str(offset)},
             stdin=subprocess.DEVNULL,

@@ -91,39 +91,34 @@ def _without_redis(stack: ExitStack, folder: Path) -> Answers:
 
 
 def _hop(stack: ExitStack, folder: Path) -> list[Pair]:
-    upstream, gateway, trusting, plain = (free_port() for _ in range(4))
+    upstream, gateway, unlimited, plain = (free_port() for _ in range(4))
     behind = f"http://127.0.0.1:{upstream}"
-    target, other_target = (
-        Target(f"http://127.0.0.1:{port}/api/products/1") for port in (gateway, trusting)
-    )
-    hello = Target(f"http://127.0.0.1:{plain}/")
     urls = {"SERVICE_HTTP_URL": behind, "PUBLISHER_URL": behind}
-    started = {
-        target.url: ("services.api_gw", [], urls | {"PORT": str(gateway)}),
-        other_target.url: (
-            "services.api_gw",
-            [str(trusting)],  # only the name of its log
-            urls | {"PORT": str(trusting), "ADMISSION": "off"},
-        ),
-        hello.url: ("benchmarks.hello", [str(plain)], {}),
-    }
+    started = [
+        ("services.api_gw", [], urls | {"PORT": str(gateway)}),
+        # The argument is only the name of its log.
+        ("services.api_gw", ["off"], urls | {"PORT": str(unlimited), "ADMISSION": "off"}),
+        ("benchmarks.hello", [str(plain)], {}),
+    ]
+    targets = [f"http://127.0.0.1:{port}/api/products/1" for port in (gateway, unlimited)]
+    targets.append(f"http://127.0.0.1:{plain}/")
     upstream_pid = stack.enter_context(
         module("benchmarks.upstream", folder, [str(upstream)], ready_url=f"{behind}/")
     )
-    pids = {
-        url: stack.enter_context(module(name, folder, arguments, environment, ready_url=url))
-        for url, (name, arguments, environment) in started.items()
-    }
+    pids = [
+        stack.enter_context(module(name, folder, arguments, environment, ready_url=url))
+        for (name, arguments, environment), url in zip(started, targets, strict=True)
+    ]
     if cores := two_cores():
         pin(upstream_pid, cores[1])
-        for pid in pids.values():
+        for pid in pids:
             pin(pid, cores[0])
-    hop, trusting_hop, plain_hello = (
-        Answers(replace(one, pids=(pids[one.url],))) for one in (target, other_target, hello)
+    hop, unlimited_hop, hello = (
+        Answers(Target(url, pids=(pid,))) for url, pid in zip(targets, pids, strict=True)
     )
     return [
-        Pair("hop", "api-gw / plain FastAPI hello", hop, plain_hello),
-        Pair("admission", "api-gw with admission control / without", hop, trusting_hop),
+        Pair("hop", "api-gw / plain FastAPI hello", hop, hello),
+        Pair("admission", "api-gw with admission control / without", hop, unlimited_hop),
     ]
 
 

@@ -33,7 +33,7 @@ async def read_body(
         async with asyncio.timeout(seconds):
             return await _read(receive, limit)
     except TimeoutError:
-        raise BadRequest(f"The body was not whole within {seconds:g} s.") from None
+        raise _late(seconds) from None
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
@@ -51,6 +51,10 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             return b"".join(chunks)
 
 
+def _late(seconds: float) -> BadRequest:
+    return BadRequest(f"The body was not whole within {seconds:g} s.")
+
+
 def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"The limit is {limit} bytes.")
 
@@ -66,21 +70,32 @@ def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return length
 
 
-async def whole_body(receive: Receive) -> Receive | None:
+async def whole_body(
+    scope: Scope, receive: Receive, seconds: float = BODY_SECONDS
+) -> Receive | None:
     """Gives the same request again, once its body is there, or more of it than anybody takes; None
-    if the client left before."""
-    messages, size = list[Message](), 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        messages.append(message)
-        size += len(message.get("body", b""))
-        if not message.get("more_body", False) or size > MAX_BODY_BYTES:
-            break
+    if the client left before. Who asks for more of one that is late gets `BadRequest`."""
+    stated = _stated_length(scope["headers"])
+    if stated is not None and not 0 < stated <= MAX_BODY_BYTES:
+        return receive
+    messages, size, is_late = list[Message](), 0, False
+    try:
+        async with asyncio.timeout(seconds):
+            while size <= MAX_BODY_BYTES:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                messages.append(message)
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        is_late = True
     messages.reverse()
 
     async def again() -> Message:
+        if is_late and not messages:
+            raise _late(seconds)
         return messages.pop() if messages else await receive()
 
     return again

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from contracts.telemetry import EVENT_LOOP_LAG
+from servicekit.http_server.listener import Listener
 from servicekit.http_server.protocol import HttpProtocol
 from servicekit.http_server.service import ServedApp, warm_up
 from servicekit.settings import ServiceSettings
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 # Of the date in answers.
 _TICK_SECONDS = 0.1
 _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-# Of the loop, to accept what waits: at each, asyncio takes a whole backlog.
+# Of the loop, to accept what waits.
 _TURNS = 100
 # For the first request of a connection that was taken at the last moment.
 _FIRST_REQUEST_SECONDS = 0.2
@@ -92,7 +93,7 @@ class DrainingServer:
         try:
             await resources.enter_async_context(self._app.lifespan())
             await warm_up(self._app)
-            await listener.start_serving()
+            listener.start()
             # What is alive now stays: the collector need not look at it again, nor so often.
             gc.collect()
             gc.freeze()
@@ -111,11 +112,11 @@ class DrainingServer:
             listener.close()
         await self._stop(resources)
 
-    async def _take_address(self) -> asyncio.Server:
-        accept = partial(HttpProtocol, self._config, self._state, {})
-        loop, host, port = asyncio.get_running_loop(), self._config.host, self._config.port
+    async def _take_address(self) -> Listener:
+        create = partial(HttpProtocol, self._config, self._state, {})
+        host, port = self._config.host, self._config.port
         try:
-            return await loop.create_server(accept, host, port, backlog=2048, start_serving=False)
+            return await Listener.take_address(host, port, create)
         except OSError as error:
             raise CannotListen(f"on {host}, port {port}: {error}") from error
 

@@ -20,13 +20,12 @@ from servicekit.admission.limiter import (
     Rejected,
 )
 from servicekit.http_server.body import whole_body
-from servicekit.http_server.early_answer import EarlyAnswer
+from servicekit.http_server.early_answer import EarlyAnswer, has_body
 from servicekit.telemetry.http_conventions import trace_header
 from servicekit.telemetry.server_spans import EXPOSED, ServerTelemetry
 from services.frontend.rejections import Rejections
 from services.frontend.request_class import class_of
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SPANS_PER_SECOND = 10
 _PERMIT = "arloji.permit"
 
@@ -75,9 +74,9 @@ class FrontAdmission:
             await app(scope, receive, send)
             return
         unread = age_of(scope)
-        if scope["method"] in _WITH_BODY:
+        if has_body(scope["headers"]):
             # Before there is a permit: who sends slowly keeps none from others.
-            arrived = await whole_body(receive)
+            arrived = await whole_body(scope, receive)
             if arrived is None:
                 return  # the client has left
             receive = arrived

@@ -14,7 +14,7 @@ from services.service_http.search import ProductQuery
 _MARGIN = 3
 # And if the word is rare where the order begins, so many that those who have it are found first:
 # an index alone tells, in a fraction of a microsecond each.
-_MANY = (100_000, 1_000_000)
+_MANY = (100_000, 300_000, 1_000_000)
 # Of the watches before the page each has to be found as well.
 _MOST_FOUND = 2_000
 

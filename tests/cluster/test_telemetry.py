@@ -101,9 +101,13 @@ def test_everything_that_is_scraped_answers(telemetry: Telemetry) -> None:
     def down() -> set[str]:
         return {one["metric"]["job"] for one in telemetry.metrics.query("up == 0")}
 
+    def missing() -> set[str]:
+        jobs = {one["metric"]["job"] for one in telemetry.metrics.query("up")}
+        wanted = {"containers", "kubelet", "kube-state-metrics", "node", "otel-agent", "nginx"}
+        return wanted - jobs
+
+    waiting.eventually(missing, lambda found: not found, 60, pause_seconds=0.2)
     eventually(lambda: down() <= LEFT_OUT)
-    jobs = {one["metric"]["job"] for one in telemetry.metrics.query("up")}
-    assert {"containers", "kubelet", "kube-state-metrics", "node", "otel-agent", "nginx"} <= jobs
 
 
 def test_logs_of_every_service_and_server_arrive_with_the_name_of_the_pod(

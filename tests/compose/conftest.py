@@ -46,11 +46,14 @@ ORDER = (
     "test_scenarios",
     "test_healing",
     "test_disaster",
+    "test_point_in_time",
     "test_removal",
 )
 
-# Each takes minutes until its alert has come and gone: `make test-release`.
-collect_ignore = [] if os.environ.get("LONG_TESTS") == "1" else ["test_scenarios.py"]
+# Each scenario takes minutes until its alert has come and gone, and a restore to a moment one:
+# `make test-release`.
+_LONG = ["test_scenarios.py", "test_point_in_time.py"]
+collect_ignore = [] if os.environ.get("LONG_TESTS") == "1" else _LONG
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

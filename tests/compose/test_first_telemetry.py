@@ -23,6 +23,7 @@ SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 ONLY_AFTER_FAILURES = re.compile(r"otelcol_exporter_\w+_failed_.*")
 LATER_METRICS = {
     # In queries that say so: `or vector(0)`.
+    "arloji_frontend_shed_total",
     *("arloji_gateway_retries_total", "arloji_gateway_shed_total"),
     *("arloji_orders_dead_lettered_total", "arloji_orders_duplicate_deliveries_total"),
     *("kube_job_failed", "kube_pod_container_status_last_terminated_reason"),

@@ -29,6 +29,7 @@ COUNTERS = {
     telemetry.ORDERS_DEAD_LETTERED,
     telemetry.ORDERS_DUPLICATE_DELIVERIES,
     telemetry.CACHE_REQUESTS,
+    telemetry.FRONTEND_SHED,
     telemetry.GATEWAY_SHED,
     telemetry.GATEWAY_RETRIES,
 }

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "observability": {"observability", "contracts"},
     "operations": {"operations", "bootstrap", "contracts"},
     "tools": {"tools", "operations", "local", "contracts", "servicekit"},
-    "benchmarks": {"benchmarks", "contracts", "database", "local", "servicekit"},
+    "benchmarks": {"benchmarks", "contracts", "database", "loadtest", "local", "servicekit"},
 }
 # The refusals that only a shop knows are of the kind that all services render; the ports of the
 # embedded run are those of the one list of services; own names in telemetry are on one page.

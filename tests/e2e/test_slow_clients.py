@@ -3,6 +3,7 @@ the shop's objective."""
 
 import resource
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -104,17 +105,19 @@ def doors(
 
 def test_500_slow_heads_at_each_door_cost_customers_nothing(doors: Mapping[str, str]) -> None:
     waited: dict[str, list[float]] = {door: [] for door in DOORS}
+    holding: dict[str, list[int]] = {door: [] for door in DOORS}
     with held(doors) as holders:
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             for door, url in doors.items():
                 waited[door].append(visit(url))
+                holding[door].append(sum(one.holds for one in holders[door]))
             time.sleep(0.02)
-        holding = {door: sum(one.holds for one in of) for door, of in holders.items()}
     for door, times in waited.items():
         good = sum(seconds <= OBJECTIVE_SECONDS for seconds in times)
         assert good >= GOOD_SHARE * len(times) - 1, (door, sorted(times)[-5:], len(times))
-        assert holding[door] > HOLDERS * 0.8, holding
+        # nginx puts all of them out after 5 s, and then they come again.
+        assert statistics.median(holding[door]) > HOLDERS * 0.8, holding[door]
 
 
 def test_a_body_that_does_not_come_is_the_senders_fault(doors: Mapping[str, str]) -> None:

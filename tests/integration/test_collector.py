@@ -77,7 +77,7 @@ HTTP_LABELS = {
     *("network_protocol_version", "server_address", "server_port", "error_type"),
 }
 SPAN_LABELS = {"span_name", "span_kind", "status_code"}
-OWN_LABELS = {"le", "result", "status", "reason", "upstream", "route"}
+OWN_LABELS = {"le", "result", "status", "reason", "upstream", "route", "outcome"}
 PROCESS_LABELS = {
     *("cpu_mode", "cpython_gc_generation", "process_runtime_name", "process_runtime_version"),
     *("otel_component_name", "otel_component_type"),

@@ -35,6 +35,7 @@ ZERO = {
     "order-pipeline: Delivered again": "tests/integration/consumer",
     "request-path: Repeated by the gateway": "tests/integration/api_gw",
     "request-path: Refused by the gateway": "tests/integration/api_gw",
+    "request-path: Refused by the frontend": "tests/integration/frontend",
     "telemetry: Refused": "tests/integration/test_collector_outages.py",
     "telemetry: Failed and dropped": "tests/integration/test_collector_outages.py",
     "telemetry: Dropped by a store": "tests/integration/test_log_retention.py",

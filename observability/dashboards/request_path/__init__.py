@@ -3,6 +3,7 @@
 from observability.dashboards.layout import dashboard
 from observability.dashboards.panels import Json
 from observability.dashboards.queries import service_variable
+from observability.dashboards.request_path.admission import ADMISSION
 from observability.dashboards.request_path.failures import FAILURES
 from observability.dashboards.request_path.hops import HOPS
 from observability.dashboards.request_path.routes import ROUTES
@@ -15,6 +16,6 @@ def request_path() -> Json:
         UID,
         "Request path",
         "Where the time of a request goes, and which hop fails.",
-        [HOPS, ROUTES, FAILURES],
+        [HOPS, ROUTES, ADMISSION, FAILURES],
         variables=[service_variable()],
     )

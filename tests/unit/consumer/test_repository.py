@@ -146,7 +146,7 @@ async def test_an_order_has_its_row_even_if_it_was_purged_since(
     assert not await in_file.has_row("unknown")
 
 
-@pytest.mark.parametrize(("revision", "suits"), [("0002", False), ("0003", True), ("9999", True)])
+@pytest.mark.parametrize(("revision", "suits"), [("0003", False), ("0004", True), ("9999", True)])
 async def test_an_older_schema_is_waited_for_and_a_newer_one_suits(
     in_file: OrderRepository, revision: str, suits: bool
 ) -> None:

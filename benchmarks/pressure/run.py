@@ -1,0 +1,164 @@
+"""A whole run: capacity first, then one scenario after the other on the same shop."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.pressure.faults import Faults
+from benchmarks.pressure.generator import Generator
+from benchmarks.pressure.mix import GROUPS, Mix
+from benchmarks.pressure.orders import Accounts, Books
+from benchmarks.pressure.samples import Sample, Summary, between, seconds_to_normal, summarize
+from benchmarks.pressure.scenarios import Scenario, Times
+from benchmarks.pressure.watching import visited, watched
+from loadtest.run import find_watches
+
+Progress = Callable[[str], None]
+
+# Of the capacity, and no more than so many a second: what is offered before and after.
+_USUAL_SHARE, _USUAL_RATE = 0.4, 100.0
+_CLOSED = (8, 16, 32)
+_GUESTS = 100
+# Good answers of a second that counts as normal.
+NORMAL_SHARE = 0.95
+
+
+@dataclass
+class Phase:
+    """One scenario, played. Times are monotonic."""
+
+    scenario: Scenario
+    rate: float
+    began: float = 0.0
+    from_: float = 0.0
+    until: float = 0.0
+    ended: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    cores: list[dict[str, float]] = field(default_factory=list)
+    customers: list[dict[str, Any]] = field(default_factory=list)
+    unresolved: int = 0
+    # Stored though their clients were not told so, before the same keys were sent again.
+    unasked: int = 0
+    accounts: Accounts | None = None
+
+    @property
+    def during(self) -> list[Sample]:
+        return between(self.samples, self.from_, self.until)
+
+    def summary(self, groups: frozenset[str] = frozenset()) -> Summary:
+        """Of the fault itself, and of these groups of requests only."""
+        some = [one for one in self.during if not groups or GROUPS[one.kind] in groups]
+        return summarize(some, self.until - self.from_)
+
+    def seconds_to_normal(self) -> float | None:
+        return seconds_to_normal(self.samples, self.until, self.ended, NORMAL_SHARE)
+
+    def customers_gap(self) -> float | None:
+        """The longest time in which none of the customers had a success."""
+        if not self.customers:
+            return None
+        good: list[float] = [one["ended"] for one in self.customers if 200 <= one["status"] < 400]
+        moments = [self.from_, *(at for at in good if self.from_ <= at <= self.ended), self.ended]
+        return max(later - earlier for earlier, later in pairwise(moments))
+
+
+@dataclass
+class Outcome:
+    capacity: float = 0.0
+    closed: dict[int, float] = field(default_factory=dict)
+    capacity_after: float = 0.0
+    phases: list[Phase] = field(default_factory=list)
+    wrong_stock: int = 0
+
+
+class Run:
+    def __init__(
+        self,
+        url: str,
+        faults: Faults | None,
+        books: Books,
+        times: Times,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self._url, self._faults, self._books, self._times = url, faults, books, times
+        self._folder, self._progress = folder, progress
+        self._mix = Mix(urlsplit(url).netloc, find_watches(url, progress), seed=1)
+
+    async def play(self, scenarios: Sequence[Scenario]) -> Outcome:
+        found = Outcome()
+        self._generator = generator = Generator(self._url, self._mix, self._books)
+        try:
+            await generator.make_guests(_GUESTS)
+            found.closed = await self._capacity()
+            found.capacity = max(found.closed.values())
+            self._progress(f"capacity: {found.capacity:.0f} good answers a second")
+            for scenario in scenarios:
+                phase = await self._play(scenario, found.capacity)
+                found.phases.append(phase)
+                self._progress(f"{scenario.name}: {phase.summary().good_share:.0%} good")
+            found.capacity_after = max((await self._capacity(_CLOSED[-1:])).values())
+        finally:
+            await generator.close()
+        if self._books.can_look:
+            self._progress("waiting for the last orders")
+            self._books.drain()
+            for phase in found.phases:
+                phase.accounts = self._books.accounts(phase.scenario.name)
+            found.wrong_stock = self._books.wrong_stock()
+        return found
+
+    async def _capacity(self, closed: Sequence[int] = _CLOSED) -> dict[int, float]:
+        await self._generator.saturate(closed[-1], self._times.closed / 2, "")
+        rates = {}
+        for connections in closed:
+            began = time.monotonic()
+            samples = await self._generator.saturate(connections, self._times.closed, "")
+            good = sum(one.is_good for one in samples)
+            rates[connections] = good / (time.monotonic() - began)
+        return rates
+
+    async def _play(self, scenario: Scenario, capacity: float) -> Phase:
+        usual = min(_USUAL_RATE, capacity * _USUAL_SHARE)
+        rate = scenario.times * capacity if scenario.times else usual
+        phase, name, generator = Phase(scenario, rate), scenario.name, self._generator
+        generator.samples = phase.samples
+        async with AsyncExitStack() as stack:
+            phase.cores = await stack.enter_async_context(watched(self._pids()))
+            if scenario.times:
+                seconds = self._times.before + scenario.seconds + self._times.after
+                beside = visited(self._url, self._folder / "customers", seconds)
+                phase.customers = stack.enter_context(beside)
+            phase.began = time.monotonic()
+            await generator.offer(usual, self._times.before, name)
+            phase.from_ = time.monotonic()
+            if scenario.inject is not None:
+                assert self._faults is not None
+                scenario.inject(self._faults)
+            try:
+                await generator.offer(rate, scenario.seconds, name)
+            finally:
+                if self._faults is not None:
+                    self._faults.heal()
+            phase.until = time.monotonic()
+            await generator.offer(usual, self._times.after, name)
+            phase.ended = time.monotonic()
+        await generator.answers()
+        await self._settle(phase)
+        return phase
+
+    def _pids(self) -> dict[str, int]:
+        return self._faults.shop.pids() if self._faults and self._faults.shop else {}
+
+    async def _settle(self, phase: Phase) -> None:
+        name, books = phase.scenario.name, self._books
+        if books.can_look:
+            phase.unasked = books.accounts(name).stored_unacknowledged
+        unknown = books.unknown(name)
+        await self._generator.repeat(unknown)
+        phase.unresolved = sum(not one.is_acknowledged for one in unknown)

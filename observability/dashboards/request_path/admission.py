@@ -1,0 +1,94 @@
+"""Whom frontend and gateway let in while more is asked than can be done, or something behind them
+is slow or gone."""
+
+from contracts import telemetry
+from contracts.telemetry import Metric
+from observability.dashboards.names import counter, gauge
+from observability.dashboards.panels import Panel, Query, Row
+from observability.dashboards.queries import or_zero, rate
+
+
+def _refused(service: str, metric: Metric) -> Panel:
+    return Panel(
+        f"Refused by the {service}",
+        "`limit`, `lag`: more than can be done; orders go last. `breaker`: see Breakers. "
+        "`deadline`, `left`: nobody waits any more. `guest_rate`: one guest. For long: more "
+        "replicas, or mend what is slow behind.",
+        [Query(or_zero(rate(counter(metric), "reason, route")), "{{reason}} {{route}}")],
+        unit="reqps",
+        warn=1,
+    )
+
+
+def _by_upstream(title: str, about: str, *metrics: tuple[str, Metric]) -> Panel:
+    return Panel(
+        title,
+        about,
+        [
+            Query(f"sum by (upstream) ({gauge(metric)})", f"{name} to {{{{upstream}}}}")
+            for name, metric in metrics
+        ],
+    )
+
+
+ADMISSION = Row(
+    "Who is let in",
+    [
+        _refused("frontend", telemetry.FRONTEND_SHED),
+        _refused("gateway", telemetry.GATEWAY_SHED),
+        Panel(
+            "Breakers",
+            "0 closed, 1 half-open, 2 open: nothing is asked of that upstream but some probes. It "
+            "closes by itself once they succeed; its own panels and logs say why it failed.",
+            [
+                Query(
+                    f"max by (upstream) ({gauge(telemetry.GATEWAY_BREAKER)})",
+                    "{{upstream}}",
+                )
+            ],
+            most=2,
+            warn=1,
+            bad=2,
+        ),
+        _by_upstream(
+            "Gateway: limit and under way",
+            "Of all replicas. The limit falls while answers get slower and grows while it is used; "
+            "under way at the limit for long: that upstream needs replicas or is ill.",
+            ("limit", telemetry.GATEWAY_LIMIT),
+            ("under way", telemetry.GATEWAY_IN_FLIGHT),
+        ),
+        _by_upstream(
+            "Frontend: limit and under way",
+            "The same at the doors of the frontend, which learns from the gateway's refusals. At "
+            "its limit while the gateway is below: the frontend itself is short of CPU.",
+            ("limit", telemetry.FRONTEND_LIMIT),
+            ("under way", telemetry.FRONTEND_IN_FLIGHT),
+        ),
+        Panel(
+            "Waiting to be let in",
+            "Newest first, for a tenth of a second at most. Some under load; a line that stays is "
+            "more than can be done, and what waits too long is refused.",
+            [
+                Query(f"sum by (route) ({gauge(metric)})", f"{service}: {{{{route}}}}")
+                for service, metric in (
+                    ("frontend", telemetry.FRONTEND_WAITING),
+                    ("gateway", telemetry.GATEWAY_WAITING),
+                )
+            ],
+        ),
+        Panel(
+            "Repeated by the gateway",
+            "Requests whose connection broke before an answer. `no_budget`: a tenth of all was "
+            "repeated already, and the rest fails. Some while a backend is replaced; otherwise it "
+            "dies or closes connections: its logs.",
+            [
+                Query(
+                    or_zero(rate(counter(telemetry.GATEWAY_RETRIES), "upstream, outcome")),
+                    "{{upstream}} {{outcome}}",
+                )
+            ],
+            unit="reqps",
+            warn=1,
+        ),
+    ],
+)
