@@ -7,6 +7,7 @@ from pathlib import Path
 
 from watch_faces.bezels import draw_bezel, find_dial_scale
 from watch_faces.cases import define_metal, draw_case
+from watch_faces.codes import read_code, write_code
 from watch_faces.finishes import batik_ink, define_pattern, draw_finish, shade_dial
 from watch_faces.hands import draw_hands
 from watch_faces.markers import draw_markers
@@ -15,7 +16,14 @@ from watch_faces.spec import Face, read_face
 from watch_faces.straps import define_strap, draw_strap
 from watch_faces.subdials import draw_subdials
 
-__all__ = ["draw_face", "draw_image", "draw_moving_hands", "drawing_version"]
+__all__ = [
+    "draw_coded_image",
+    "draw_face",
+    "draw_image",
+    "draw_moving_hands",
+    "drawing_version",
+    "write_code",
+]
 
 Time = tuple[int, int, int]
 
@@ -43,7 +51,15 @@ def draw_face(spec: str, *, time: Time = _USUAL_TIME) -> str:
 def draw_image(spec: str, *, hands: bool = True) -> bytes:
     """The same as a file of its own, without hands for one that `draw_moving_hands` lies on."""
     # Nothing else has ids there: the shorter the better.
-    face = replace(read_face(spec), uid="")
+    return _draw_image(replace(read_face(spec), uid=""), hands)
+
+
+def draw_coded_image(code: str, *, hands: bool = True) -> bytes:
+    """What `draw_image` draws of the instructions that `write_code` made the code of."""
+    return _draw_image(read_code(code), hands)
+
+
+def _draw_image(face: Face, hands: bool) -> bytes:
     top = _in_dial(face, _draw_top(face, _USUAL_TIME)) if hands else ""
     return _draw(face, "", _draw_watch(face) + top).encode()
 
@@ -61,7 +77,7 @@ def drawing_version() -> str:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:8]
 
 
 def _draw(face: Face, attributes: str, content: str) -> str:

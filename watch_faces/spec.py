@@ -36,8 +36,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "sub": ("none", "small", "chrono2", "chrono3", "moon", "heart", "gmt"),
     "mark": ("none", "diamond", "wave", "star", "triangle", "ring", "sun", "bars", "leaf"),
 }
-_SMALLEST_MM, _USUAL_MM, _LARGEST_MM = 34, 40, 45
-_PRINTED_TEXT = re.compile(r"[A-Za-z0-9 ]{1,14}")
+SMALLEST_MM, _USUAL_MM, LARGEST_MM = 34, 40, 45
+PRINTED_TEXT = re.compile(r"[A-Za-z0-9 ]{1,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_face(spec: str) -> Face:
     return Face(
         uid=f"w{digest}",
         day=1 + int(digest[:3], 16) % 28,
-        text=text if _PRINTED_TEXT.fullmatch(text) else "",
+        text=text if PRINTED_TEXT.fullmatch(text) else "",
         mm=_read_millimetres(pairs.get("mm", "")),
         **chosen,
     )
@@ -115,4 +115,4 @@ def _read_millimetres(text: str) -> int:
     # The pattern comes first: int() also takes digits of other scripts, and of any length.
     if not re.fullmatch(r"[0-9]{2}", text):
         return _USUAL_MM
-    return min(max(int(text), _SMALLEST_MM), _LARGEST_MM)
+    return min(max(int(text), SMALLEST_MM), LARGEST_MM)

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
 
-from watch_faces import draw_image, drawing_version
+from watch_faces import draw_coded_image, draw_image, drawing_version, write_code
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
@@ -63,17 +62,18 @@ def watch_url(face: str, *, hands: bool = True) -> str:
     """Where the image of a watch is. The address has all that is drawn, so that any replica can
     draw it; a change of the drawing code makes it another one."""
     variant = _FACE if hands else _DIAL
-    return f"{_FACES}/{variant}-{drawing_version()}/{quote(face, safe=';=,', errors='replace')}.svg"
+    return f"{_FACES}/{variant}-{drawing_version()}/{write_code(face)}.svg"
 
 
 @lru_cache(maxsize=512)
 def find_watch(variant: str, face: str) -> Asset | None:
     """None for a variant that does not exist; of an older version the same watch as it is drawn
-    today."""
+    today. Pages from before codes ask for it by its instructions."""
     kind = variant.partition("-")[0]
     if kind not in (_FACE, _DIAL):
         return None
-    content = draw_image(face, hands=kind == _FACE)
+    draw = draw_image if "=" in face else draw_coded_image
+    content = draw(face, hands=kind == _FACE)
     address = f"{_FACES}/{kind}-{drawing_version()}/"
     return Asset(content, _compress(content), _MEDIA_TYPES[".svg"], address)
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from services.frontend.cookies import ShopCookies
 from services.frontend.order_form import FIELDS, typed_fields
-from services.frontend.pages import PageContext
+from services.frontend.page_context import PageContext
 
 
 def typed_customer(

@@ -5,7 +5,8 @@ from starlette.types import Scope
 
 from servicekit.problems import Problem, ProblemRenderer, problem_response
 from servicekit.telemetry.tracing import current_trace_id
-from services.frontend.pages import PageContext, Pages
+from services.frontend.page_context import PageContext
+from services.frontend.pages import Pages
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})

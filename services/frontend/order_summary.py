@@ -51,6 +51,10 @@ class Summary:
         return bool(self.lines) and all(line.orderable for line in self.lines)
 
     @property
+    def stock_unknown(self) -> bool:
+        return any(line.product and line.stock is None for line in self.lines)
+
+    @property
     def total_idr(self) -> int:
         """Of the lines that are sold."""
         return sum(line.total_idr or 0 for line in self.lines)

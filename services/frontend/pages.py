@@ -3,11 +3,9 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
@@ -21,10 +19,11 @@ from servicekit.recent import Recent
 from services.frontend import language as languages
 from services.frontend.assets import Assets, watch_url
 from services.frontend.cart import Cart
-from services.frontend.cookies import Headers, ShopCookies
+from services.frontend.cookies import ShopCookies
 from services.frontend.formats import format_date, format_moment, format_number, format_rupiah
-from services.frontend.guest import Guest, guest_of
+from services.frontend.guest import guest_of
 from services.frontend.language import Language, choose_language, find_language
+from services.frontend.page_context import PageContext, SharedContext
 from services.frontend.settings import Settings
 from services.frontend.texts import Texts, read_texts
 from watch_faces import draw_face, draw_moving_hands
@@ -36,47 +35,6 @@ _NOT_KEPT = "no-store"
 _MAX_SHARED_BYTES = 8 * 2**20
 
 Slots = Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class PageContext:
-    """What a request brought along that every page shows. `chosen` is the language that it
-    asks for, `address` where the page can be asked for again if it answers a form."""
-
-    request: Request
-    guest: Guest
-    text: Texts
-    cart: Cart
-    chosen: Language | None
-    address: str
-
-    @property
-    def headers(self) -> Headers:
-        headers: Headers = self.request.scope["headers"]
-        return headers
-
-    @property
-    def language(self) -> Language:
-        return self.text.language
-
-    @cached_property
-    def here(self) -> str:
-        """The address of this page without a language, for coming back to it."""
-        if self.request.method not in {"GET", "HEAD"}:
-            return self.address
-        query = self.request.scope["query_string"]
-        # Two slashes at the start would name another host.
-        path = "/" + quote(self.request.scope["path"].lstrip("/"), errors="replace")
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-        kept = [(name, value) for name, value in pairs if name != languages.PARAMETER]
-        return f"{path}?{urlencode(kept)}" if kept else path
-
-
-@dataclass(frozen=True)
-class SharedContext:
-    """What a page may know that is rendered once for every guest."""
-
-    here: str
 
 
 class _Indentation(Extension):

@@ -25,7 +25,7 @@ from services.frontend.gateway_client import GatewayClient
 from services.frontend.language import find_language
 from services.frontend.order_form import new_order_form, start_checkout
 from services.frontend.order_summary import summarise
-from services.frontend.pages import PageContext
+from services.frontend.page_context import PageContext
 from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.products import render_refused_product
 

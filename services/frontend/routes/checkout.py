@@ -27,7 +27,7 @@ from services.frontend.order_form import (
     start_checkout,
 )
 from services.frontend.order_summary import summarise_if_possible
-from services.frontend.pages import PageContext
+from services.frontend.page_context import PageContext
 from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.cart import CartAnswer
 

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from contracts.orders import MAX_PRODUCT_ID
 from contracts.products import Product
 from servicekit.problems import NotFound
-from services.frontend.pages import PageContext, Slots
+from services.frontend.page_context import PageContext
+from services.frontend.pages import Slots
 from services.frontend.resources import GatewayDep, Site, SiteDep
 from services.frontend.routes.redirects import redirect_permanently
 

@@ -107,7 +107,12 @@ class Page(HTMLParser):
             self._forms_by_id[self._form_id] = self.forms[-1]
         elif tag == "button":
             # It belongs to the form that it stands in unless it names another.
+            if "form" not in attributes:
+                attributes = {"formaction": self.forms[-1].action, **attributes}
             self._buttons.append({"form": self._form_id, **attributes})
+            if "form" not in attributes and "name" not in attributes:
+                # What sends no more than the form is how the form is sent.
+                self.forms[-1].action = attributes["formaction"]
         elif tag == "input" and "name" in attributes:
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "textarea":

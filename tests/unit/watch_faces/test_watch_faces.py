@@ -6,7 +6,14 @@ from xml.etree import ElementTree
 import pytest
 
 from database.catalogue import create_catalogue
-from watch_faces import draw_face, draw_image, draw_moving_hands
+from watch_faces import (
+    draw_coded_image,
+    draw_face,
+    draw_image,
+    draw_moving_hands,
+    write_code,
+)
+from watch_faces.codes import read_code
 from watch_faces.spec import CHOICES, read_face
 
 CATALOGUE = create_catalogue()
@@ -132,6 +139,9 @@ def test_an_image_is_the_drawing_itself_also_in_two_layers() -> None:
         uid = read_face(face).uid
         inline = elements(svg.replace(uid, ""))
         assert elements(draw_image(face)) == inline
+        for with_hands in (True, False):
+            coded = draw_coded_image(write_code(face), hands=with_hands)
+            assert coded == draw_image(face, hands=with_hands)
         dial, hands = elements(draw_image(face, hands=False)), elements(draw_moving_hands(face))
         # The layer above repeats the group that all stands in.
         assert dial + hands[1:] == inline
@@ -142,3 +152,21 @@ def test_an_image_is_the_drawing_itself_also_in_two_layers() -> None:
 def test_damaged_instructions_are_an_image_too(damaged: str) -> None:
     assert len(elements(draw_image(damaged))) > 30
     assert "<script" not in draw_image(damaged).decode()
+
+
+def test_a_code_means_the_same_watch_in_every_version() -> None:
+    """During an upgrade both draw: a choice that is new stands behind those that were there."""
+    face = (
+        "shape=octagon;case=white;bezel=gmt;insert=graphite;dial=graphite;finish=mendung;"
+        "index=field;hands=alpha;trim=white;lume=blue;accent=gold;strap=block-ceramic;"
+        "date=6;sub=gmt;mark=leaf;mm=45;text=200 M"
+    )
+    head, _, text = write_code(face).partition("-")
+    assert head.startswith("b7266ooc77546B268")
+    assert text == "200-M"
+
+
+@pytest.mark.parametrize("code", ["", "-", "é" * 40, "Z" * 40, "0" * 17 + "-<b>", "ZZ-" + "a" * 15])
+def test_a_damaged_code_is_an_image_too(code: str) -> None:
+    assert len(elements(draw_coded_image(code))) > 30
+    assert not read_code(code).text
