@@ -76,6 +76,8 @@ async def test_a_second_read_asks_the_cache_only_and_each_look_up_is_counted(
 
     monkeypatch.setattr(resources_module, "create_counter", create_counter)
     async with start() as api:
+        # It asks for a list itself before it is ready.
+        await eventually(lambda: api.get("/readyz"), lambda answer: answer.is_success)
         for path in (PRODUCT, LIST, "/api/brands", UNKNOWN):
             with asked_for_products() as asked:
                 first = await api.get(path)
