@@ -24,7 +24,7 @@ _LIMITS = [
         "max": {"cpu": "4", "memory": "2Gi"},
         "min": {"cpu": "1m", "memory": "4Mi"},
     },
-    {"type": "PersistentVolumeClaim", "max": {"storage": "20Gi"}, "min": {"storage": "1Gi"}},
+    {"type": "PersistentVolumeClaim", "max": {"storage": "40Gi"}, "min": {"storage": "1Gi"}},
 ]
 
 
