@@ -46,6 +46,7 @@ def test_every_pair_has_finite_ratios(tmp_path: Path) -> None:
     lines = re.findall(r"^(\S.+?)  +([\d.]+) +[\d.]+ +[\d.]+ +\d+%$", printed, re.M)
     pairs = [
         "api-gw / plain FastAPI hello",
+        "api-gw with admission control / without",
         "frontend → api-gw → service-http / service-http alone",
         "the chain with telemetry on / off",
         "product from Redis / the same without Redis",
