@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.closed_loop import Target
-from benchmarks.processes import Shop, shop
+from benchmarks.processes import UNLIMITED, Shop, shop
 from benchmarks.ratios import Answers, Pair
 
 _PAGES = (
@@ -32,6 +32,6 @@ def page_pairs(running: Shop, product: Target) -> list[Pair]:
 @contextmanager
 def asking_redis_each_time(folder: Path) -> Iterator[Shop]:
     """A shop without telemetry whose service-http has no memory beside the cache."""
-    options = ("--no-telemetry", "--set", "service-http.CACHE_MEMORY_BYTES=0")
+    options = ("--no-telemetry", *UNLIMITED, "--set", "service-http.CACHE_MEMORY_BYTES=0")
     with shop(folder / "asking", *options) as running:
         yield running

@@ -11,7 +11,7 @@ from benchmarks.closed_loop import LoadFailed, Target
 from benchmarks.cores import pin, two_cores
 from benchmarks.order_path import order_pairs, orders_at
 from benchmarks.pages import asking_redis_each_time, page_pairs
-from benchmarks.processes import Shop, module, shop
+from benchmarks.processes import UNLIMITED, Shop, module, shop
 from benchmarks.ratios import Answers, Pair, Side
 from local.free_port import free_port
 
@@ -34,9 +34,9 @@ def opened(folder: Path, progress: Callable[[str], None]) -> Iterator[Measurable
         progress("starting a gateway alone, a plain FastAPI and what stands behind")
         hop = _hop(stack, folder)
         progress("starting a shop without telemetry")
-        quiet = stack.enter_context(shop(folder / "quiet", "--no-telemetry"))
+        quiet = stack.enter_context(shop(folder / "quiet", "--no-telemetry", *UNLIMITED))
         progress("starting a shop with telemetry")
-        telling = stack.enter_context(shop(folder / "telling"))
+        telling = stack.enter_context(shop(folder / "telling", *UNLIMITED))
         progress("starting a shop that asks Redis each time")
         asking = stack.enter_context(asking_redis_each_time(folder))
         for one in (quiet, telling, asking):
