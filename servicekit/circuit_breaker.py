@@ -108,7 +108,7 @@ class RateBreaker:
         return self._state
 
     def begin(self) -> Call | None:
-        """None if the caller must not ask; otherwise it calls `end` or `forget` with the result."""
+        """None if the caller must not ask; otherwise it calls `end` with the result."""
         self._look()
         if self._state is State.OPEN or (self._state is State.HALF_OPEN and self._probe):
             return None
@@ -127,12 +127,6 @@ class RateBreaker:
         # One of before it opened says nothing about now, and one that was overdue is counted.
         elif self._under_way.pop(id(call), None) is not None:
             self._count(failed, slow)
-
-    def forget(self, call: Call) -> None:
-        """It was broken off for a reason that is not the other side's."""
-        self._under_way.pop(id(call), None)
-        if call is self._probe:
-            self._probe = None
 
     def _judge_probe(self, *, well: bool) -> None:
         self._well += 1

@@ -130,14 +130,11 @@ class Calls(RuleBasedStateMachine):
                 assert self.breaker.begin() is None, "half-open, one at a time"
 
     @precondition(lambda self: self.calls)
-    @rule(data=st.data(), how=st.sampled_from(["well", "failed", "forgotten"]))
-    def end(self, data: st.DataObject, how: str) -> None:
+    @rule(data=st.data(), failed=st.booleans())
+    def end(self, data: st.DataObject, failed: bool) -> None:
         call = data.draw(st.sampled_from(self.calls))
         self.calls.remove(call)
-        if how == "forgotten":
-            self.breaker.forget(call)
-        else:
-            self.breaker.end(call, failed=how == "failed")
+        self.breaker.end(call, failed=failed)
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 1.01, 2.5]))
     def wait(self, seconds: float) -> None:
