@@ -6,14 +6,11 @@ import argparse
 import os
 import platform
 import shlex
-import signal
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 from benchmarks.against import NoCpuTime, compare_costs, cost_table, opened_rows
 from benchmarks.checkouts import NoCheckout
@@ -22,7 +19,7 @@ from benchmarks.cores import pin, two_cores
 from benchmarks.processes import StartFailed
 from benchmarks.ratios import Load, Rates, Result, Spread, compare, spread_of, tails
 from benchmarks.request_path import opened
-from servicekit.signals import not_ignored
+from benchmarks.running import interrupt_on_sigterm, progress_since_now
 
 PACKAGES = ("fastapi", "uvicorn", "httptools", "httpx", "redis", "sqlalchemy", "opentelemetry-sdk")
 
@@ -34,12 +31,8 @@ UNITS: dict[str, Callable[[Rates], float | None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
-    for number in not_ignored(signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    began = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+    interrupt_on_sigterm()
+    progress = progress_since_now()
 
     print("\n".join(machine(options)), flush=True)
     run = measure_pairs if options.against is None else measure_against
@@ -108,10 +101,6 @@ def _between(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return number
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def machine(options: argparse.Namespace) -> list[str]:

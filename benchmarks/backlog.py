@@ -8,12 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.closed_loop import LoadFailed
-from benchmarks.order_path import add_orders, prepare_database, until_empty
-from benchmarks.processes import StartFailed, module
+from benchmarks.order_path import add_orders, consumer, prepare_database, until_empty
+from benchmarks.processes import StartFailed
 from benchmarks.start import resident_bytes
-from benchmarks.stores import redis_server, url_of
+from benchmarks.stores import redis_server
 from contracts.queue import ORDERS
-from local.free_port import free_port
 
 _HOURS = 3600.0
 
@@ -40,18 +39,8 @@ def drain(folder: Path, database_url: str, number: int) -> None:
     # As large as the backlog is: what is measured is the consumer.
     with redis_server(folder / "queue", options=("--maxmemory", "0")) as (queue, _):
         add_orders(queue, number, products)
-        port = free_port()
-        environment = {
-            "PORT": str(port),
-            "QUEUE_REDIS_URL": url_of(queue),
-            "CACHE_REDIS_URL": url_of(queue),
-            "DATABASE_URL": database_url,
-        }
-        ready_url = f"http://127.0.0.1:{port}/readyz"
         began = time.monotonic()
-        with module(
-            "services.consumer", folder, environment=environment, ready_url=ready_url
-        ) as pid:
+        with consumer(folder, queue, database_url) as pid:
             print(f"{'orders stored':>13} {'seconds':>8} {'MB in memory':>13}", flush=True)
             said = -1
 

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,22 +103,25 @@ def _drained(stack: ExitStack, folder: Path, batch_size: int) -> Drain:
     server, redis_pid = stack.enter_context(redis_server(folder))
     database_url = f"sqlite:///{folder / 'shop.db'}"
     number = prepare_database(database_url)
-    port = free_port()
-    environment = {
-        "PORT": str(port),
-        "QUEUE_REDIS_URL": url_of(server),
-        "CACHE_REDIS_URL": url_of(server),
-        "DATABASE_URL": database_url,
-        "BATCH_SIZE": str(batch_size),
-    }
-    ready_url = f"http://127.0.0.1:{port}/readyz"
-    pid = stack.enter_context(
-        module("services.consumer", folder, environment=environment, ready_url=ready_url)
-    )
+    pid = stack.enter_context(consumer(folder, server, database_url, BATCH_SIZE=str(batch_size)))
     if cores := two_cores():
         pin(pid, cores[0])
         pin(redis_pid, cores[1])
     return Drain(server, pid, number)
+
+
+def consumer(
+    folder: Path, queue: redis.Redis, database_url: str, **environment: str
+) -> AbstractContextManager[int]:
+    """One that is ready, until the end of the block; its process id."""
+    environment |= {
+        "PORT": str(port := free_port()),
+        "QUEUE_REDIS_URL": url_of(queue),
+        "CACHE_REDIS_URL": url_of(queue),
+        "DATABASE_URL": database_url,
+    }
+    ready_url = f"http://127.0.0.1:{port}/readyz"
+    return module("services.consumer", folder, environment=environment, ready_url=ready_url)
 
 
 def prepare_database(url: str) -> int:

@@ -16,6 +16,7 @@ from benchmarks.checkouts import HERE, Checkout, NoCheckout, checked_out
 from benchmarks.cores import cpu_seconds
 from benchmarks.processes import Shop, StartFailed, shop
 from benchmarks.ratios import spread_of
+from benchmarks.running import progress_since_now
 from contracts.services import SERVICE_NAMES
 
 READY = "make run, seconds to ready"
@@ -38,10 +39,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--against", metavar="COMMIT", help="start this commit as well, in turn")
     options = parser.parse_args()
-    began = time.monotonic()
-
-    def progress(text: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+    progress = progress_since_now()
 
     try:
         with TemporaryDirectory(prefix="arloji-start-") as name, ExitStack() as stack:

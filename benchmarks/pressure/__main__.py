@@ -13,12 +13,10 @@ import platform
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 import uvloop
 
@@ -30,6 +28,7 @@ from benchmarks.pressure.run import Outcome, Run
 from benchmarks.pressure.scenarios import SHORT, WHOLE, Scenario, Times, chosen, scenarios
 from benchmarks.pressure.verdict import failures
 from benchmarks.processes import StartFailed
+from benchmarks.running import interrupt_on_sigterm, progress_since_now
 from loadtest.allowed_hosts import require_allowed_host
 from loadtest.plan import PlanRefused
 from local.layout import ROOT, require_open_files
@@ -38,12 +37,8 @@ from servicekit.signals import not_ignored
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
-    for number in not_ignored(signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    began = time.monotonic()
-
-    def progress(line: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {line}", file=sys.stderr, flush=True)
+    interrupt_on_sigterm()
+    progress = progress_since_now()
 
     try:
         require_open_files()
@@ -152,10 +147,6 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-plot", action="store_true", help="table and figures only")
     parser.add_argument("--results", default="var/pressure", metavar="FOLDER")
     return parser.parse_args(arguments)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
