@@ -1,9 +1,7 @@
 """What the benchmark starts: on free ports, in a temporary folder, gone with the benchmark."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ import httpx
 
 from benchmarks.checkouts import HERE, Checkout
 from local import inherited
+from local.free_port import free_offset
 from local.layout import ROOT
 from local.supervisor import enter_child
 from servicekit.embedded import PORTS
@@ -22,8 +21,6 @@ from servicekit.embedded import PORTS
 _START_SECONDS = 120
 _STOP_SECONDS = 60
 _TRIES = 5
-# Below the ports that systems give to outgoing connections.
-_OFFSETS = range(1000, 24_000, 20)
 # What the shell exports must not change what is measured.
 _CLEAN = {
     name: value for name, value in inherited.for_shop().items() if not name.startswith("OTEL_")
@@ -179,21 +176,3 @@ def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def free_offset() -> int:
-    """One that leads to free ports only. Random, so that runs side by side rarely meet."""
-    for offset in random.sample(_OFFSETS, len(_OFFSETS)):
-        if all(_is_free(port + offset) for port in PORTS.values()):
-            return offset
-    raise StartFailed("every port is taken")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from benchmarks.processes import free_offset
+from local.free_port import free_offset
 from local.layout import ROOT
 from servicekit.embedded import PORTS
 from tests.processes import Process, processes_with

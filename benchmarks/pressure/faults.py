@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.checkouts import Checkout
-from benchmarks.processes import Shop, free_offset, shop
-from local.free_port import free_port
+from benchmarks.processes import Shop, shop
+from local.free_port import free_offset, free_port
 from local.layout import ROOT
 from local.supervisor import enter_child
 from servicekit.embedded import PORTS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import free_offset
+from local.free_port import free_offset
 from local.layout import ROOT
 
 Launch = Callable[..., tuple[int, str]]

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.processes import free_offset
+from local.free_port import free_offset
 from local.layout import ROOT
 from local.plan import SERVICES
 from local.redis_program import find_redis

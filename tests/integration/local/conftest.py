@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from benchmarks.processes import free_offset
 from local import redis_program
 from local.child import Child, Spawner
+from local.free_port import free_offset
 from local.layout import DataFolder
 from local.plan import Plan
 from local.redis_program import RedisProgram, find_redis
