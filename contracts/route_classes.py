@@ -29,9 +29,6 @@ PRIORITIES = {
     RouteClass.PRODUCT: Priority(0.9, 0.15),
     RouteClass.LIST: Priority(0.7, 0.1),
 }
-# Orders may take so many times as long as a look at the catalogue before fewer are admitted: what
-# they share with it gets free again by those that matter less.
-LATENCY_FACTORS = {"publisher": 3.0}
 
 _OF_ORDERS = RouteClass.ORDER_PLACEMENT
 # By the service whose work they are in the end.

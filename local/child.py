@@ -78,6 +78,8 @@ class ChildSpec:
     probe: Probe | None = None
     # The services' own limit is 20 s (`SHUTDOWN_SECONDS`).
     grace_seconds: float = 25.0
+    # What it leaves to others when all want the processors (nice(2)).
+    niceness: int = 0
     quiet: bool = False
 
 
@@ -96,7 +98,7 @@ class Spawner:
         supervisor = [
             *(sys.executable, "-S", "-m", "local.supervisor", "--name", spec.name),
             *("--log", str(self.folder.log(spec.name)), "--pid", str(self.folder.pid(spec.name))),
-            *("--grace", str(spec.grace_seconds)),
+            *("--grace", str(spec.grace_seconds), "--nice", str(spec.niceness)),
             *(["--dependents", str(self.dependents_read)] if stops_last else []),
             *(["--quiet"] if spec.quiet else []),
         ]

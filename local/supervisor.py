@@ -17,13 +17,12 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from local.console import LineRateLimiter, problem_in, say
+from local.log_file import LogFile
 
-MAX_LOG_BYTES = 5 * 1024 * 1024
 # Far above any sensible line, far below what a runaway child could make us hold.
 _MAX_LINE_BYTES = 64 * 1024
 _RETRY_SECONDS = 1.0
@@ -35,38 +34,6 @@ TERMINATE, KILL = b"t", b"k"
 Child = subprocess.Popen[bytes]
 
 
-class LogFile:
-    """Appends lines; keeps one older file of the same size beside it. On a full disk lines are
-    lost until there is space: the child, which waits for us to read on, must not stop."""
-
-    def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-        self._path, self._max_bytes = path, max_bytes
-        self._file: FileIO | None = None
-        self._torn = False
-
-    def write(self, line: bytes) -> None:
-        try:
-            self._append(b"\n" + line if self._torn else line)
-        except OSError:
-            self.close()
-
-    def close(self) -> None:
-        """The next line opens it again."""
-        if self._file is not None:
-            self._file.close()
-        self._file = None
-
-    def _append(self, data: bytes) -> None:
-        if self._file is None:
-            self._file = FileIO(self._path, "ab")
-        if self._file.tell() + len(data) > self._max_bytes:
-            self._file.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            self._file = FileIO(self._path, "ab")
-        written = self._file.write(data) or 0
-        self._torn = 0 < written < len(data) or (self._torn and not written)
-
-
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.supervisor")
     parser.add_argument("--name", required=True)
@@ -76,6 +43,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--dependents", type=int, help="pipe that closes once all that need the child have ended"
     )
+    parser.add_argument("--nice", type=int, default=0, help="niceness of the child")
     parser.add_argument("--quiet", action="store_true", help="show nothing in the terminal")
     parser.add_argument("command", nargs="+")
     return parser.parse_args()
@@ -83,7 +51,7 @@ def parse_options() -> argparse.Namespace:
 
 def main() -> int:
     options = parse_options()
-    child = start(options.command)
+    child = start(options.command, options.nice)
     # Only the pipe and the child's own end may end a supervisor.
     for number in _TERMINATION_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -92,6 +60,9 @@ def main() -> int:
         target=write_pid_file, args=(options.pid, child.pid, ended), daemon=True
     )
     writer.start()
+    if options.nice:
+        of_session = (child.pid, options.nice, ended)
+        threading.Thread(target=set_session_niceness, args=of_session, daemon=True).start()
     assert child.stdout is not None
     reader = threading.Thread(
         target=copy_output,
@@ -111,15 +82,33 @@ def main() -> int:
     return code if code >= 0 else 128 - code
 
 
-def start(command: Sequence[str]) -> Child:
+def start(command: Sequence[str], niceness: int = 0) -> Child:
+    def enter() -> None:
+        enter_child()
+        os.nice(niceness)
+
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=enter_child,
+        preexec_fn=enter,
     )
+
+
+def set_session_niceness(pid: int, niceness: int, ended: threading.Event) -> None:
+    """Where the kernel shares the processors among sessions first, niceness counts within one
+    only, and a session has its own (sched(7), "The autogroup feature")."""
+    while not ended.is_set():
+        try:
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+        except BlockingIOError:  # no more than ten a second
+            ended.wait(_RETRY_SECONDS)
+        except OSError:
+            return  # there is no such feature
+        else:
+            return
 
 
 def enter_child() -> None:

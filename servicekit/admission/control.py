@@ -53,16 +53,12 @@ class AdmissionControl:
         settings: AdmissionSettings,
         upstreams: Mapping[str, Mapping[str, Priority]],
         names: MetricNames,
-        *,
-        latency_factors: Mapping[str, float],
     ) -> None:
-        """`upstreams` has for each the classes of requests, the most important first, and
-        `latency_factors` how many times longer than usual those of one may take, and wait."""
+        """`upstreams` has for each the classes of requests, the most important first."""
         self._names, self.lag = names, loop_lag()
         self._shed = create_counter(names.shed)
         self._limiters = {
-            upstream: self._create(settings, classes, latency_factors.get(upstream, 1.0))
-            for upstream, classes in upstreams.items()
+            upstream: self._create(settings, classes) for upstream, classes in upstreams.items()
         }
         # So that they are there from the start, and a rate can be taken of the first one.
         for upstream, limiter in self._limiters.items():
@@ -73,15 +69,15 @@ class AdmissionControl:
         observe_gauges(names.waiting, self._read_waiting)
 
     def _create(
-        self, settings: AdmissionSettings, classes: Mapping[str, Priority], factor: float
+        self, settings: AdmissionSettings, classes: Mapping[str, Priority]
     ) -> ConcurrencyLimiter:
-        queue = settings.queue_settings(factor)
+        queue = settings.queue_settings()
         created = {
             kind: PriorityClass(kind, priority.share, priority.lag_seconds, queue)
             for kind, priority in classes.items()
         }
         limiter = ConcurrencyLimiter if settings.admission == "on" else UnlimitedLimiter
-        return limiter(created, AdaptiveLimit(settings.limit_settings(factor)), self.lag)
+        return limiter(created, AdaptiveLimit(settings.limit_settings()), self.lag)
 
     def __getitem__(self, upstream: str) -> ConcurrencyLimiter:
         return self._limiters[upstream]

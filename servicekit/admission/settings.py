@@ -17,7 +17,7 @@ class AdmissionSettings(ServiceSettings):
     # Bounds of what may be under way to one upstream; the limit between them is found.
     max_in_flight: Annotated[int, Field(ge=1)] = 128
     min_in_flight: Annotated[int, Field(ge=1)] = 4
-    # Nine of ten answers within this are fast enough in any case; of orders, within three times.
+    # Nine of ten answers within this are fast enough in any case.
     latency_target_seconds: Positive = 0.1
     # Later than this is too late, however slow an upstream is by itself.
     latency_ceiling_seconds: Positive = 1.0
@@ -25,15 +25,15 @@ class AdmissionSettings(ServiceSettings):
     queue_length: Annotated[int, Field(ge=1)] = 32
     queue_seconds: Positive = 0.1
 
-    def limit_settings(self, latency_factor: float) -> LimitSettings:
+    def limit_settings(self) -> LimitSettings:
         most = self.max_in_flight
         return LimitSettings(
-            target_seconds=latency_factor * self.latency_target_seconds,
-            ceiling_seconds=latency_factor * self.latency_ceiling_seconds,
+            target_seconds=self.latency_target_seconds,
+            ceiling_seconds=self.latency_ceiling_seconds,
             least=min(self.min_in_flight, most),
             most=most,
             initial=min(INITIAL_LIMIT, most),
         )
 
-    def queue_settings(self, latency_factor: float) -> QueueSettings:
-        return QueueSettings(self.queue_length, latency_factor * self.queue_seconds)
+    def queue_settings(self) -> QueueSettings:
+        return QueueSettings(self.queue_length, self.queue_seconds)

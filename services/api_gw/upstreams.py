@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 
-from contracts.route_classes import CLASSES, LATENCY_FACTORS, RouteClass
+from contracts.route_classes import CLASSES, RouteClass
 from contracts.telemetry import (
     GATEWAY_BREAKER,
     GATEWAY_IN_FLIGHT,
@@ -60,7 +60,7 @@ class Backends:
 @asynccontextmanager
 async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     urls = {Service.HTTP: settings.service_http_url, Service.PUBLISHER: settings.publisher_url}
-    control = AdmissionControl(settings, CLASSES, _METRIC_NAMES, latency_factors=LATENCY_FACTORS)
+    control = AdmissionControl(settings, CLASSES, _METRIC_NAMES)
     for service in urls:
         for kind in CLASSES[service]:
             control.count(service, kind, BREAKER, 0)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.types import Scope
 
-from contracts.route_classes import CLASSES, LATENCY_FACTORS, UPSTREAM_OF, RouteClass
+from contracts.route_classes import CLASSES, UPSTREAM_OF, RouteClass
 from contracts.telemetry import (
     FRONTEND_IN_FLIGHT,
     FRONTEND_LIMIT,
@@ -66,9 +66,7 @@ async def open_resources(
     """Orders have connections of their own: a publisher that does not answer keeps nobody from
     looking at watches."""
     url, most = settings.api_gw_url, settings.max_in_flight
-    app.state.admission = AdmissionControl(
-        settings, CLASSES, _METRIC_NAMES, latency_factors=LATENCY_FACTORS
-    )
+    app.state.admission = AdmissionControl(settings, CLASSES, _METRIC_NAMES)
     # A page may ask for two things at once.
     reads = await stack.enter_async_context(open_http_client(url, max_connections=2 * most))
     orders = await stack.enter_async_context(open_http_client(url, max_connections=most))

@@ -196,6 +196,12 @@ def test_every_container_is_confined_and_bounded(name: str) -> None:
     assert "cap_add" not in container or name == "bootstrap"
 
 
+def test_those_who_refuse_have_the_processors_before_others() -> None:
+    shares = {name: container.get("cpu_shares", 1024) for name, container in CONTAINERS.items()}
+    refusing = {"ingress", "frontend", "api-gw"}
+    assert {name for name, share in shares.items() if share > 1024} == refusing
+
+
 @pytest.mark.parametrize("name", sorted(set(CONTAINERS) - JOBS))
 def test_every_container_says_how_it_is_or_why_not(name: str) -> None:
     tested = "test" in CONTAINERS[name].get("healthcheck", {})

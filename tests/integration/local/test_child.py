@@ -132,6 +132,21 @@ async def test_a_child_ends_on_command_and_leaves_a_log_and_no_pid(
     assert not spawner.folder.pid("sleeper").exists()
 
 
+async def test_a_child_leaves_the_processors_to_others_in_its_session_and_to_other_sessions(
+    spawner: Spawner,
+) -> None:
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    child, running = start(spawner, sleeper(niceness=5))
+    pid = await pid_of(spawner)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, usual + 5)
+    of_process = Path(f"/proc/{pid}")
+    if "autogroup" in os.listdir(of_process):
+        of_session = of_process / "autogroup"
+        await eventually(of_session.read_text, lambda text: text.endswith(" nice 5\n"))
+    child.stop()
+    await running
+
+
 async def test_a_kill_ends_the_grace_period(spawner: Spawner) -> None:
     child, task = start(spawner, sleeper(code=STUBBORN, grace_seconds=600))
     await pid_of(spawner)

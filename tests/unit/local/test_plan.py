@@ -114,3 +114,9 @@ def test_an_older_redis_must_not_start_empty_beside_a_newer_file(tmp_path: Path)
     with pytest.raises(StartRefused, match="appendonlydir"):
         require_compatible_queue(folder, old)
     require_compatible_queue(folder, REDIS)
+
+
+def test_those_who_refuse_are_served_before_what_is_behind_them() -> None:
+    niceness = {spec.name: spec.niceness for spec in PLAN.services()}
+    behind = min(niceness[name] for name in ("service-http", "publisher", "consumer"))
+    assert max(niceness["frontend"], niceness["api-gw"]) < behind

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.supervisor import LogFile
+from local.log_file import LogFile
 
 LINE = b"x" * 99 + b"\n"
 
