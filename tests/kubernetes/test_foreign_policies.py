@@ -1,59 +1,74 @@
-"""What others have put on a cluster: quotas, limits, and objects whose definitions they lack."""
+"""What others have put on a cluster: quotas, limits and rules, and objects whose definitions they
+lack."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.kubernetes.shop import NAMESPACE, Shop, rendered
+from tests.waiting import eventually
 
-_QUOTA = {
-    **{"requests.cpu": "12", "requests.memory": "12Gi", "limits.memory": "20Gi"},
-    # This one refuses every pod without a CPU limit, unless limits have a default.
-    "limits.cpu": "60",
-    **{"requests.ephemeral-storage": "40Gi", "requests.storage": "100Gi"},
-    **{"pods": "80", "persistentvolumeclaims": "12", "services.loadbalancers": "1"},
-    **{"count/configmaps": "60", "count/secrets": "40", "count/jobs.batch": "20"},
+_POLICIES = Path(__file__).with_name("policies_of_others.yaml")
+# All that Pod Security's strictest level asks for.
+_CONFINED = {
+    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containers": [
+        {
+            "name": "stranger",
+            "image": "example/stranger",
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+    ],
 }
-_LIMITS = [
-    {
-        "type": "Container",
-        "default": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"},
-        "defaultRequest": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "100Mi"},
-        "max": {"cpu": "4", "memory": "2Gi"},
-        "min": {"cpu": "1m", "memory": "4Mi"},
-    },
-    {"type": "PersistentVolumeClaim", "max": {"storage": "40Gi"}, "min": {"storage": "1Gi"}},
-]
 
 
 @pytest.fixture
 def governed(shop: Shop) -> Iterator[Shop]:
-    """Nothing runs yet, in a namespace with a quota and a range of limits."""
+    """Nothing runs yet, in a namespace with a quota, a range of limits, and rules in force."""
     shop.clear()
-    objects = [
-        {"kind": "ResourceQuota", "spec": {"hard": _QUOTA}},
-        {"kind": "LimitRange", "spec": {"limits": _LIMITS}},
+    shop.control_plane.kubectl("apply", f"--filename={_POLICIES}")
+    try:
+        eventually(lambda: _refusals(shop), lambda said: all("others-" in one for one in said))
+        yield shop
+    finally:
+        shop.control_plane.kubectl("delete", f"--filename={_POLICIES}")
+        shop.remove_everything()
+
+
+def _refusals(shop: Shop) -> list[str]:
+    """Of a pod and of a Service that the rules forbid, and nothing else does."""
+    about = {"name": "stranger", "namespace": NAMESPACE}
+    ports = {"type": "NodePort", "ports": [{"port": 80}]}
+    return [
+        shop.control_plane.try_kubectl(
+            *("create", "--dry-run=server", "--filename=-"),
+            content=json.dumps({"apiVersion": "v1", "kind": kind, "metadata": about, "spec": spec}),
+        ).stderr
+        for kind, spec in {"Pod": _CONFINED, "Service": ports}.items()
     ]
-    for each in objects:
-        each |= {"apiVersion": "v1", "metadata": {"name": "others", "namespace": NAMESPACE}}
-    content = "\n---\n".join(map(json.dumps, objects))
-    shop.control_plane.kubectl("apply", "--filename=-", content=content)
-    yield shop
-    shop.control_plane.kubectl("delete", "--filename=-", content=content)
-    shop.remove_everything()
 
 
-def test_a_quota_and_limits_of_others_leave_room_for_the_shop(governed: Shop) -> None:
+def test_a_quota_limits_and_rules_of_others_leave_room_for_the_shop(governed: Shop) -> None:
     governed.apply("small")
     governed.wait_until_settled()
     (quota,) = governed.objects("resourcequotas")
     assert int(quota["status"]["used"]["pods"]) >= 20
+    # What comes at night has not come yet.
+    for one in governed.objects("cronjobs"):
+        name = one["metadata"]["name"]
+        governed.control_plane.kubectl(
+            *("create", "job", f"{name}-now", f"--from=cronjob/{name}", f"--namespace={NAMESPACE}")
+        )
+    governed.wait_until_settled()
     refused = [
         event["message"]
         for event in governed.objects("events", "--field-selector=reason=FailedCreate")
-        if "quota" in event["message"] or "LimitRange" in event["message"]
     ]
     assert refused == []
 

@@ -1,6 +1,6 @@
 """A new image, a changed file or a new release replaces pods one by one, and loses nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -11,18 +11,25 @@ from tests.waiting import eventually
 _SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 
 
+# What no apply can change in a StatefulSet.
+_LOGS = "k8s/base/observability/victoria-logs.yaml"
+_CLAIM, _LARGER_CLAIM = "storage: 34Gi", "storage: 40Gi"
+
+
 @dataclass
 class Upgrade:
-    """From the release that the repository names to one called `second`."""
+    """From the release that the repository names to one called `second`, of which one store asks
+    for a larger claim."""
 
     replicas: Mapping[str, int]
     lowest: Mapping[str, int]
     claims_before: Mapping[str, Mapping[str, str]]
     stores_before: Mapping[str, str]
+    refusal: str
 
 
 @pytest.fixture(scope="module")
-def upgrade(shop: Shop) -> Upgrade:
+def upgrade(shop: Shop) -> Iterator[Upgrade]:
     shop.use("small")
     replicas = {
         deployment["metadata"]["name"]: deployment["spec"]["replicas"]
@@ -30,11 +37,22 @@ def upgrade(shop: Shop) -> Upgrade:
     }
     claims, stores = _claims(shop), _store_pods(shop)
     shop.release("second")
+    shop.change(_LOGS, _CLAIM, _LARGER_CLAIM)
     with shop.watch() as watch:
+        refused = shop.control_plane.try_kubectl("apply", "-k", shop.folder_of("small"))
+        _delete_set_alone(shop)
         shop.apply("small")
         shop.wait_until_settled()
         lowest = {name: watch.lowest(name) for name in _SERVICES}
-    return Upgrade(replicas, lowest, claims, stores)
+    yield Upgrade(replicas, lowest, claims, stores, refused.stderr)
+    # Nor can it be made smaller again.
+    _delete_set_alone(shop)
+
+
+def _delete_set_alone(shop: Shop) -> None:
+    """As docs/kubernetes.md says: its pod and its claim stay, and are the next one's."""
+    delete = ("delete", "statefulset", "victoria-logs", "--cascade=orphan", "--ignore-not-found")
+    shop.control_plane.kubectl(*delete, f"--namespace={NAMESPACE}")
 
 
 def test_a_rollout_never_falls_below_its_replicas(shop: Shop, upgrade: Upgrade) -> None:
@@ -47,13 +65,15 @@ def test_a_rollout_never_falls_below_its_replicas(shop: Shop, upgrade: Upgrade) 
 def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(
     shop: Shop, upgrade: Upgrade
 ) -> None:
-    """Nothing that cannot be changed is changed: a Job has the name of its release."""
+    """What cannot be changed is refused and left alone; a Job has the name of its release."""
+    assert 'StatefulSet.apps "victoria-logs" is invalid' in upgrade.refusal, upgrade.refusal
+    assert upgrade.refusal.count("Forbidden") == 1
     assert {claim["phase"] for claim in upgrade.claims_before.values()} == {"Bound"}
     assert {"mysql-0", "queue-redis-0", "victoria-metrics-0"} <= set(upgrade.stores_before)
     jobs = {job["metadata"]["name"] for job in shop.objects("jobs")}
     assert {"migrate-local", "migrate-second"} <= jobs
     assert _claims(shop) == upgrade.claims_before
-    # Another image of the services is no reason to restart a store.
+    # Neither another image of the services nor a new set is a reason to restart a store.
     assert _store_pods(shop) == upgrade.stores_before
 
 

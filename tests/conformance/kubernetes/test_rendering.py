@@ -77,7 +77,9 @@ def test_a_release_is_named_in_one_place(
     monkeypatch.setattr(cluster_images, "RELEASE", tmp_path / release)
     at = f"{registry}/" if registry else ""
     cluster_images.write_release({name: at + name for name in cluster_images.IMAGES}, "1.4.0-rc.1")
-    shop = Manifests(parse(render_folder(tmp_path / "k8s/overlays/small")))
+    folders = ("overlays/small", "tasks/restore")
+    texts = [render_folder(tmp_path / "k8s" / folder) for folder in folders]
+    shop = Manifests([one for text in texts for one in parse(text)])
     ours = {
         container.described["image"]
         for pod in shop.pods
@@ -87,9 +89,9 @@ def test_a_release_is_named_in_one_place(
     built = ("service", "housekeeping", "grafana")
     assert ours == {f"{at}arloji/{name}:1.4.0-rc.1" for name in built}
     jobs = {one["metadata"]["name"] for one in shop.of("Job")}
-    assert jobs == {"migrate-1.4.0-rc.1", "bootstrap-secrets-1.4.0-rc.1"}
+    assert jobs == {"migrate-1.4.0-rc.1", "bootstrap-secrets-1.4.0-rc.1", "restore"}
     versions = {
-        pod.labels["app.kubernetes.io/version"]
+        pod.labels.get("app.kubernetes.io/version")
         for pod in shop.pods
         if re.search(r"arloji/(service|housekeeping):", pod.main.described["image"])
     }
