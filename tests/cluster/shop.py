@@ -123,10 +123,10 @@ class KubernetesShop:
         eventually(self.unsettled, lambda found: not found, seconds, pause_seconds=0.5)
 
     def unsettled(self) -> list[str]:
-        kinds = "deployments,statefulsets,daemonsets,jobs"
-        workloads = self.objects(kinds, "--all-namespaces")
-        found = [why for one in workloads if (why := _unsettled(one))]
-        return found + [
+        """Pods are asked for once the workloads are well: what asks takes a part of the same two
+        processors."""
+        workloads = self.objects("deployments,statefulsets,daemonsets,jobs", "--all-namespaces")
+        return [why for one in workloads if (why := _unsettled(one))] or [
             f"{one.name} is {one.phase}, ready {one.ready}, leaving {one.leaving}"
             for one in self.pods()
             if not one.job and (one.leaving or not one.ready)

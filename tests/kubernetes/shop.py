@@ -144,7 +144,7 @@ class Shop:
             *("delete", "-k", self.folder_of(self.name), "--wait=false"),
             "--selector=app.kubernetes.io/component notin (namespace,claim)",
         )
-        eventually(self.pods, lambda pods: not pods, seconds=60)
+        eventually(self.pods, lambda pods: not pods, seconds=60, pause_seconds=0.5)
 
     def remove_everything(self) -> None:
         """Data included, as nobody would who has any."""

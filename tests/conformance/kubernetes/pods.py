@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Object = dict[str, Any]
@@ -89,11 +90,11 @@ class Pod:
     def namespace(self) -> str:
         return str(self.owner["metadata"].get("namespace"))
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         return within(self.template, "metadata", "labels", default={})
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.labels.get(NAME, self.owner["metadata"]["name"])
 
@@ -106,7 +107,7 @@ class Pod:
         """As opposed to a job, which ends."""
         return self.kind in SERVERS
 
-    @property
+    @cached_property
     def containers(self) -> list[Container]:
         return [
             *(Container(one, True) for one in self.spec.get("initContainers", ())),

@@ -43,7 +43,12 @@ def _find_kubectl() -> str | None:
 def render_folder(folder: Path) -> str:
     """Also raises if it warns: a deprecated field is printed as a warning, not as an error."""
     done = subprocess.run(
-        [kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False
+        [kubectl(), "kustomize", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        # A quarter of its time is spent on memory that is given back a moment later anyhow.
+        env={**os.environ, "GOGC": "400"},
     )
     if done.returncode or done.stderr:
         raise RenderFailed(done.stderr or f"kubectl ended with {done.returncode}")
