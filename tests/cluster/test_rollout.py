@@ -3,6 +3,7 @@ gateway takes its part."""
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -39,7 +40,10 @@ def rollout(shop: KubernetesShop) -> Iterator[Rollout]:
     shop.cluster.name_again(RELEASE, NEXT_RELEASE)
     shop.release(NEXT_RELEASE)
     # As many as two cores serve beside all that runs on them.
-    with Customers(shop.shop_url, ordering=2, browsing=6, pause_seconds=0.1) as customers:
+    with (
+        in_one_zone(shop),
+        Customers(shop.shop_url, ordering=2, browsing=6, pause_seconds=0.1) as customers,
+    ):
         customers.wait_for_orders(5)
         shop.apply()
         shop.wait_until_settled()
@@ -58,6 +62,26 @@ def rollout(shop: KubernetesShop) -> Iterator[Rollout]:
     # Nobody measures what it would take to scale down by itself.
     shop.kubectl("patch", "hpa", "api-gw", '--patch={"spec": {"minReplicas": 2}}')
     shop.scale("api-gw", 2)
+
+
+@contextmanager
+def in_one_zone(shop: KubernetesShop) -> Iterator[None]:
+    """All nodes: else requests stay in the zone where they came in, and a gateway in another one
+    has no part."""
+
+    first, *others = shop.cluster.nodes
+    for node in others:
+        put_in_zone(shop, node.name, first.zone)
+    try:
+        yield
+    finally:
+        for node in others:
+            put_in_zone(shop, node.name, node.zone)
+
+
+def put_in_zone(shop: KubernetesShop, node: str, zone: str) -> None:
+    label = f"topology.kubernetes.io/zone={zone}"
+    shop.cluster.kubectl("label", "--overwrite", "node", node, label)
 
 
 def secrets_of(shop: KubernetesShop) -> dict[str, object]:

@@ -58,13 +58,21 @@ def test_a_zone_that_comes_back_is_used_again(spread_shop: Shop) -> None:
     assert spread_shop.zones("frontend") == spread_shop.zones("api-gw") == sorted(ZONES)
 
 
-@pytest.fixture
-def bare(shop: Shop) -> Iterator[ControlPlane]:
-    """A namespace for a workload of this file."""
-    shop.uncordon()
+@pytest.fixture(scope="module")
+def namespace(shop: Shop) -> Iterator[ControlPlane]:
+    """For a workload of this file."""
     shop.control_plane.kubectl("create", "namespace", "spread")
     yield shop.control_plane
-    shop.control_plane.kubectl("delete", "namespace", "spread")
+    # Which takes longer than all that was in it.
+    shop.control_plane.kubectl("delete", "namespace", "spread", "--wait=false")
+
+
+@pytest.fixture
+def bare(shop: Shop, namespace: ControlPlane) -> Iterator[ControlPlane]:
+    shop.uncordon()
+    yield namespace
+    delete = ("delete", "deployment,poddisruptionbudget", "web", "--namespace=spread")
+    namespace.kubectl(*delete, "--cascade=foreground")
     shop.uncordon()
 
 

@@ -19,13 +19,13 @@ from tools.go_programs.build import cache_folder
 class Node:
     def __init__(self, cluster: str, folder: Path, number: int) -> None:
         """Nodes are numbered from 1; each has a zone of its own."""
-        self.number, self.name = number, f"node{number}"
+        self.number, self.name, self.zone = number, f"node{number}", f"zone{number}"
         self.folder = folder / self.name
         self.namespaces = Namespaces(f"arloji-{cluster}-{self.name}", self.folder)
         self.runtime = Containerd(
             self.namespaces, cache_folder() / "cluster" / f"images-{cluster}-{self.name}"
         )
-        self.kubelet = Kubelet(self.namespaces, number, self.name, f"zone{number}")
+        self.kubelet = Kubelet(self.namespaces, number, self.name, self.zone)
         self.proxy = KubeProxy(self.namespaces, self.name)
         self.policies = NetworkPolicies(self.namespaces, self.name)
 
