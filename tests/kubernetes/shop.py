@@ -146,6 +146,12 @@ class Shop:
         )
         eventually(self.pods, lambda pods: not pods, seconds=60, pause_seconds=0.5)
 
+    def delete_set_alone(self, name: str) -> None:
+        """As docs/kubernetes.md says it: its pod and its claim stay, and are the next one's."""
+        self._unchanged = False
+        delete = ("delete", "statefulset", name, "--cascade=orphan", "--ignore-not-found")
+        self.control_plane.kubectl(*delete, f"--namespace={NAMESPACE}")
+
     def remove_everything(self) -> None:
         """Data included, as nobody would who has any."""
         if self.overlay is not None:

@@ -12,7 +12,7 @@ _SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 
 
 # What no apply can change in a StatefulSet.
-_LOGS = "k8s/base/observability/victoria-logs.yaml"
+_STORE = "victoria-logs"
 _CLAIM, _LARGER_CLAIM = "storage: 34Gi", "storage: 40Gi"
 
 
@@ -37,22 +37,16 @@ def upgrade(shop: Shop) -> Iterator[Upgrade]:
     }
     claims, stores = _claims(shop), _store_pods(shop)
     shop.release("second")
-    shop.change(_LOGS, _CLAIM, _LARGER_CLAIM)
+    shop.change(f"k8s/base/observability/{_STORE}.yaml", _CLAIM, _LARGER_CLAIM)
     with shop.watch() as watch:
         refused = shop.control_plane.try_kubectl("apply", "-k", shop.folder_of("small"))
-        _delete_set_alone(shop)
+        shop.delete_set_alone(_STORE)
         shop.apply("small")
         shop.wait_until_settled()
         lowest = {name: watch.lowest(name) for name in _SERVICES}
     yield Upgrade(replicas, lowest, claims, stores, refused.stderr)
     # Nor can it be made smaller again.
-    _delete_set_alone(shop)
-
-
-def _delete_set_alone(shop: Shop) -> None:
-    """As docs/kubernetes.md says: its pod and its claim stay, and are the next one's."""
-    delete = ("delete", "statefulset", "victoria-logs", "--cascade=orphan", "--ignore-not-found")
-    shop.control_plane.kubectl(*delete, f"--namespace={NAMESPACE}")
+    shop.delete_set_alone(_STORE)
 
 
 def test_a_rollout_never_falls_below_its_replicas(shop: Shop, upgrade: Upgrade) -> None:
