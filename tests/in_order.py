@@ -1,6 +1,7 @@
 """Tests of a folder that share one shop, brought up once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,12 @@ def put_in_order(
     for item in ours:
         item.add_marker(marker)
         item.add_marker(pytest.mark.timeout(_SECONDS))
+
+
+@contextmanager
+def hurried_go() -> Iterator[None]:
+    """The programs of Kubernetes, kubectl among them, spend less of two processors on giving memory
+    back, which is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOGC", "400")
+        yield

@@ -12,7 +12,7 @@ import pytest
 from tests.cluster.shop import KubernetesShop
 from tests.compose.conftest import Patient
 from tests.e2e.conftest import Guest
-from tests.in_order import put_in_order
+from tests.in_order import hurried_go, put_in_order
 from tools.cluster.images import build_own
 from tools.cluster.real import PROGRAMS, ROOT, RealCluster
 from tools.go_programs.build import find_built
@@ -73,20 +73,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesShop]:
         # It waits for a balancer outside, which this node does not have.
         shop.change(_EDGE, r"(?<=preStop: \{sleep: \{seconds: )20", "5")
     build_own(ROOT, RELEASE)
-    try:
-        cluster.start(shop.overlay)
-        others = [node.name for node in cluster.nodes[1:]]
-        for node in others:
-            cluster.kubectl("cordon", node)
-        shop.apply()
-        shop.wait_until_settled()
-        for node in others:
-            cluster.kubectl("uncordon", node)
-        yield shop
-    finally:
-        shop.close()
-        if not kept:
-            cluster.stop()
+    with hurried_go():
+        try:
+            cluster.start(shop.overlay)
+            others = [node.name for node in cluster.nodes[1:]]
+            for node in others:
+                cluster.kubectl("cordon", node)
+            shop.apply()
+            shop.wait_until_settled()
+            for node in others:
+                cluster.kubectl("uncordon", node)
+            yield shop
+        finally:
+            shop.close()
+            if not kept:
+                cluster.stop()
 
 
 @pytest.fixture(scope="session")

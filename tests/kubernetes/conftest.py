@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.in_order import put_in_order
+from tests.in_order import hurried_go, put_in_order
 from tests.kubernetes.shop import Shop
 from tools.cluster.fake import PROGRAMS, FakeCluster
 from tools.go_programs.build import find_built
@@ -27,9 +27,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCluster]:
     if missing := [name for name in PROGRAMS if find_built(name) is None]:
         pytest.skip(f"`python -m tools.cluster build` has not built {', '.join(missing)}")
     cluster = FakeCluster(tmp_path_factory.mktemp("cluster"))
-    cluster.start()
-    yield cluster
-    cluster.stop()
+    with hurried_go():
+        cluster.start()
+        yield cluster
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")
