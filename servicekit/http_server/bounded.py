@@ -1,12 +1,16 @@
 """uvicorn's HTTP protocol with bounds on what a connection keeps here beside its requests."""
 
 import asyncio
-from typing import Any, ClassVar
+from contextvars import Context
+from typing import Any, ClassVar, cast
 
+from starlette.types import ASGIApp
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.http_server.connection import Limits, OneAtATime
+from servicekit.http_server.exchange import Exchange
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -19,7 +23,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, *args, **options)
         self._answered_at = self.loop.time()
         self._write_timer: asyncio.TimerHandle | None = None
-        self._under_way: Any = None
+        # The one that came last, and the one that is answered.
+        self.cycle: Exchange = cast(Any, None)  # type: ignore[assignment]
+        self._under_way: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -30,6 +36,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """When it was made or last answered; None while a request is under way."""
         in_flight = self.cycle is not None and not self.cycle.response_complete
         return None if in_flight else self._answered_at
+
+    def is_last(self, exchange: Exchange) -> bool:
+        """Whether the connection is to end with the answer that begins now."""
+        raise NotImplementedError
 
     def drop(self) -> None:
         """Close it at once, with whatever its client does not take."""
@@ -49,18 +59,53 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self._under_way = cycle
-        super()._start_asgi_task(cycle, app)
+    def start(self, exchange: Exchange, app: ASGIApp) -> None:
+        """As a task with a context of its own, where no request before it left its trace."""
+        self._under_way = exchange
+        self.tasks.add(self.loop.create_task(exchange.run(app), context=Context()))
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self.cycle
+        if not exchange.response_complete:
+            exchange.body += body
+            if len(exchange.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            exchange.note()
+
+    def on_message_complete(self) -> None:
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.note()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvicorn tells the request that came last; the one under way may have others behind it.
-        if self._under_way is not None and not self._under_way.response_complete:
-            self._under_way.disconnected = True
-            self._under_way.message_event.set()
+        # Others may wait behind the one that is answered.
+        for exchange in (self._under_way, self.cycle):
+            if exchange is not None and not exchange.response_complete:
+                exchange.leave()
+        self.cycle = self._under_way = cast(Any, None)
         self.resume_writing()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def on_response_complete(self) -> None:
         self._answered_at = self.loop.time()
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self.start(*cast(Any, self.pipeline.pop()))
+        elif self.timeout_keep_alive_task is None:
+            self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        """Looks again when it may be: one timer for all requests, as to make and cancel one costs
+        as much as to write an answer."""
+        since = self.waits_since
+        idle = 0.0 if since is None else self.loop.time() - since
+        if idle >= self.timeout_keep_alive:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive - idle, self._end_if_idle
+            )

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from starlette.types import Scope
 
-Headers = Iterable[tuple[bytes, bytes]]
+from servicekit.http_server.exchange import STATUS_LINES
 
-_STATUS_LINES = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
-}
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class EarlyAnswer:
     def encode(self, own_headers: Headers, *, is_head: bool) -> bytes:
         lines = [name + b": " + value for name, value in (*self.headers, *own_headers)]
         lines.append(b"content-length: %d" % len(self.body))
-        head = _STATUS_LINES[self.status] + b"\r\n".join(lines) + b"\r\n\r\n"
+        head = STATUS_LINES[self.status] + b"\r\n".join(lines) + b"\r\n\r\n"
         return head if is_head else head + self.body
 
 

@@ -3,19 +3,21 @@
 import asyncio
 import random
 from typing import Any, ClassVar, cast
+from urllib.parse import unquote
 
 import httptools
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 from uvicorn.config import Config
 
 from servicekit.admission.arrival import note_arrival
 from servicekit.http_server.bounded import BoundedProtocol
 from servicekit.http_server.connection import LingeringTransport
 from servicekit.http_server.crowd import Crowd, Verdict
-from servicekit.http_server.early_answer import Gate, has_body
+from servicekit.http_server.early_answer import Gate
+from servicekit.http_server.exchange import Exchange
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
-from servicekit.http_server.request_head import require_sound_head, size_of_head
+from servicekit.http_server.request_head import meaning_of, size_of_head
 from servicekit.problems import (
     BadRequest,
     HeadersTooLarge,
@@ -30,8 +32,7 @@ class HttpProtocol(BoundedProtocol):
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
-        self._service, self.app = cast(ASGIApp, self.app), cast(Any, self._call_service)
-        self.url = b""
+        self._app, self.url = cast(ASGIApp, self.app), b""
         self._health: Health | None = getattr(config.app, "health", None)
         max_age = self.limits.max_connection_age_seconds * random.uniform(1, 1.5)
         self._ends_at = self.loop.time() + max_age
@@ -39,7 +40,8 @@ class HttpProtocol(BoundedProtocol):
         # Whether the next byte belongs to a head or to a body, and how many came so far that
         # were neither part of a whole head nor of a body. The first one is waited for already.
         self._in_head, self._overhead = True, 1
-        self._discards_input = False
+        # Whether the head began with the piece that is read: it is then not larger than that.
+        self._discards_input = self._began_here = False
         # Asked before a request becomes a task; what it has answered by itself, only the rest of
         # its message is yet to come.
         self._gate: Gate | None = getattr(config.app, "gate", None)
@@ -68,23 +70,24 @@ class HttpProtocol(BoundedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
         self._limit_time()
 
     def data_received(self, data: bytes) -> None:
         if self._discards_input or self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
         step = self.limits.max_header_bytes
         try:
-            for start in range(0, len(data), step):
-                self._feed(data[start : start + step])
+            if len(data) <= step:
+                self._feed(data)
+            else:
+                for start in range(0, len(data), step):
+                    self._feed(data[start : start + step])
         except (Problem, httptools.HttpParserError) as error:
             self._refuse(_problem_of(error))
         self._limit_time()
 
     def _feed(self, piece: bytes) -> None:
-        self._overhead += len(piece)
+        self._overhead, self._began_here = self._overhead + len(piece), False
         while piece:
             try:
                 self.parser.feed_data(piece)
@@ -99,7 +102,7 @@ class HttpProtocol(BoundedProtocol):
             raise HeadersTooLarge(f"The limit is {self.limits.max_header_bytes} bytes.")
 
     def on_message_begin(self) -> None:
-        self._overhead = max(1, self._overhead)
+        self._overhead, self._began_here = max(1, self._overhead), True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -107,30 +110,43 @@ class HttpProtocol(BoundedProtocol):
         if self._in_head:
             if len(self.headers) >= self.limits.max_header_fields:
                 raise HeadersTooLarge(f"The limit is {self.limits.max_header_fields} fields.")
-            super().on_header(name, value.rstrip(b" \t"))
+            self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        self._require_small_head(size_of_head(self.parser, self.url, self.headers))
-        require_sound_head(self.parser, self.url, self.headers)
+        headers, parser, scope = self.headers, self.parser, cast(Scope, self.scope)
+        if not self._began_here:
+            self._require_small_head(size_of_head(parser, self.url, headers))
+        version, has_body, self.expect_100_continue = meaning_of(parser, self.url, headers)
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
-        note_arrival(cast(Scope, self.scope), self.transport)
-        if self._gate is None or not self._answer_early(self._gate):
-            super().on_headers_complete()
+        path, _, scope["query_string"] = self.url.partition(b"#")[0].partition(b"?")
+        scope["method"], scope["http_version"] = parser.get_method().decode("ascii"), version
+        scope["raw_path"], text = path, path.decode("ascii")
+        scope["path"] = unquote(text) if "%" in text else text
+        note_arrival(scope, self.transport)
+        if self._gate is None or has_body or not self._answer_early(self._gate):
+            self._begin(self._app, ends=version == "1.0" or not parser.should_keep_alive())
+
+    def _begin(self, app: ASGIApp, *, ends: bool) -> None:
+        before, expects = self.cycle, self.expect_100_continue
+        self.cycle = Exchange(self, cast(Scope, self.scope), keep_alive=not ends, expects=expects)
+        if before is None or before.response_complete:
+            self.start(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft(cast(Any, (self.cycle, app)))
 
     def _answer_early(self, gate: Gate) -> bool:
-        """Not for a request that has a body, or others before it that are to be answered first."""
-        is_free = self.cycle is None or self.cycle.response_complete
-        method = self.parser.get_method()
-        if not is_free or has_body(self.headers):
+        """Not a request before which others are to be answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
             return False
+        method = self.parser.get_method()
         early = gate(method, self.url, cast(Scope, self.scope))
         if early is None:
             return False
-        draining = self._health is not None and self._health.draining
         kept = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
-        self._ends_here = draining or not kept or self.loop.time() >= self._ends_at
+        self._ends_here = not kept or self._ends_now
         own = [*self.server_state.default_headers]
         own += [(b"connection", b"close")] if self._ends_here else []
         self.transport.write(early.encode(own, is_head=method == b"HEAD"))
@@ -166,45 +182,39 @@ class HttpProtocol(BoundedProtocol):
             seconds = self.limits.header_timeout_seconds
             self._timer = self.loop.call_later(seconds, self.transport.close)
 
-    async def _call_service(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_and_end(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._is_last(scope):
-                headers = [*message.get("headers", ()), (b"connection", b"close")]
-                message = {**message, "headers": headers}
-            await send(message)
+    @property
+    def _ends_now(self) -> bool:
+        """Whether no other request is to come."""
+        draining = self._health is not None and self._health.draining
+        return draining or self.loop.time() >= self._ends_at
 
-        await self._service(scope, receive, send_and_end)
-
-    def _is_last(self, scope: Scope) -> bool:
-        """Whether the connection is to end with the answer that begins now."""
-        cycle, health = cast(Any, self.cycle), self._health
+    def is_last(self, exchange: Exchange) -> bool:
         # RFC 9110 §10.1.1: a client that was not told to continue may send the body or not.
-        unsure = cycle.scope is scope and cycle.waiting_for_100_continue and cycle.more_body
-        draining = health is not None and health.draining
-        return draining or unsure or self.loop.time() >= self._ends_at
+        unsure = exchange.waiting_for_100_continue and exchange.more_body
+        return unsure or self._ends_now
 
     def _refuse(self, problem: Problem) -> None:
         """Answer after everything that was asked before, as the last on this connection."""
         self._discards_input = True
-        refusal: Any = refusing(problem, self.config.app)
+        refusal = refusing(problem, self.config.app)
         if not self._in_head:  # the fault is in the body of a request that is known already
             self.cycle.keep_alive = False
             if self.cycle.response_complete:
                 self.transport.close()
             elif self.pipeline:
-                self.pipeline[0] = (self.cycle, refusal)
+                self.pipeline[0] = cast(Any, (self.cycle, refusal))
             elif not self.cycle.response_started:
-                self.cycle.disconnected = True
-                self.cycle.message_event.set()
+                self.cycle.leave()
                 self.cycle = cast(Any, None)
         if self._in_head or self.cycle is None:
             # Of the head, what was whole by then; the target may be none.
             headers, path = self.headers or [], self.url.partition(b"?")[0][:200]
             self.on_message_begin()
-            self.app, self.url = refusal, b"/"
-            super().on_headers_complete()
-            self.cycle.keep_alive = False
-            self.scope["headers"], self.scope["path"] = headers, path.decode("latin-1") or "/"
+            scope = cast(Scope, self.scope)
+            scope["method"] = self.parser.get_method().decode("latin-1")
+            scope["headers"], scope["path"] = headers, path.decode("latin-1") or "/"
+            scope["raw_path"], scope["query_string"] = path, b""
+            self._begin(refusal, ends=True)
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -1,6 +1,8 @@
 """What the HTTP parser lets through although it may mean two things (RFC 9112 §11)."""
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 from httptools import HttpRequestParser
 
@@ -19,29 +21,42 @@ def size_of_head(parser: HttpRequestParser, target: bytes, headers: Headers) -> 
     return around + len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def require_sound_head(parser: HttpRequestParser, target: bytes, headers: Headers) -> None:
+class Meaning(NamedTuple):
+    version: str
+    has_body: bool
+    expects_continue: bool
+
+
+def meaning_of(parser: HttpRequestParser, target: bytes, headers: Headers) -> Meaning:
     """Raise `BadRequest` where two servers could differ about what is asked, who is meant or how
     long the body is. The parser has refused both lengths at once, and two of one."""
-    version = parser.get_http_version()
+    version, named = parser.get_http_version(), dict(headers)
     if version not in ("1.0", "1.1"):
         raise BadRequest("This server speaks HTTP/1.1 and HTTP/1.0 only.")
-    if parser.get_method() == b"CONNECT" or not target.startswith(b"/"):
+    if not target.startswith(b"/") or parser.get_method() == b"CONNECT":
         raise BadRequest("The request target must be a path.")
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or (version == "1.1" and not hosts):
+    repeated = [name for name, _ in headers] if len(named) < len(headers) else ()
+    host, coding = named.get(b"host"), named.get(b"transfer-encoding")
+    if repeated.count(b"host") > 1 or (version == "1.1" and host is None):
         raise BadRequest("A request needs exactly one Host header.")
-    if hosts and not _is_host(hosts[0]):
+    if host is not None and not _is_host(host):
         raise BadRequest("The Host header is not a host with an optional port.")
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and (version == "1.0" or codings != [b"chunked"]):
+    if coding is not None and (
+        version == "1.0" or coding.lower() != b"chunked" or repeated.count(b"transfer-encoding") > 1
+    ):
         raise BadRequest("The only transfer coding is `chunked`, and only in HTTP/1.1.")
-    if parser.should_upgrade() and (codings or dict(headers).get(b"content-length", b"0") != b"0"):
+    has_body = coding is not None or named.get(b"content-length", b"0") != b"0"
+    if has_body and parser.should_upgrade():
         # The parser takes what follows the head for the other protocol.
         raise BadRequest("A request with a body must not offer another protocol.")
-    if not all(value.isascii() or _is_decodable(value) for _, value in headers):
+    values = [value for _, value in headers]
+    if not (b"".join(values).isascii() or all(map(_is_decodable, values))):
         raise BadRequest("A header value is neither UTF-8 nor Latin-1 text.")
+    expects = b"expect" in named and named[b"expect"].lower() == b"100-continue"
+    return Meaning(version, has_body, expects)
 
 
+@lru_cache(maxsize=16)
 def _is_host(value: bytes) -> bool:
     match = _HOST.fullmatch(value)
     return match is not None and int(match[1] or 0) <= _MAX_PORT

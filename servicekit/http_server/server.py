@@ -128,14 +128,14 @@ class DrainingServer:
         self._close_idle_connections()
         await self._until_idle(end)
         counts = {"answered": state.total_requests, "finished": state.total_requests - before}
-        cut = list(state.tasks)
+        cut = self._unfinished()
         for task in cut:
             task.cancel()
         if cut:
             await self._until_idle(time.monotonic() + _CUT_SECONDS)
         for connection in list(state.connections):
             connection.transport.abort()
-        self.has_leftovers = bool(state.tasks)
+        self.has_leftovers = bool(self._unfinished())
         await self._close(resources, max(_CLOSE_SECONDS, end - time.monotonic()))
         logger.info("stopped", extra={**counts, "cut": len(cut)})
 
@@ -170,8 +170,12 @@ class DrainingServer:
             logger.error("resources are not closed within %.0f s", seconds)
             self.has_leftovers = True
 
+    def _unfinished(self) -> list[asyncio.Task[None]]:
+        # One that is cancelled before it begins cannot take itself from the set.
+        return [task for task in self._state.tasks if not task.done()]
+
     async def _until_idle(self, deadline: float) -> None:
-        while self._state.connections or self._state.tasks:
+        while self._state.connections or self._unfinished():
             if time.monotonic() >= deadline:
                 return
             await asyncio.sleep(0.02)

@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from servicekit.http_server.exchange import Exchange
 from servicekit.http_server.protocol import HttpProtocol
 
 
@@ -25,14 +26,10 @@ def test_connections_end_from_ten_to_fifteen_seconds_old_and_not_all_at_the_same
     config = Config(app, log_config=None, ws="none")
     connections: Any = [HttpProtocol(config, ServerState(), {}, clock) for _ in range(200)]
 
-    class NoExpectation:
-        scope = None
-
-    for one in connections:
-        one.cycle = NoExpectation()
+    exchange: Any = Exchange(connections[0], {}, keep_alive=True, expects=False)
     ended = []
     for clock.now in (9.99, 12.5, 15):
-        ended.append(sum(one._is_last({}) for one in connections))
+        ended.append(sum(one.is_last(exchange) for one in connections))
     assert ended[0] == 0
     assert 50 < ended[1] < 150
     assert ended[2] == 200
