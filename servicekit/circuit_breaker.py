@@ -104,15 +104,16 @@ class RateBreaker:
 
     @property
     def state(self) -> State:
-        self._look()
+        self._look(self._clock())
         return self._state
 
     def begin(self) -> Call | None:
-        """None if the caller must not ask; otherwise it calls `end` with the result."""
-        self._look()
+        """None if the caller must not ask; otherwise it calls `end` with the result, or `drop`."""
+        now = self._clock()
+        self._look(now)
         if self._state is State.OPEN or (self._state is State.HALF_OPEN and self._probe):
             return None
-        call = Call(self._clock())
+        call = Call(now)
         if self._state is State.HALF_OPEN:
             self._probe = call
         else:
@@ -120,13 +121,21 @@ class RateBreaker:
         return call
 
     def end(self, call: Call, *, failed: bool) -> None:
-        slow = self._clock() - call.began >= self._settings.slow_seconds
+        now = self._clock()
+        slow = now - call.began >= self._settings.slow_seconds
         if call is self._probe:
             self._probe = None
             self._judge_probe(well=not (failed or slow))
         # One of before it opened says nothing about now, and one that was overdue is counted.
         elif self._under_way.pop(id(call), None) is not None:
-            self._count(failed, slow)
+            self._count(now, failed, slow)
+
+    def drop(self, call: Call) -> None:
+        """Nobody waited for its end, so that it says nothing, unless it is overdue by now."""
+        self._look(self._clock())
+        if call is self._probe:
+            self._probe = None
+        self._under_way.pop(id(call), None)
 
     def _judge_probe(self, *, well: bool) -> None:
         self._well += 1
@@ -135,8 +144,8 @@ class RateBreaker:
         elif self._well >= _PROBES:
             self._state = State.CLOSED
 
-    def _count(self, failed: bool, slow: bool) -> None:
-        now, settings = self._clock(), self._settings
+    def _count(self, now: float, failed: bool, slow: bool) -> None:
+        settings = self._settings
         self._ended.append((now, failed, slow))
         self._failed += failed
         self._slow += slow
@@ -157,9 +166,8 @@ class RateBreaker:
         self._failed = self._slow = 0
         self._probe = None
 
-    def _look(self) -> None:
+    def _look(self, now: float) -> None:
         """What the time has changed."""
-        now = self._clock()
         if self._state is State.OPEN:
             if now - self._opened_at >= self._settings.pause_seconds:
                 self._state = State.HALF_OPEN
@@ -170,4 +178,4 @@ class RateBreaker:
         # In the order in which they began.
         while self._under_way and (call := next(iter(self._under_way.values()))).began <= overdue:
             del self._under_way[id(call)]
-            self._count(failed=False, slow=True)
+            self._count(now, failed=False, slow=True)

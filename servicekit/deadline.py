@@ -6,13 +6,14 @@ A relative budget, like gRPC's `grpc-timeout`, so that clocks of two machines ne
 import asyncio
 import time
 import weakref
-from collections.abc import Callable
 from contextvars import ContextVar
 from heapq import heappop, heappush
+from itertools import count
 from types import TracebackType
 
 from starlette.types import Scope
 
+from servicekit.per_loop import PerLoop
 from servicekit.problems import DeadlinePassed
 
 # What is left of the request's time as it was sent, in milliseconds.
@@ -39,48 +40,46 @@ class within:
     """Give what runs inside no more than `seconds` of the time that is left; what it sends on
     tells the shorter time. Raises `DeadlinePassed` in place of what it interrupts."""
 
-    __slots__ = ("_alarm", "_before", "_budget", "_cancelling", "_expired", "_seconds", "_task")
+    __slots__ = ("_before", "_budget", "_cancelling", "_expired", "_seconds", "_task")
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._expired = seconds, False
 
-    async def __aenter__(self) -> None:
-        left = remaining_seconds()
-        self._budget = self._seconds if left is None else min(self._seconds, left)
-        self._before = _deadline.set(time.monotonic() + self._budget)
+    def __enter__(self) -> None:
+        now, outer = time.monotonic(), _deadline.get()
+        ends_at = now + self._seconds
+        if outer is not None and outer < ends_at:
+            ends_at = max(now, outer)
+        self._budget, self._before = ends_at - now, _deadline.set(ends_at)
         task = asyncio.current_task()
         assert task is not None
-        self._task, self._cancelling = task, task.cancelling()
-        self._alarm = _alarms_of(asyncio.get_running_loop()).set(self._budget, self._expire)
+        # None once it is over.
+        self._task: asyncio.Task[object] | None = task
+        self._cancelling = task.cancelling()
+        _alarms_of(asyncio.get_running_loop()).set(self, self._budget)
 
-    def _expire(self) -> None:
-        self._expired = True
-        self._task.cancel()
+    @property
+    def is_over(self) -> bool:
+        return self._task is None
 
-    async def __aexit__(
+    def expire(self) -> None:
+        if self._task is not None:
+            self._expired = True
+            self._task.cancel()
+
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         stack: TracebackType | None,
     ) -> None:
-        self._alarm.call = None
+        task, self._task = self._task, None
         _deadline.reset(self._before)
         # As `asyncio.timeout` does: another cancellation goes on.
-        if not self._expired or self._task.uncancel() > self._cancelling:
+        if not self._expired or task is None or task.uncancel() > self._cancelling:
             return
         if kind is asyncio.CancelledError:
             raise DeadlinePassed(f"No answer within {self._budget:.1f} s.") from error
-
-
-class _Alarm:
-    __slots__ = ("call", "when")
-
-    def __init__(self, when: float, call: Callable[[], None]) -> None:
-        self.when = when
-        self.call: Callable[[], None] | None = call
-
-    def __lt__(self, other: "_Alarm") -> bool:
-        return self.when < other.when
 
 
 class _Alarms:
@@ -90,25 +89,25 @@ class _Alarms:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Weak, as the loop is the key that these are kept by.
-        self._loop = weakref.ref(loop)
-        self._set: list[_Alarm] = []
+        self.loop = weakref.ref(loop)
+        # The number decides between equal times, as what is set has no order.
+        self._set: list[tuple[float, int, within]] = []
+        self._numbers = count()
         self._rings_at = float("inf")
         self._timer: asyncio.TimerHandle | None = None
 
-    def set(self, seconds: float, call: Callable[[], None]) -> _Alarm:
-        """Calls once, unless its `call` is taken away before."""
-        loop = self._loop()
+    def set(self, limit: within, seconds: float) -> None:
+        loop = self.loop()
         assert loop is not None
-        alarm = _Alarm(loop.time() + seconds, call)
+        when = loop.time() + seconds
         self._forget_first()
-        heappush(self._set, alarm)
-        if alarm.when < self._rings_at:
-            self._ring_at(loop, alarm.when)
-        return alarm
+        heappush(self._set, (when, next(self._numbers), limit))
+        if when < self._rings_at:
+            self._ring_at(loop, when)
 
     def _forget_first(self) -> None:
-        """Those that were taken away: so there are about as many as requests under way."""
-        while self._set and self._set[0].call is None:
+        """Those that are over: so there are about as many as requests under way."""
+        while self._set and self._set[0][2].is_over:
             heappop(self._set)
 
     def _ring_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
@@ -119,23 +118,14 @@ class _Alarms:
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self._rings_at, self._timer, now = float("inf"), None, loop.time()
         self._forget_first()
-        while self._set and self._set[0].when <= now:
-            if (call := heappop(self._set).call) is not None:
-                call()
+        while self._set and self._set[0][0] <= now:
+            heappop(self._set)[2].expire()
             self._forget_first()
         if self._set:
-            self._ring_at(loop, self._set[0].when)
+            self._ring_at(loop, self._set[0][0])
 
 
-_alarms: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Alarms]" = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _alarms_of(loop: asyncio.AbstractEventLoop) -> _Alarms:
-    if (alarms := _alarms.get(loop)) is None:
-        alarms = _alarms[loop] = _Alarms(loop)
-    return alarms
+_alarms_of = PerLoop(_Alarms)
 
 
 def budget_of(scope: Scope) -> float:

@@ -24,7 +24,8 @@ class Arrival:
     __slots__ = ("_transport", "at")
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self.at = time.monotonic() - loop_lag().waited()
+        now = time.monotonic()
+        self.at = now - loop_lag().waited_at(now)
         self._transport = transport
 
     def has_left(self) -> bool:

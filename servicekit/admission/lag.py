@@ -3,9 +3,10 @@ read lies in sockets, and what waits to be run has not begun."""
 
 import asyncio
 import time
-import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+from servicekit.per_loop import PerLoop
 
 Clock = Callable[[], float]
 
@@ -30,7 +31,11 @@ class LoopLag:
     def waited(self) -> float:
         """About how long what is read from a socket just now may have lain there: since the tick
         that is overdue, or, if a loop has come to it first, for as long as that was."""
-        return max(self._unread, self._clock() - self._due, 0.0)
+        return self.waited_at(self._clock())
+
+    def waited_at(self, now: float) -> float:
+        late = now - self._due
+        return late if late > self._unread else self._unread
 
     def looked(self) -> None:
         """All that lay in sockets at the last tick has been read."""
@@ -39,7 +44,8 @@ class LoopLag:
     def awake(self) -> float:
         """A clock that stands still while the loop does: what somebody else took."""
         now = self._clock()
-        return now - self._stalled - max(0.0, now - self._due - _TOLERATED_SECONDS)
+        late = now - self._due - _TOLERATED_SECONDS
+        return now - self._stalled - (late if late > 0.0 else 0.0)
 
     def tick(self) -> bool:
         """Whether it came so late that `looked` is to be called after the next look at sockets."""
@@ -60,15 +66,12 @@ class LoopLag:
         self._due, self.standing, self._unread = float("inf"), 0.0, 0.0
 
 
-_lags: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag]" = weakref.WeakKeyDictionary()
+_lags = PerLoop(lambda _loop: LoopLag())
 
 
 def loop_lag() -> LoopLag:
     """That of the running loop; always zero unless the loop is `watched_loop`."""
-    loop = asyncio.get_running_loop()
-    if (lag := _lags.get(loop)) is None:
-        lag = _lags[loop] = LoopLag()
-    return lag
+    return _lags(asyncio.get_running_loop())
 
 
 @asynccontextmanager

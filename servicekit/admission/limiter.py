@@ -76,7 +76,7 @@ class ConcurrencyLimiter:
     async def acquire(self, kind: PriorityClass, request: WaitingRequest) -> None:
         """Returns once it is admitted. Raises `Rejected` if that does not happen soon."""
         if not self.try_acquire(kind):
-            await self._wait(kind, request)
+            await self.wait(kind, request)
 
     def release(self, kind: PriorityClass, seconds: float | None) -> None:
         """It is over and took so long; None if that says nothing."""
@@ -90,7 +90,8 @@ class ConcurrencyLimiter:
             or kind.in_flight < MIN_CONCURRENCY_PER_CLASS
         ) and self.in_flight < self.limit.settings.most
 
-    async def _wait(self, kind: PriorityClass, request: WaitingRequest) -> None:
+    async def wait(self, kind: PriorityClass, request: WaitingRequest) -> None:
+        """Of who was not admitted at once. Raises `Rejected` if that does not happen soon."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(request, loop.create_future())
         if (oldest := kind.queue.push(waiter, loop.time())) is not None:
@@ -109,7 +110,8 @@ class ConcurrencyLimiter:
     def _free(self, kind: PriorityClass) -> None:
         self.in_flight -= 1
         kind.in_flight -= 1
-        for other in self.classes.values():
+        # Without a timer nobody waits.
+        for other in () if self._timer is None else self.classes.values():
             while other.queue and self._has_capacity(other):
                 self._admit_newest(other)
 

@@ -65,7 +65,7 @@ class RequestWrapper:
                 self._require_known_host(scope)
                 asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
                 try:
-                    async with within(self._seconds_left(scope)):
+                    with within(self._seconds_left(scope)):
                         await self._app(asked, receive, answer.send)
                 finally:
                     answer.note_route(asked)

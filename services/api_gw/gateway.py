@@ -69,7 +69,8 @@ class Gateway:
             raise self._control.reject(backend.name, kind, BREAKER)
         of_class = backend.limiter.classes[kind]
         try:
-            await backend.limiter.acquire(of_class, arrival_of(scope))
+            if not backend.limiter.try_acquire(of_class):
+                await backend.limiter.wait(of_class, arrival_of(scope))
         except Rejected as rejected:
             raise self._control.reject(backend.name, kind, rejected.reason) from None
         request = _outgoing(route, kind, parameters, scope, guest_id, body)
@@ -95,12 +96,11 @@ class Gateway:
         else:
             try:
                 answer = await backend.upstream.send(request)
-            except Problem as problem:
-                breaker.end(call, failed=not isinstance(problem, DeadlinePassed))
-                raise
-            except BaseException:
-                # Its time is over, which was perhaps too short: it counts if it was slow.
-                breaker.end(call, failed=False)
+            except BaseException as error:
+                if isinstance(error, Problem) and not isinstance(error, DeadlinePassed):
+                    breaker.end(call, failed=True)
+                else:  # its time was over, which was perhaps too short, or nobody waits any more
+                    breaker.drop(call)
                 raise
             breaker.end(call, failed=answer.status >= 500 and answer.status not in _DELIBERATE)
         if answer.status == 503:

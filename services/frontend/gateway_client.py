@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -95,7 +95,7 @@ class GatewayClient:
         wanted = list(dict.fromkeys(product_ids))
         known = self._last_known.find(wanted) if wanted else {}
         try:
-            async with self._limited(known=len(known) == len(wanted)):
+            with self._limited(known=len(known) == len(wanted)):
                 pages = await asyncio.gather(
                     *(
                         self._find(wanted[start : start + MAX_IDS])
@@ -145,7 +145,7 @@ class GatewayClient:
         target = f"{path}?{urlencode(parameters or {})}"
         known = self._last_known.recall(target)
         try:
-            async with self._limited(known=known is not None):
+            with self._limited(known=known is not None):
                 answer = self._answer(model, await self._get(path, parameters=parameters))
         except _NOT_NOW:
             if known is None:
@@ -158,7 +158,7 @@ class GatewayClient:
         return answer
 
     @staticmethod
-    def _limited(*, known: bool) -> AbstractAsyncContextManager[None]:
+    def _limited(*, known: bool) -> AbstractContextManager[None]:
         """Who knows an answer already does not wait long for a newer one."""
         return within(_KNOWN_SECONDS) if known else nullcontext()
 

@@ -105,7 +105,7 @@ async def find_products_if_possible(
     """For a page that is worth showing with numbers in place of names; it waits for them no
     longer than `_LOOK_UP_SECONDS`. None if nobody could say, which is not the same as none."""
     try:
-        async with within(_LOOK_UP_SECONDS):
+        with within(_LOOK_UP_SECONDS):
             return await gateway.find_products(product_ids)
     except Problem:
         return None

@@ -81,7 +81,7 @@ class Checkout:
     async def place_order(self, customer: Customer) -> Response:
         form, guest_id = self.form, self.page.guest.guest_id
         try:
-            async with within(_time_for_posting()):
+            with within(_time_for_posting()):
                 order_id = await self.gateway.post_order(guest_id, form.key, form.order(customer))
         except Problem as problem:
             return await self._show_failure(problem)

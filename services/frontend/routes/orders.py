@@ -68,7 +68,7 @@ async def _find_order(
     nobody can say how far the order has come."""
     known = order_of_receipt(order_id, receipt)
     try:
-        async with within(_PATIENCE_SECONDS) if known else nullcontext():
+        with within(_PATIENCE_SECONDS) if known else nullcontext():
             return await gateway.fetch_order(guest_id, order_id), False
     except (BadGateway, DeadlinePassed, ServiceUnavailable):
         if known is None:

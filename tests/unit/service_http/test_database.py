@@ -59,9 +59,8 @@ async def test_nothing_is_asked_when_no_time_is_left(
     with monkeypatch.context() as patched:
         patched.setattr(threads, "run", lambda *_: pytest.fail("a thread was taken"))
         for _ in range(5):
-            with pytest.raises(DeadlinePassed):
-                async with within(0):
-                    await database.ask(Question())
+            with pytest.raises(DeadlinePassed), within(0):
+                await database.ask(Question())
     assert await database.ask(Question()) == "answer", "it says nothing about the database"
 
 
@@ -74,7 +73,7 @@ async def test_nothing_is_asked_for_somebody_who_left_while_the_threads_were_bus
 
     async def ask_within(seconds: float) -> None:
         # A shield, as the cache has: the question itself is not cancelled with its caller.
-        async with within(seconds):
+        with within(seconds):
             await asyncio.shield(asyncio.create_task(database.ask(second)))
 
     with pytest.raises(DeadlinePassed):
@@ -93,9 +92,9 @@ async def test_a_database_that_is_silent_is_left_alone_and_one_whose_caller_give
         monkeypatch.setattr(database_module, "_TIMEOUT_SECONDS", 0.06)
     question, healthy = Question(at_once=False), Question()
     for _ in range(3):  # apart enough to count one by one
-        with pytest.raises(DatabaseUnavailable if silent else DeadlinePassed):
-            async with within(60 if silent else 0.06):
-                await database.ask(question)
+        expected = DatabaseUnavailable if silent else DeadlinePassed
+        with pytest.raises(expected), within(60 if silent else 0.06):
+            await database.ask(question)
     question.may_answer.set()
     if silent:
         with pytest.raises(DatabaseUnavailable):

@@ -130,7 +130,6 @@ async def test_a_list_that_takes_too_long_is_not_taken_for_a_lost_queue(
 
 async def test_nothing_is_asked_when_no_time_is_left(pending: PendingOrders, queue: Queue) -> None:
     for ask in (lambda: pending.list_for_guest(GUEST, 101), lambda: pending.find(GUEST, OTHER)):
-        with pytest.raises(DeadlinePassed):
-            async with within(0):
-                await ask()
+        with pytest.raises(DeadlinePassed), within(0):
+            await ask()
     assert queue.asked == 0

@@ -106,6 +106,31 @@ def test_silence_opens_it_while_calls_are_under_way_and_three_good_ones_close_it
     assert [breaker.begin() is not None for _ in range(50)] == [True] * 50
 
 
+def test_a_call_that_nobody_waited_for_counts_for_nothing_unless_it_is_overdue() -> None:
+    clock = Clock()
+    breaker = RateBreaker(SETTINGS, clock)
+    for failed in (False, False, True) * 5:
+        call = breaker.begin()
+        assert call is not None
+        clock.now += 0.01
+        if failed:
+            breaker.end(call, failed=True)
+        else:
+            breaker.drop(call)
+    assert int(breaker.state) == State.OPEN, "ten dropped ones did not make up for five failures"
+    clock.now += 1
+    for _ in range(5):
+        probe = breaker.begin()
+        assert probe is not None, "the next may be the probe"
+        breaker.drop(probe)
+    assert int(breaker.state) == State.HALF_OPEN, "no probe has told anything"
+    late = breaker.begin()
+    clock.now += 2
+    assert late is not None
+    breaker.drop(late)
+    assert int(breaker.state) == State.OPEN
+
+
 class Calls(RuleBasedStateMachine):
     """Any number of callers, who end, give up or never come back."""
 
@@ -135,6 +160,13 @@ class Calls(RuleBasedStateMachine):
         call = data.draw(st.sampled_from(self.calls))
         self.calls.remove(call)
         self.breaker.end(call, failed=failed)
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(self.calls))
+        self.calls.remove(call)
+        self.breaker.drop(call)
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 1.01, 2.5]))
     def wait(self, seconds: float) -> None:

@@ -16,19 +16,18 @@ async def test_outside_of_a_request_there_is_no_deadline() -> None:
 
 
 async def test_an_inner_step_has_the_shorter_time_and_gives_the_outer_one_back() -> None:
-    async with within(1000):
+    with within(1000):
         for asked, left in ((100, 100), (5000, 1000)):
-            async with within(asked):
+            with within(asked):
                 assert remaining_seconds() == pytest.approx(left, abs=30)
             assert remaining_seconds() == pytest.approx(1000, abs=30)
     assert remaining_seconds() is None
 
 
 async def test_what_is_interrupted_is_said_to_be_late_and_gives_the_outer_time_back() -> None:
-    async with within(1000):
-        with pytest.raises(DeadlinePassed, match=r"No answer within 0\.0 s"):
-            async with within(0.01):
-                await asyncio.Event().wait()
+    with within(1000):
+        with pytest.raises(DeadlinePassed, match=r"No answer within 0\.0 s"), within(0.01):
+            await asyncio.Event().wait()
         assert remaining_seconds() == pytest.approx(1000, abs=30)
 
 
@@ -36,12 +35,11 @@ async def test_each_of_many_ends_at_its_own_time() -> None:
     ended: list[float] = []
 
     async def wait(seconds: float) -> None:
-        with pytest.raises(DeadlinePassed):
-            async with within(seconds):
-                await asyncio.Event().wait()
+        with pytest.raises(DeadlinePassed), within(seconds):
+            await asyncio.Event().wait()
         ended.append(seconds)
 
-    async with within(1000):
+    with within(1000):
         pass  # one that is not reached, before all others
     await asyncio.gather(*(wait(seconds) for seconds in (0.15, 0.01, 0.1, 0.05)))
     assert ended == [0.01, 0.05, 0.1, 0.15]
@@ -49,7 +47,7 @@ async def test_each_of_many_ends_at_its_own_time() -> None:
 
 async def test_a_cancellation_by_somebody_else_stays_one() -> None:
     async def wait() -> None:
-        async with within(1000), within(1000):
+        with within(1000), within(1000):
             await asyncio.Event().wait()
 
     waiting = asyncio.create_task(wait())
@@ -60,14 +58,13 @@ async def test_a_cancellation_by_somebody_else_stays_one() -> None:
 
 
 async def test_a_time_out_of_something_else_is_not_the_deadline() -> None:
-    with pytest.raises(TimeoutError):
-        async with within(1000):
-            raise TimeoutError("of a socket")
+    with pytest.raises(TimeoutError), within(1000):
+        raise TimeoutError("of a socket")
 
 
 async def test_without_time_no_work_begins() -> None:
     async def begin() -> None:
-        async with within(0):
+        with within(0):
             assert remaining_seconds() == 0
             require_time()
 

@@ -51,7 +51,7 @@ async def test_a_request_is_one_client_span_that_the_other_side_sees(
 async def test_headers_and_the_time_that_is_left_are_sent(
     client: httpx.AsyncClient, gateway: ScriptedServer
 ) -> None:
-    async with within(2):
+    with within(2):
         await fetch(client, "POST", "/api/orders", json={"a": 1}, headers={"X-Arloji-Guest": "g"})
     (request,) = gateway.received
     assert request.body == b'{"a":1}'
@@ -62,9 +62,8 @@ async def test_headers_and_the_time_that_is_left_are_sent(
 async def test_nothing_is_sent_when_no_time_is_left(
     client: httpx.AsyncClient, gateway: ScriptedServer
 ) -> None:
-    with pytest.raises(DeadlinePassed):
-        async with within(0):
-            await fetch(client, "GET", "/x")
+    with pytest.raises(DeadlinePassed), within(0):
+        await fetch(client, "GET", "/x")
     assert gateway.received == []
 
 
@@ -105,9 +104,8 @@ async def test_what_is_no_answer_is_a_problem(
     client: httpx.AsyncClient, gateway: ScriptedServer, answer: Answer, problem: type[Problem]
 ) -> None:
     gateway.otherwise = answer
-    with pytest.raises(problem) as caught:
-        async with within(0.2 if answer is SILENCE else 30):
-            await fetch(client, "GET", "/x")
+    with pytest.raises(problem) as caught, within(0.2 if answer is SILENCE else 30):
+        await fetch(client, "GET", "/x")
     assert caught.value.headers.get("Retry-After") == (
         "9" if problem is ServiceUnavailable else None
     )
