@@ -16,6 +16,7 @@ from servicekit.telemetry.http_conventions import (
     known_method,
     trace_header,
 )
+from servicekit.telemetry.known_attributes import Attributed
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -36,7 +37,7 @@ class ClientSpans:
             "Duration of HTTP client requests.",
             explicit_bucket_boundaries_advisory=DURATION_BOUNDS,
         )
-        self._measures = is_measured()
+        self._measures, self._known = is_measured(), Attributed()
 
     def begin(
         self, method: str, target: str, headers: Headers, *, resends: int = 0
@@ -64,7 +65,7 @@ class ClientSpans:
         made = span.get_span_context()
         if made.is_valid:
             _propagate(made, made.span_id, headers)
-        return ClientSpan(span, self._duration, measured)
+        return ClientSpan(span, self._duration, measured, self._known)
 
 
 def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
@@ -77,11 +78,13 @@ def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
 class ClientSpan:
     """Ends with the headers of the answer, or with what came instead."""
 
-    __slots__ = ("_began", "_duration", "_measured", "_span")
+    __slots__ = ("_began", "_duration", "_known", "_measured", "_span")
 
-    def __init__(self, span: Span, duration: metrics.Histogram, measured: Attributes) -> None:
+    def __init__(
+        self, span: Span, duration: metrics.Histogram, measured: Attributes, known: Attributed
+    ) -> None:
         self._span, self._duration, self._measured = span, duration, measured
-        self._began = perf_counter()
+        self._known, self._began = known, perf_counter()
 
     def answered(self, status: int) -> None:
         self._measured["http.response.status_code"] = status
@@ -103,4 +106,5 @@ class ClientSpan:
 
     def _end(self) -> None:
         self._span.end()
-        self._duration.record(perf_counter() - self._began, self._measured)
+        took = perf_counter() - self._began
+        self._duration.record(took, self._known(*self._measured.items()))

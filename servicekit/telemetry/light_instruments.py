@@ -22,6 +22,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.util.types import Attributes
 
+from servicekit.telemetry.known_attributes import KnownAttributes
+
 # As the specification has it: what comes then is counted together.
 _MOST_SERIES = 2000
 _OVERFLOW = (("otel.metric.overflow", True),)
@@ -75,9 +77,13 @@ class LightInstrument(metrics.Counter, metrics.UpDownCounter, metrics.Histogram)
             self._note(amount, attributes, context)
 
     def _note(self, amount: float, attributes: Attributes, context: Context | None) -> None:
-        key = tuple(attributes.items()) if attributes else ()
+        known = attributes.series if type(attributes) is KnownAttributes else None
         with self._lock:
-            series = self._by_order.get(key) or self._find_series(key)
+            if known is None or (series := known.get(self)) is None:
+                key = tuple(attributes.items()) if attributes else ()
+                series = self._by_order.get(key) or self._find_series(key)
+                if known is not None:
+                    known[self] = series
             bucket = bisect_left(self._bounds, amount)
             series.counts[bucket] += 1
             series.total += amount

@@ -11,29 +11,48 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue, Attributes
+
+_UNSET = Status(StatusCode.UNSET)
+# By whether the id of the trace is random, and whether the span is sampled.
+_FLAGS = {
+    (random, sampled): TraceFlags(
+        (TraceFlags.RANDOM_TRACE_ID if random else 0) | (TraceFlags.SAMPLED if sampled else 0)
+    )
+    for random in (False, True)
+    for sampled in (False, True)
+}
 
 
 class LightSpan(ReadableSpan, trace.Span):
     """What is done to it after its end has no effect."""
 
-    def __init__(
+    def __init__(  # the fields of the SDK's, set here: its own takes them by name, one by one
         self,
         processor: SpanProcessor,
+        name: str,
         context: SpanContext,
+        parent: SpanContext | None,
+        kind: SpanKind,
         attributes: dict[str, AnyValue],
         links: list[Link],
-        **fields: Any,
+        start_time: int,
+        resource: Resource,
+        scope: InstrumentationScope,
     ) -> None:
-        self._recorded, self._happened, self._linked = attributes, list[Event](), links
-        super().__init__(
-            context=context, attributes=attributes, events=self._happened, links=links, **fields
-        )
         self._processor, self._own_context = processor, context
+        self._name, self._context, self._parent, self._kind = name, context, parent, kind
+        self._recorded = self._attributes = attributes
+        self._linked = self._links = links
+        self._happened = self._events = list[Event]()
+        self._start_time, self._end_time = start_time, None
+        self._resource, self._instrumentation_scope = resource, scope
+        self._instrumentation_info, self._status = None, _UNSET
 
     def get_span_context(self) -> SpanContext:
         return self._own_context
@@ -127,15 +146,15 @@ class LightTracer(trace.Tracer):
             return trace.NonRecordingSpan(own)
         return LightSpan(
             self._provider._active_span_processor,
-            name=name,
-            context=own,
-            parent=parent,
-            resource=self._provider.resource,
-            attributes=given,
-            links=list(links or ()),
-            kind=kind,
-            start_time=start_time or time_ns(),
-            instrumentation_scope=self._scope,
+            name,
+            own,
+            parent,
+            kind,
+            given,
+            list(links or ()),
+            start_time or time_ns(),
+            self._provider.resource,
+            self._scope,
         )
 
     def _sample(
@@ -146,18 +165,21 @@ class LightTracer(trace.Tracer):
             trace_id, random = parent.trace_id, parent.trace_flags.random_trace_id
         else:
             trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
-        flags = TraceFlags.RANDOM_TRACE_ID if random else TraceFlags.DEFAULT
-        span_id, given = self._ids.generate_span_id(), None
-        if self._sampler is ALWAYS_OFF:  # by far the most often where nothing is exported
-            state = parent.trace_state if parent else None
+        span_id, state = self._ids.generate_span_id(), parent.trace_state if parent else None
+        given: dict[str, AnyValue] | None = None
+        # These two are asked for every span there is: nothing is exported, or all that its caller
+        # has sampled.
+        if self._sampler is ALWAYS_OFF:
+            sampled = False
+        elif self._sampler is DEFAULT_ON:
+            sampled = parent is None or bool(parent.trace_flags & TraceFlags.SAMPLED)
+            given = dict(about[2] or {}) if sampled else None
         else:
             chosen = self._sampler.should_sample(context, trace_id, *about)
-            state = chosen.trace_state
-            if chosen.decision is Decision.RECORD_AND_SAMPLE:
-                flags |= TraceFlags.SAMPLED
+            sampled, state = chosen.decision is Decision.RECORD_AND_SAMPLE, chosen.trace_state
             if chosen.decision is not Decision.DROP:
                 given = dict(chosen.attributes or {})
-        return SpanContext(trace_id, span_id, False, TraceFlags(flags), state), given
+        return SpanContext(trace_id, span_id, False, _FLAGS[random, sampled], state), given
 
     def start_as_current_span(  # type: ignore[override]  # as use_span: not for decorating
         self,

@@ -1,11 +1,13 @@
 """What an ASGI scope tells of a request, as attributes of the semantic conventions."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 from opentelemetry.util.http import detect_synthetic_user_agent
 from starlette.types import Scope
 
@@ -33,7 +35,8 @@ def request_attributes(scope: Scope) -> Attributes:
         found["url.query"] = query.decode("utf-8", "replace")
     for name, value in scope["headers"]:
         if name == b"user-agent" and value:
-            return {**found, **_agent_attributes(value)}
+            found.update(_agent_attributes(value))
+            break
     return found
 
 
@@ -47,9 +50,15 @@ def _agent_attributes(agent: bytes) -> Mapping[str, str]:
 
 def parent_of(headers: list[tuple[bytes, bytes]]) -> Context:
     """With the caller's span, if it names one."""
-    if any(name == b"traceparent" for name, _ in headers):
+    told = [value for name, value in headers if name in _OF_TRACE]
+    if not told:
+        return _NOTHING
+    found = _PARENT.fullmatch(told[0]) if len(told) == 1 else None
+    if found is None:
         return propagate.extract(headers, getter=_HEADERS)
-    return _NOTHING
+    ids = int(found[1], 16), int(found[2], 16)
+    parent = SpanContext(*ids, is_remote=True, trace_flags=TraceFlags(int(found[3], 16)))
+    return set_span_in_context(NonRecordingSpan(parent), _NOTHING)
 
 
 def content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
@@ -69,4 +78,7 @@ class _HeaderGetter(Getter[list[tuple[bytes, bytes]]]):
         return [name.decode("latin-1") for name, _ in carrier]
 
 
+# A `traceparent` alone, as our own services write it; anything else is for the propagator.
+_OF_TRACE = frozenset((b"traceparent", b"tracestate"))
+_PARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(0[01])")
 _HEADERS, _NOTHING = _HeaderGetter(), Context()

@@ -16,6 +16,7 @@ from servicekit.telemetry.http_conventions import (
     known_method,
     trace_header,
 )
+from servicekit.telemetry.known_attributes import Attributed
 from servicekit.telemetry.request_head import content_length, parent_of, request_attributes
 
 # The instrumentation's own, so that a process with both has one series of each kind: stores
@@ -84,6 +85,7 @@ class ServerTelemetry:
             "http.server.active_requests", "{request}", "Number of active HTTP server requests."
         )
         self.measures = is_measured()
+        self.known = Attributed()
 
     def begin(self, scope: Scope, send: Send, *, recorded: bool = True) -> "ServerRequest":
         """From here to its `end` the span is the current one. Ids are made in any case,
@@ -135,12 +137,11 @@ class ServerRequest(Answer):
         self._recorded = self.span.is_recording()
         self._context = trace.set_span_in_context(self.span, parent)
         self._token = context.attach(self._context)
-        self._active: Attributes = {}
         if telemetry.measures:
-            self._active = {
-                "http.request.method": known_method(scope["method"]),
-                "url.scheme": scope["scheme"],
-            }
+            self._active = telemetry.known(
+                ("http.request.method", known_method(scope["method"])),
+                ("url.scheme", scope["scheme"]),
+            )
             telemetry.active.add(1, self._active, self._context)
 
     async def send(self, message: Message) -> None:
@@ -182,7 +183,9 @@ class ServerRequest(Answer):
         self._scope.pop(_KEY, None)
 
     def _describe(self, outcome: Attributes) -> None:
-        self.span.set_attributes({**request_attributes(self._scope), **outcome})
+        attributes = request_attributes(self._scope)
+        attributes.update(outcome)
+        self.span.set_attributes(attributes)
         if self._status >= 500:
             self.span.set_status(Status(StatusCode.ERROR))
         if self.route:
@@ -199,12 +202,10 @@ class ServerRequest(Answer):
         return found
 
     def _measure(self, outcome: Attributes) -> None:
-        telemetry = self._telemetry
-        attributes = {
-            **self._active,
-            "network.protocol.version": self._scope["http_version"],
-            **outcome,
-        }
+        telemetry, version = self._telemetry, self._scope["http_version"]
+        attributes = telemetry.known(
+            *self._active.items(), ("network.protocol.version", version), *outcome.items()
+        )
         telemetry.duration.record(time.perf_counter() - self._began, attributes, self._context)
         telemetry.active.add(-1, self._active, self._context)
         if self._size >= 0 and self.started:
