@@ -107,6 +107,11 @@ class RateBreaker:
         self._look(self._clock())
         return self._state
 
+    @property
+    def is_open(self) -> bool:
+        """Whether `begin` would give nothing for all that is known without a look at the clock."""
+        return self._state is not State.CLOSED and self.state is State.OPEN
+
     def begin(self) -> Call | None:
         """None if the caller must not ask; otherwise it calls `end` with the result, or `drop`."""
         now = self._clock()

@@ -51,12 +51,13 @@ class within:
         if outer is not None and outer < ends_at:
             ends_at = max(now, outer)
         self._budget, self._before = ends_at - now, _deadline.set(ends_at)
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         # None once it is over.
         self._task: asyncio.Task[object] | None = task
         self._cancelling = task.cancelling()
-        _alarms_of(asyncio.get_running_loop()).set(self, self._budget)
+        _alarms_of(loop).set(self, self._budget)
 
     @property
     def is_over(self) -> bool:

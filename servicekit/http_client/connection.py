@@ -7,7 +7,12 @@ from typing import Protocol, cast
 import httptools
 
 from servicekit.http_client.answer import Answer, Headers
-from servicekit.http_client.answer_head import require_small_head, require_sound_head
+from servicekit.http_client.answer_head import (
+    MAX_HEADER_BYTES,
+    require_small_head,
+    require_sound_head,
+    size_of_head,
+)
 from servicekit.http_client.failures import AnswerBroken, ConnectionFailed
 
 # RFC 9110 §15: these end with their headers.
@@ -41,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._paused = False
+        self._in_head, self._head_bytes, self._fed_bytes = True, 0, 0
 
     @property
     def is_closing(self) -> bool:
@@ -149,6 +155,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._begun, self.quiet_ticks = True, 0
+        self._fed_bytes = len(data)
         try:
             self._parser.feed_data(data)
             if self._in_head:
@@ -173,6 +180,9 @@ class Connection(asyncio.Protocol):
         if self._whole:
             return
         status, headers = self._parser.get_status_code(), self._headers
+        # All that has come since it began may be more, and is not less.
+        may_be_large = self._head_bytes + self._fed_bytes > MAX_HEADER_BYTES
+        require_small_head(size_of_head(headers) if may_be_large else 0, len(headers))
         ends = require_sound_head(self._parser.get_http_version(), status, headers)
         if status < 200:
             return  # RFC 9110 §15.2: the answer is yet to come

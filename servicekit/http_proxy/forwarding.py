@@ -48,7 +48,7 @@ class ForwardingApp:
         *,
         upstream_of: Callable[[Scope], Upstream],
         own_headers: Callable[[Scope], Headers],
-        via: str,
+        via: bytes,
     ) -> None:
         self._plain_path = re.compile(
             re.escape(prefix.encode()) + rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII
@@ -84,7 +84,7 @@ async def relay(answer: Answer, send: Send) -> None:
         try:
             if answer.status in _WITHOUT_CONTENT:
                 await _send_whole(send, answer.status, headers, b"")
-            elif await answer.is_small():
+            elif answer.whole or await answer.is_small():
                 body = answer.take()
                 headers.append((b"content-length", b"%d" % len(body)))
                 await _send_whole(send, answer.status, headers, body)

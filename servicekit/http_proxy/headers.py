@@ -34,21 +34,16 @@ _DROPPED = _HOP_BY_HOP | _WRITTEN_HERE
 _NOTHING: frozenset[bytes] = frozenset()
 
 
-def end_to_end_headers(scope: Scope, *, via: str) -> Headers:
+def end_to_end_headers(scope: Scope, *, via: bytes) -> Headers:
     """The request's fields that the next service may see, with this hop added to `Via` (RFC 9110
     §7.6.3). Headers of our own are added afterwards, where no `Connection` field can remove
     them."""
-    passed: Headers = []
-    hops: list[bytes] = []
-    named = _named_in_connection(scope["headers"])
-    for pair in scope["headers"]:
-        if pair[0] in named:
-            continue
-        if pair[0] in _PASSED_ON:
-            passed.append(pair)
-        elif pair[0] == b"via":
-            hops.append(pair[1])
-    hops.append(f"{scope['http_version']} {via}".encode("ascii"))
+    headers: Headers = scope["headers"]
+    passed = [pair for pair in headers if pair[0] in _PASSED_ON]
+    if named := _named_in_connection(headers):
+        passed = [pair for pair in passed if pair[0] not in named]
+    hops = [value for name, value in headers if name == b"via" and name not in named]
+    hops.append(b"%b %b" % (scope["http_version"].encode(), via))
     passed.append((b"via", b", ".join(hops)))
     return passed
 
@@ -56,8 +51,9 @@ def end_to_end_headers(scope: Scope, *, via: str) -> Headers:
 def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The answer's fields that the client may see, without length and date. Names are in lower
     case."""
+    passed = [pair for pair in headers if pair[0] not in _DROPPED]
     named = _named_in_connection(headers)
-    return [pair for pair in headers if pair[0] not in _DROPPED and pair[0] not in named]
+    return [pair for pair in passed if pair[0] not in named] if named else passed
 
 
 def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

@@ -1,6 +1,7 @@
 """Which host names a server that is for this machine only answers to."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,9 +12,12 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 def host_name_of(scope: Scope) -> str:
     """The Host header without its port; "" if there is not exactly one."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if len(hosts) != 1:
-        return ""
-    host: str = hosts[0].decode("latin-1").lower()
+    return _without_port(hosts[0]) if len(hosts) == 1 else ""
+
+
+@lru_cache(maxsize=16)
+def _without_port(field: bytes) -> str:
+    host = field.decode("latin-1").lower()
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 

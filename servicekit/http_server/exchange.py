@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import ASGIApp, Message, Scope
 
+from servicekit.admission.arrival import arrival_of
+from servicekit.admission.limiter import LEFT
+
 if TYPE_CHECKING:
     from servicekit.http_server.bounded import BoundedProtocol
 
@@ -47,7 +50,7 @@ class Exchange:
     async def run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)
-            if not (self.response_complete or self.disconnected):
+            if not (self.response_complete or self.disconnected or self._has_left()):
                 raise RuntimeError("the app returned before its answer was whole")
         except BaseException as error:
             logger.error("an answer is not whole", exc_info=error)
@@ -55,7 +58,12 @@ class Exchange:
                 self._connection.transport.write(_FAILED)
             self._connection.transport.close()
         finally:
-            self._connection.tasks.discard(cast(Any, asyncio.current_task()))
+            task = asyncio.current_task(self._connection.loop)
+            self._connection.tasks.discard(cast(Any, task))
+
+    def _has_left(self) -> bool:
+        """Who is not answered because the connection is closed: the loop may not know it yet."""
+        return not self.response_started and arrival_of(self.scope).lost(0.0) == LEFT
 
     def note(self) -> None:
         """Something has changed for who waits in `receive`."""

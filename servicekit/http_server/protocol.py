@@ -103,7 +103,7 @@ class HttpProtocol(BoundedProtocol):
 
     def on_message_begin(self) -> None:
         self._overhead, self._began_here = max(1, self._overhead), True
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer must not become a header of a request that is under way.
@@ -113,20 +113,36 @@ class HttpProtocol(BoundedProtocol):
             self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        headers, parser, scope = self.headers, self.parser, cast(Scope, self.scope)
+        headers, parser = self.headers, self.parser
         if not self._began_here:
             self._require_small_head(size_of_head(parser, self.url, headers))
         version, has_body, self.expect_100_continue = meaning_of(parser, self.url, headers)
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
             raise TooManyRequests("Too many requests were sent ahead of their answers.")
         self._in_head, self._overhead = False, 0
-        path, _, scope["query_string"] = self.url.partition(b"#")[0].partition(b"?")
-        scope["method"], scope["http_version"] = parser.get_method().decode("ascii"), version
-        scope["raw_path"], text = path, path.decode("ascii")
-        scope["path"] = unquote(text) if "%" in text else text
-        note_arrival(scope, self.transport)
+        path, _, query = self.url.partition(b"#")[0].partition(b"?")
+        text = path.decode("ascii")
+        self._describe(version, unquote(text) if "%" in text else text, path, query)
         if self._gate is None or has_body or not self._answer_early(self._gate):
             self._begin(self._app, ends=version == "1.0" or not parser.should_keep_alive())
+
+    def _describe(self, version: str, path: str, raw_path: bytes, query: bytes) -> None:
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": cast(Any, self.scheme),
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": {},
+        }
+        note_arrival(cast(Scope, self.scope), self.transport)
 
     def _begin(self, app: ASGIApp, *, ends: bool) -> None:
         before, expects = self.cycle, self.expect_100_continue
@@ -210,10 +226,8 @@ class HttpProtocol(BoundedProtocol):
             # Of the head, what was whole by then; the target may be none.
             headers, path = self.headers or [], self.url.partition(b"?")[0][:200]
             self.on_message_begin()
-            scope = cast(Scope, self.scope)
-            scope["method"] = self.parser.get_method().decode("latin-1")
-            scope["headers"], scope["path"] = headers, path.decode("latin-1") or "/"
-            scope["raw_path"], scope["query_string"] = path, b""
+            self.headers = headers
+            self._describe("1.1", path.decode("latin-1") or "/", path, b"")
             self._begin(refusal, ends=True)
 
 

@@ -35,6 +35,12 @@ def name_route(scope: Scope, route: str) -> None:
         request.route = route
 
 
+def describe(scope: Scope, key: str, value: str) -> None:
+    """An attribute of its span, if that is recorded."""
+    if (request := scope.get(_KEY)) is not None:
+        request.describe(key, value)
+
+
 def _unrecorded() -> SpanContext:
     """Ids of a trace of its own, so that an answer has one."""
     return SpanContext(random.getrandbits(128) or 1, random.getrandbits(64) or 1, is_remote=False)
@@ -156,6 +162,10 @@ class ServerRequest(Answer):
             if self._telemetry.measures:
                 self._size = content_length(headers)
         await self._send(message)
+
+    def describe(self, key: str, value: str) -> None:
+        if self._recorded:
+            self.span.set_attribute(key, value)
 
     def note_route(self, scope: Scope) -> None:
         """What FastAPI's router has found, unless it was said by `name_route`."""

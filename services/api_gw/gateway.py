@@ -2,10 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping
 from uuid import UUID
 
-from opentelemetry import trace
 from starlette.types import Receive, Scope, Send
 
 from contracts.headers import GUEST
@@ -14,7 +12,6 @@ from contracts.route_classes import RouteClass
 from contracts.telemetry import ROUTE_CLASS
 from servicekit.admission.arrival import arrival_of
 from servicekit.admission.limiter import Rejected
-from servicekit.circuit_breaker import State
 from servicekit.http_client.answer import Answer
 from servicekit.http_client.second_try import SAFE_METHODS
 from servicekit.http_proxy.forwarding import encoded_query, relay
@@ -29,6 +26,7 @@ from servicekit.problems import (
     ServiceUnavailable,
     TooManyRequests,
 )
+from servicekit.telemetry.server_spans import describe
 from services.api_gw.limits import GuestRate
 from services.api_gw.table import Route, Service
 from services.api_gw.upstreams import BREAKER, GUEST_RATE, Backend, Backends
@@ -48,15 +46,15 @@ class Gateway:
     async def forward(
         self,
         route: Route,
-        parameters: Mapping[str, str],
+        target: str,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer with what the route's service answers, or raise the problem that keeps it from
-        that."""
+        """Answer with what the route's service answers to `target`, or raise the problem that keeps
+        it from that."""
         kind = _class_of(route, scope)
-        trace.get_current_span().set_attribute(ROUTE_CLASS, kind)
+        describe(scope, ROUTE_CLASS, kind)
         guest_id = _guest_of(scope)
         if kind is RouteClass.ORDER_PLACEMENT and guest_id:
             self._require_order_rate(guest_id)
@@ -65,7 +63,7 @@ class Gateway:
         if body is None:
             return  # the client has left
         backend = self._backends[route.service]
-        if backend.breaker is not None and backend.breaker.state is State.OPEN:
+        if backend.breaker is not None and backend.breaker.is_open:
             raise self._control.reject(backend.name, kind, BREAKER)
         of_class = backend.limiter.classes[kind]
         try:
@@ -73,7 +71,7 @@ class Gateway:
                 await backend.limiter.wait(of_class, arrival_of(scope))
         except Rejected as rejected:
             raise self._control.reject(backend.name, kind, rejected.reason) from None
-        request = _outgoing(route, kind, parameters, scope, guest_id, body)
+        request = _outgoing(route, kind, target, scope, guest_id, body)
         taken: float | None = None
         try:
             began = time.monotonic()
@@ -127,15 +125,14 @@ def _class_of(route: Route, scope: Scope) -> RouteClass:
 def _outgoing(
     route: Route,
     kind: RouteClass,
-    parameters: Mapping[str, str],
+    target: str,
     scope: Scope,
     guest_id: UUID | None,
     body: bytes,
 ) -> OutgoingRequest:
-    headers = end_to_end_headers(scope, via="api-gw")
+    headers = end_to_end_headers(scope, via=b"api-gw")
     if guest_id:
         headers.append((_GUEST_FIELD, str(guest_id).encode("ascii")))
-    target = route.target(parameters)
     if route.takes_query:
         target += encoded_query(scope)
     return OutgoingRequest(

@@ -1,6 +1,7 @@
 """The table as an ASGI app: what is passed on, without FastAPI's routing and dependencies."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +20,10 @@ from services.api_gw.table import PathTemplate, Route, routes_by_path
 DESCRIPTION_PATHS = (DESCRIPTION, "/openapi.json")
 
 _MATCH = "arloji.match"
-_Match = tuple[str, Mapping[str, Route], Mapping[str, str]]
+# The template that the path fits, its routes by method, and the path to ask the service for.
+_Match = tuple[str, Mapping[str, Route], str]
+# A path that is longer fits none but by chance, and is not worth remembering.
+_LONGEST_KNOWN = 80
 
 
 class TableApp:
@@ -31,34 +35,41 @@ class TableApp:
         paths = routes_by_path()
         # Most are known at a glance.
         self._plain: dict[bytes, _Match] = {
-            path.encode("ascii"): (path, routes, {})
+            path.encode("ascii"): (path, routes, path)
             for path, routes in paths.items()
             if "{" not in path
         }
         self._with_parameters = [
             (PathTemplate(path), path, routes) for path, routes in paths.items() if "{" in path
         ]
+        # Some products are asked for again and again.
+        self._find = lru_cache(maxsize=1024)(self._match)
 
     def takes(self, scope: Scope) -> bool:
         """Whether its path is one of the table, by whatever method."""
         raw_path: bytes = scope["raw_path"]
         match = self._plain.get(raw_path)
-        for template, path, routes in self._with_parameters if match is None else ():
-            if (parameters := template.parse(raw_path)) is not None:
-                match = (path, routes, parameters)
+        if match is None and len(raw_path) <= _LONGEST_KNOWN:
+            match = self._find(raw_path)
         scope[_MATCH] = match
         if match is not None and (route := match[1].get(scope["method"])) is not None:
             scope[TIMEOUT] = route.timeout_seconds
         return match is not None
 
+    def _match(self, raw_path: bytes) -> _Match | None:
+        for template, path, routes in self._with_parameters:
+            if (parameters := template.parse(raw_path)) is not None:
+                return path, routes, path.format_map(parameters)
+        return None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match: _Match = scope[_MATCH]
-        path, routes, parameters = match
+        path, routes, target = match
         name_route(scope, path)
         if (route := routes.get(scope["method"])) is None:
             allowed = ", ".join(sorted({*routes, *(("HEAD",) if "GET" in routes else ())}))
             raise MethodNotAllowed(f"This route knows {allowed}.", headers={"Allow": allowed})
-        await self._gateway_of().forward(route, parameters, scope, receive, send)
+        await self._gateway_of().forward(route, target, scope, receive, send)
 
 
 def description_routes(document: bytes) -> list[BaseRoute]:

@@ -5,7 +5,6 @@ template and the parsed parameters. Nothing that a client writes as a path is ev
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -33,10 +32,6 @@ class Route:
     # Of a body; one that the method has no use for is read and dropped.
     body_limit_bytes: int = MAX_BODY_BYTES
     takes_query: bool = False
-
-    def target(self, parameters: Mapping[str, str]) -> str:
-        """The path to ask the service for; `parameters` as `PathTemplate.parse` gives them."""
-        return self.path.format_map(parameters)
 
 
 TABLE = (

@@ -22,7 +22,7 @@ class ApiProxy:
 
     def __init__(self, upstream_of: Callable[[Scope], Upstream]) -> None:
         self._forward = ForwardingApp(
-            API, upstream_of=upstream_of, own_headers=_own_headers, via="frontend"
+            API, upstream_of=upstream_of, own_headers=_own_headers, via=b"frontend"
         )
 
     @staticmethod

@@ -44,7 +44,7 @@ def test_what_is_built_from_any_bytes_is_a_path_of_the_table(path: bytes) -> Non
         template = PathTemplate(route.path)
         parameters = template.parse(b"/api/products/" + path)
         if parameters is not None:
-            assert template.parse(route.target(parameters).encode()) == parameters
+            assert template.parse(route.path.format_map(parameters).encode()) == parameters
 
 
 def test_the_public_paths_are_those_of_the_table() -> None:

@@ -54,7 +54,7 @@ async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
         "/api",
         upstream_of=lambda _: app.state.upstream,
         own_headers=lambda _: [(b"x-arloji-guest", b"g")],
-        via="test",
+        via=b"test",
     )
     app.mount("/api", proxy)
     async with running(app) as client:

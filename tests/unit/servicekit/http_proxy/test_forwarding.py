@@ -24,12 +24,12 @@ def scope_of(*headers: tuple[bytes, bytes], **more: object) -> Scope:
 def test_what_connection_names_stays_on_this_hop(connection: list[bytes]) -> None:
     fields = [(b"connection", value) for value in connection]
     scope = scope_of((b"accept", b"a/b"), *fields, (b"prefer", b"x"))
-    assert end_to_end_headers(scope, via="here") == [(b"prefer", b"x"), (b"via", b"1.1 here")]
+    assert end_to_end_headers(scope, via=b"here") == [(b"prefer", b"x"), (b"via", b"1.1 here")]
 
 
 def test_repeated_fields_stay_repeated() -> None:
     scope = scope_of((b"idempotency-key", b"a"), (b"idempotency-key", b"b"))
-    sent = end_to_end_headers(scope, via="here")
+    sent = end_to_end_headers(scope, via=b"here")
     assert [value for name, value in sent if name == b"idempotency-key"] == [b"a", b"b"]
 
 
@@ -37,7 +37,7 @@ def test_repeated_fields_stay_repeated() -> None:
 def test_a_value_stays_as_it_is(value: bytes) -> None:
     """A key that is not printable ASCII must still look so where it is judged."""
     scope = scope_of((b"idempotency-key", value))
-    assert (b"idempotency-key", value) in end_to_end_headers(scope, via="here")
+    assert (b"idempotency-key", value) in end_to_end_headers(scope, via=b"here")
 
 
 def test_an_answers_fields_of_one_hop_end_here() -> None:
@@ -69,7 +69,7 @@ async def test_a_path_that_is_not_plain_is_not_passed_on(path: str) -> None:
     def nobody(_scope: Scope) -> object:
         raise AssertionError("passed on")
 
-    app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: [], via="test")  # type: ignore[arg-type]
+    app = ForwardingApp("/api", upstream_of=nobody, own_headers=lambda _: [], via=b"test")  # type: ignore[arg-type]
     scope = scope_of(raw_path=path.encode("latin-1"), method="GET", query_string=b"")
     with pytest.raises(NotFound):
         await app(scope, nobody, nobody)  # type: ignore[arg-type]
