@@ -12,7 +12,7 @@ import httpx
 from benchmarks.checkouts import HERE, Checkout, checked_out
 from benchmarks.closed_loop import LoadFailed, Target, measure
 from benchmarks.cores import cpu_seconds
-from benchmarks.processes import Shop, shop
+from benchmarks.processes import UNLIMITED, Shop, shop
 from benchmarks.ratios import Load, spread_of
 from benchmarks.request_path import CHAIN, share_cores
 
@@ -64,7 +64,8 @@ def opened_rows(
             shops = []
             for number, checkout in enumerate((HERE, other)):
                 progress(f"starting the shop of {checkout.name}, telemetry {mode}")
-                running = shop(folder / f"{mode}-{number}", *options, checkout=checkout)
+                # A commit without admission control takes this as a name that it does not know.
+                running = shop(folder / f"{mode}-{number}", *options, *UNLIMITED, checkout=checkout)
                 shops.append(stack.enter_context(running))
                 share_cores(shops[-1])
             for title, service, path in REQUESTS:

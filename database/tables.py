@@ -1,5 +1,6 @@
 """Every table. `service-http` only reads them; the consumer writes orders, items, ledger and
-stock; housekeeping moves what is old to `purged_orders`."""
+stock; housekeeping moves what is old to `purged_orders`. Engine and collation on MySQL and MariaDB
+are the migrations' (`OPTIONS`): said here, everybody would load the dialect of MySQL."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,10 +24,6 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.mysql import DATETIME
-
-# Byte-wise comparison, known to MySQL and MariaDB, and the same as SQLite's BINARY.
-COLLATION = "utf8mb4_bin"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -36,8 +33,12 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        kind = DATETIME(fsp=6) if dialect.name in {"mysql", "mariadb"} else DateTime()
-        return dialect.type_descriptor(kind)
+        if dialect.name not in {"mysql", "mariadb"}:
+            return dialect.type_descriptor(DateTime())
+        # Who has another database does not load it.
+        from sqlalchemy.dialects.mysql import DATETIME
+
+        return dialect.type_descriptor(DATETIME(fsp=6))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value if value is None else value.astimezone(UTC).replace(tzinfo=None)
@@ -57,22 +58,9 @@ metadata = MetaData(
 )
 
 
-def _table(name: str, *parts: Any) -> Table:
-    return Table(
-        name,
-        metadata,
-        *parts,
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate=COLLATION,
-        mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4",
-        mariadb_collate=COLLATION,
-    )
-
-
-products = _table(
+products = Table(
     "products",
+    metadata,
     Column("product_id", BigInteger, primary_key=True, autoincrement=False),
     Column("slug", String(100), nullable=False, unique=True),
     Column("brand", String(60), nullable=False),
@@ -104,8 +92,9 @@ for _title, _sorted_by in (
     Index(f"ix_products_by_{_title}", _sorted_by, *_rest)
     Index(f"ix_products_of_brand_by_{_title}", products.c.brand, _sorted_by, *_rest)
 
-product_words = _table(
+product_words = Table(
     "product_words",
+    metadata,
     Column("word", String(40), primary_key=True),
     Column("product_id", BigInteger, ForeignKey("products.product_id"), primary_key=True),
     # Whether a watch has a word, while a list is gone through in its order.
@@ -113,15 +102,17 @@ product_words = _table(
 )
 
 # Of a large catalogue; see `database/counts.py`.
-catalogue_counts = _table(
+catalogue_counts = Table(
     "catalogue_counts",
+    metadata,
     Column("kind", String(8), primary_key=True),
     Column("value", String(60), primary_key=True),
     Column("products", BigInteger, nullable=False),
 )
 
-orders = _table(
+orders = Table(
     "orders",
+    metadata,
     Column("order_id", CHAR(36), primary_key=True),
     Column("guest_id", CHAR(36), nullable=False),
     Column("fingerprint", CHAR(64), nullable=False),
@@ -142,8 +133,9 @@ orders = _table(
     Index(None, "accepted_at", "order_id"),
 )
 
-order_items = _table(
+order_items = Table(
     "order_items",
+    metadata,
     Column("order_id", CHAR(36), ForeignKey("orders.order_id"), primary_key=True),
     # No foreign key: a rejected order may name a product that does not exist.
     Column("product_id", BigInteger, primary_key=True, autoincrement=False),
@@ -152,8 +144,9 @@ order_items = _table(
     CheckConstraint("quantity BETWEEN 1 AND 99", name="quantity_in_bounds"),
 )
 
-stock_ledger = _table(
+stock_ledger = Table(
     "stock_ledger",
+    metadata,
     Column(
         "entry_id",
         BigInteger().with_variant(Integer, "sqlite"),
@@ -170,8 +163,9 @@ stock_ledger = _table(
     Index(None, "product_id"),
 )
 
-purged_orders = _table(
+purged_orders = Table(
     "purged_orders",
+    metadata,
     Column("order_id", CHAR(36), primary_key=True),
     Column("fingerprint", CHAR(64), nullable=False),
     Column("status", String(16), nullable=False),

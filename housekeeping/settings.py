@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import ConfigDict, Field, SecretStr
 
 from servicekit.settings import (
     DatabaseUrl,
@@ -21,7 +20,7 @@ from servicekit.settings import (
 
 class HousekeepingSettings(EnvironmentSettings):
     # Both URLs hold passwords.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     database_url: DatabaseUrl = embedded_database()
     queue_redis_url: RedisUrl = embedded_redis("queue-redis")

@@ -2,5 +2,24 @@
 before it is ready (`http_server/server.py`). A tenth of what a start costs was spent looking."""
 
 import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 gc.disable()
+# FastAPI loads all of it, only to refuse models of that kind; without it, it refuses none.
+sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
+
+
+@contextmanager
+def models_built_when_used() -> Iterator[None]:
+    """Models that are defined meanwhile are not built before somebody validates by them. FastAPI
+    has those of all of OpenAPI, which take half of its import."""
+    from pydantic import BaseModel, ConfigDict
+
+    usual = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)
+    try:
+        yield
+    finally:
+        BaseModel.model_config = usual

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
 )
 
 from servicekit.embedded import (
@@ -23,7 +23,7 @@ from servicekit.embedded import (
     read_ports,
 )
 
-S = TypeVar("S", bound=BaseSettings)
+S = TypeVar("S", bound="EnvironmentSettings")
 
 
 def _require_database(url: str) -> str:
@@ -96,33 +96,6 @@ def embedded_backup_folder() -> Any:
     return Field(default_factory=lambda: backup_folder(read_data_folder()))
 
 
-class SecretFileSource(PydanticBaseSettingsSource):
-    """Reads `<NAME>_FILE` for every field: the way container secrets are mounted.
-
-    The file wins over the plain variable. One that cannot be read or is empty is an error, not an
-    absent value: a service must not fall back to a default because its secret is missing.
-    """
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE")
-        if not path:
-            return None, field_name, False
-        try:
-            text = Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SecretFileUnreadable(field_name, path, error.strerror or str(error)) from error
-        if not text:
-            raise SecretFileUnreadable(field_name, path, "it is empty")
-        return text, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        found = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in found.items() if value is not None}
-
-
 class SecretFileUnreadable(ValueError):
     """A `*_FILE` variable points to a file that cannot be read."""
 
@@ -150,25 +123,37 @@ def read_settings(settings_class: type[S]) -> S:
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise InvalidSettings(*lines) from None
-    except (SecretFileUnreadable, SettingsError, InvalidRun) as error:
+    except (SecretFileUnreadable, InvalidRun) as error:
         raise InvalidSettings(str(error)) from None
 
 
-class EnvironmentSettings(BaseSettings):
-    """Base of everything that is configured by environment: commands and services alike."""
+class EnvironmentSettings(BaseModel):
+    """Base of everything that is configured by environment: commands and services alike. A field
+    is the variable of its name in capitals, or what the file holds that `<NAME>_FILE` names: the
+    way container secrets are mounted. Arguments win over both; an empty variable is none."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, SecretFileSource(settings_cls), env_settings
+    def __init__(self, **given: Any) -> None:
+        missing = [name for name in type(self).model_fields if name not in given]
+        found = {name: text for name in missing if (text := _from_environment(name))}
+        super().__init__(**found, **given)
+
+
+def _from_environment(field_name: str) -> str | None:
+    """The file wins over the plain variable. One that cannot be read or is empty is an error, not
+    an absent value: a service must not fall back to a default because its secret is missing."""
+    name = field_name.upper()
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name)
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SecretFileUnreadable(field_name, path, error.strerror or str(error)) from error
+    if not text:
+        raise SecretFileUnreadable(field_name, path, "it is empty")
+    return text
 
 
 class ServiceSettings(EnvironmentSettings):

@@ -1,15 +1,18 @@
 """The FastAPI app of the services that route by it."""
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from servicekit.http_server.health import Health
 from servicekit.http_server.service import OpenResources, ServiceApp, equip, lifespan_of
 from servicekit.problems import ProblemRenderer, invalid, problem_response
+from servicekit.quick_start import models_built_when_used
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry.server_spans import ServerTelemetry
+
+with models_built_when_used():
+    from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
 
 _PROBES = r"^https?://[^/]+/(healthz|readyz)$"
 

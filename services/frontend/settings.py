@@ -3,8 +3,7 @@
 from functools import cached_property
 from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from servicekit.admission.settings import AdmissionSettings
 from servicekit.settings import (
@@ -21,7 +20,7 @@ MIN_SECRET_LENGTH = 32
 
 class Settings(AdmissionSettings):
     # A secret must not appear in the message that refuses it.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     service_name: ClassVar[str] = "frontend"
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import ConfigDict, Field
 
 from servicekit.settings import (
     Port,
@@ -18,7 +17,7 @@ from servicekit.settings import (
 
 class Settings(ServiceSettings):
     # The queue's URL holds a password.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     service_name: ClassVar[str] = "publisher"
 
