@@ -4,16 +4,14 @@ product that it has in memory: what service-http would cost if it asked no Redis
 from contextlib import AsyncExitStack
 from typing import ClassVar
 
-from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from benchmarks.upstream import BODY
-from servicekit.http_server.app import create_service_app
 from servicekit.http_server.serve import serve
-from servicekit.http_server.service import ServiceApp
+from servicekit.http_server.service import ServiceApp, create_plain_app
 from servicekit.settings import Port, ServiceSettings
-
-router = APIRouter()
 
 
 class Settings(ServiceSettings):
@@ -22,8 +20,7 @@ class Settings(ServiceSettings):
     port: Port
 
 
-@router.get("/api/products/{product_id}")
-async def product(product_id: int) -> Response:
+async def product(_request: Request) -> Response:
     return Response(BODY, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
@@ -32,8 +29,8 @@ async def open_nothing(_app: ServiceApp, _stack: AsyncExitStack) -> None:
 
 
 def create_app(settings: Settings) -> ServiceApp:
-    app = create_service_app(settings, open_resources=open_nothing, inner=True)
-    app.include_router(router)
+    app = create_plain_app(settings, open_resources=open_nothing)
+    app.router.routes.append(Route("/api/products/{product_id}", product))
     return app
 
 

@@ -1,47 +1,43 @@
-"""The routes: parameters in, JSON bytes out."""
+"""The routes: parameters in, JSON bytes out. They are Starlette's alone: what FastAPI would do for
+them takes a third of the CPU of a product (decision 75)."""
 
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Any
 
-from fastapi import APIRouter, Header, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from contracts.headers import GUEST, OLDER_ORDERS
 from contracts.identifiers import parse_uuid
 from contracts.orders import MAX_PRODUCT_ID, OrderList
+from servicekit.problems import invalid
 from services.service_http.orders import GuestOrders, OrderNotFound
 from services.service_http.products import Catalogue, Document, ProductNotFound
 from services.service_http.search import ProductQuery
 
-router = APIRouter(prefix="/api")
 
-GuestText = Annotated[str | None, Header(alias=GUEST)]
-
-
-@router.get("/products")
-async def get_products(request: Request, query: Annotated[ProductQuery, Query()]) -> Response:
+async def get_products(request: Request) -> Response:
     catalogue: Catalogue = request.app.state.catalogue
-    return _public(await catalogue.page(query))
+    return _public(await catalogue.page(_query(request)))
 
 
-# Ids are strings, since whatever is no id names nothing: 404, not 422.
-@router.get("/products/{product_id}")
-async def get_product(request: Request, product_id: str) -> Response:
+async def get_product(request: Request) -> Response:
     catalogue: Catalogue = request.app.state.catalogue
-    return _public(await catalogue.product(_product_id(product_id)))
+    return _public(await catalogue.product(_product_id(request.path_params["product_id"])))
 
 
-@router.get("/brands")
 async def get_brands(request: Request) -> Response:
     catalogue: Catalogue = request.app.state.catalogue
     return _public(await catalogue.brands())
 
 
-@router.get("/orders")
-async def get_orders(request: Request, guest: GuestText = None) -> Response:
+async def get_orders(request: Request) -> Response:
     guest_orders: GuestOrders = request.app.state.guest_orders
-    guest_id = parse_uuid(guest)
+    guest_id = parse_uuid(request.headers.get(GUEST))
     if guest_id is None:
         return _private(OrderList(items=()))
     listed = await guest_orders.list_newest(guest_id)
@@ -51,13 +47,50 @@ async def get_orders(request: Request, guest: GuestText = None) -> Response:
     return answer
 
 
-@router.get("/orders/{order_id}")
-async def get_order(request: Request, order_id: str, guest: GuestText = None) -> Response:
+async def get_order(request: Request) -> Response:
     guest_orders: GuestOrders = request.app.state.guest_orders
-    guest_id, wanted = parse_uuid(guest), parse_uuid(order_id)
+    guest_id = parse_uuid(request.headers.get(GUEST))
+    wanted = parse_uuid(request.path_params["order_id"])
     if guest_id is None or wanted is None:
         raise OrderNotFound
     return _private(await guest_orders.find(guest_id, wanted))
+
+
+class _NamedRoute(Route):
+    """Says to telemetry which one it is."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return match, {**found, "route": self} if found else found
+
+
+# Ids are strings, since whatever is no id names nothing: 404, not 422.
+ROUTES = [
+    _NamedRoute("/api/products/{product_id}", get_product),
+    _NamedRoute("/api/products", get_products),
+    _NamedRoute("/api/brands", get_brands),
+    _NamedRoute("/api/orders", get_orders),
+    _NamedRoute("/api/orders/{order_id}", get_order),
+]
+
+
+class _InvalidQuery:
+    """With each field named as the query's."""
+
+    def __init__(self, error: ValidationError) -> None:
+        self._error = error
+
+    def errors(self) -> Sequence[Any]:
+        return [{**one, "loc": ("query", *one["loc"])} for one in self._error.errors()]
+
+
+def _query(request: Request) -> ProductQuery:
+    """Raises `Unprocessable`. Of a parameter that is repeated the last counts."""
+    try:
+        return ProductQuery.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        invalid_query = _InvalidQuery(error)
+        raise invalid(invalid_query, "A parameter is not valid; see `errors`.") from None
 
 
 def _product_id(text: str) -> int:

@@ -82,4 +82,4 @@ def test_importing_every_module_has_no_effect_and_computes_nothing() -> None:
     assert {name: n for name, n in found["calls"].items() if n > MAX_CALLS} == {}
     assert len(names) > 100
     # Else nothing was seen at all.
-    assert found["calls"]["database.tables"] > 0
+    assert sum(found["calls"].values()) > 0

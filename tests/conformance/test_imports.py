@@ -83,7 +83,7 @@ _NEITHER |= {"sqlalchemy.dialects.mysql"}
 NOT_LOADED = {
     f"services.frontend.app, {_SERVED}": _NEITHER | {"redis", "sqlalchemy"},
     f"services.api_gw.app, {_SERVED}": _NEITHER | {"fastapi", "redis", "sqlalchemy"},
-    f"services.service_http.app, {_SERVED}": _NEITHER | {"httpx", "jinja2"},
+    f"services.service_http.app, {_SERVED}": _NEITHER | {"fastapi", "httpx", "jinja2"},
     f"services.publisher.app, {_SERVED}": _NEITHER | {"httpx", "sqlalchemy"},
     f"services.consumer.app, {_SERVED}": _NEITHER | {"fastapi", "httpx"},
     # Exporters are loaded where something is exported.
