@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from contracts.headers import GUEST, IDEMPOTENCY_KEY
@@ -15,8 +14,9 @@ from contracts.orders import OrderAccepted, OrderList, OrderRequest, OrderView
 from contracts.problems import IdempotencyKeyReused
 from contracts.products import MAX_IDS, BrandList, Product, ProductPage
 from servicekit.deadline import within
-from servicekit.http_client.client import fetch
 from servicekit.http_client.failures import ConnectionFailed
+from servicekit.http_client.fetching import Fetched, fetch
+from servicekit.http_client.remote_service import RemoteService
 from servicekit.problems import (
     BadGateway,
     DeadlinePassed,
@@ -79,8 +79,8 @@ class GatewayClient:
 
     def __init__(
         self,
-        reads: httpx.AsyncClient,
-        orders: httpx.AsyncClient,
+        reads: RemoteService,
+        orders: RemoteService,
         on_stale: Callable[[], None] = lambda: None,
     ) -> None:
         self._reads, self._orders, self._on_stale = reads, orders, on_stale
@@ -162,10 +162,10 @@ class GatewayClient:
         """Who knows an answer already does not wait long for a newer one."""
         return within(_KNOWN_SECONDS) if known else nullcontext()
 
-    def _answer(self, model: type[M], answer: httpx.Response) -> Answer[M]:
+    def _answer(self, model: type[M], answer: Fetched) -> Answer[M]:
         _require_success(answer)
-        age = answer.headers.get("Age", "")
-        return Answer(model, answer.content, self._parsed, int(age) if age.isdigit() else None)
+        age = answer.header(b"age")
+        return Answer(model, answer.body, self._parsed, int(age) if age.isdigit() else None)
 
     async def _get(
         self,
@@ -173,15 +173,15 @@ class GatewayClient:
         *,
         parameters: Mapping[str, str] | None = None,
         guest_id: UUID | None = None,
-    ) -> httpx.Response:
+    ) -> Fetched:
         headers = {GUEST: str(guest_id)} if guest_id else {}
         return await self._fetch(self._reads, "GET", path, params=parameters, headers=headers)
 
     async def _fetch(
-        self, client: httpx.AsyncClient, method: str, path: str, **request: Any
-    ) -> httpx.Response:
+        self, service: RemoteService, method: str, path: str, **request: Any
+    ) -> Fetched:
         try:
-            return await fetch(client, method, path, **request)
+            return await fetch(service, method, path, **request)
         except BadGateway as problem:
             # Not there is not broken: to a guest it means "come back in a moment".
             if isinstance(problem.__cause__, ConnectionFailed):
@@ -189,12 +189,12 @@ class GatewayClient:
             raise
 
 
-def _read(model: type[M], answer: httpx.Response) -> M:
+def _read(model: type[M], answer: Fetched) -> M:
     _require_success(answer)
-    return _parse(model, answer.content)
+    return _parse(model, answer.body)
 
 
-def _require_success(answer: httpx.Response) -> None:
+def _require_success(answer: Fetched) -> None:
     if not answer.is_success:
         raise _refusal(answer)
 
@@ -207,18 +207,18 @@ def _parse(model: type[M], body: bytes) -> M:
         raise BadGateway("The gateway's answer cannot be read.") from error
 
 
-def _refusal(answer: httpx.Response) -> Problem:
+def _refusal(answer: Fetched) -> Problem:
     """The gateway's problem, in our own words."""
-    detail = f"The gateway answered {answer.status_code}."
-    retry_after = answer.headers.get("Retry-After", "")
-    if answer.status_code == 422 and _slug(answer) == IdempotencyKeyReused.slug:
+    detail = f"The gateway answered {answer.status}."
+    retry_after = answer.header(b"retry-after")
+    if answer.status == 422 and _slug(answer) == IdempotencyKeyReused.slug:
         return IdempotencyKeyReused(detail)
-    kind = _REFUSALS.get(answer.status_code, BadGateway)
+    kind = _REFUSALS.get(answer.status, BadGateway)
     headers = {"Retry-After": retry_after} if kind is TooManyRequests and retry_after else {}
     return kind(detail, headers=headers)
 
 
-def _slug(answer: httpx.Response) -> str:
+def _slug(answer: Fetched) -> str:
     try:
         kind = answer.json()["type"]
     except (ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,7 +18,7 @@ from contracts.telemetry import (
     ROUTE_CLASS,
 )
 from servicekit.admission.control import AdmissionControl, MetricNames
-from servicekit.http_client.client import check_alive, open_http_client
+from servicekit.http_client.remote_service import open_remote_service
 from servicekit.http_proxy.forwarding import Upstream, open_upstream
 from servicekit.http_server.service import ServiceApp
 from services.frontend.assets import Assets
@@ -68,8 +67,8 @@ async def open_resources(
     url, most = settings.api_gw_url, settings.max_in_flight
     app.state.admission = AdmissionControl(settings, CLASSES, _METRIC_NAMES)
     # A page may ask for two things at once.
-    reads = await stack.enter_async_context(open_http_client(url, max_connections=2 * most))
-    orders = await stack.enter_async_context(open_http_client(url, max_connections=most))
+    reads = await stack.enter_async_context(open_remote_service(url, max_connections=2 * most))
+    orders = await stack.enter_async_context(open_remote_service(url, max_connections=most))
     site.pages.compile_templates()
     app.state.site = site
     # What memory answers has been refused as well, which the limiter is to hear of.
@@ -81,7 +80,7 @@ async def open_resources(
         reads=await stack.enter_async_context(open_upstream(url, max_connections=most)),
         orders=await stack.enter_async_context(open_upstream(url, max_connections=most)),
     )
-    app.health.add("api-gw", partial(check_alive, reads))
+    app.health.add("api-gw", reads.check_alive)
 
 
 @dataclass(frozen=True)

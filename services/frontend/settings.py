@@ -65,7 +65,7 @@ class Settings(AdmissionSettings):
     def reread_session_secrets(self) -> tuple[str, ...]:
         """As they are by now, which differs from the start where they are in a file. Raises
         `ValueError` if that cannot be read."""
-        return type(self)().session_secrets
+        return type(self).model_validate({}).session_secrets
 
     @cached_property
     def session_secrets(self) -> tuple[str, ...]:

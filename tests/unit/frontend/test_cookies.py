@@ -167,10 +167,10 @@ def test_a_replica_from_before_a_rotation_learns_what_a_later_one_signs_with(
     file = tmp_path / "session"
     file.write_text(OLD)
     monkeypatch.setenv("SESSION_SECRET_FILE", str(file))
-    earlier = create_app(Settings()).cookies
+    earlier = create_app(Settings.model_validate({})).cookies
     headers = brought(*written(cookies_of(OLD)))
     file.write_text(f"{NEW}\n{OLD}")
-    later = create_app(Settings()).cookies
+    later = create_app(Settings.model_validate({})).cookies
     again = brought(*later.renew(headers, later.guest.find_guest(headers)))
     assert earlier.guest.find_guest(again) == GUEST
     assert earlier.cart.read(again, ID) == VALUES["cart"]

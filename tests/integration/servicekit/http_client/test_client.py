@@ -5,15 +5,15 @@ import socket
 import time
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 from local.free_port import free_port
 from servicekit.deadline import within
-from servicekit.http_client.client import check_alive, fetch, open_http_client
-from servicekit.http_client.failures import ConnectionFailed
+from servicekit.http_client.failures import ConnectionFailed, NotAlive
+from servicekit.http_client.fetching import fetch
+from servicekit.http_client.remote_service import RemoteService, open_remote_service
 from servicekit.problems import BadGateway, DeadlinePassed, Problem, ServiceUnavailable
 from tests.naming import system_names
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, resets, scripted
@@ -26,13 +26,13 @@ async def gateway() -> AsyncIterator[ScriptedServer]:
 
 
 @pytest.fixture
-async def client(gateway: ScriptedServer) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_http_client(gateway.url) as client:
+async def client(gateway: ScriptedServer) -> AsyncIterator[RemoteService]:
+    async with open_remote_service(gateway.url) as client:
         yield client
 
 
 async def test_a_request_is_one_client_span_that_the_other_side_sees(
-    client: httpx.AsyncClient, gateway: ScriptedServer, spans: InMemorySpanExporter
+    client: RemoteService, gateway: ScriptedServer, spans: InMemorySpanExporter
 ) -> None:
     answer = await fetch(client, "GET", "/api/products", params={"q": "a b"})
     assert answer.json() == {}
@@ -49,7 +49,7 @@ async def test_a_request_is_one_client_span_that_the_other_side_sees(
 
 
 async def test_headers_and_the_time_that_is_left_are_sent(
-    client: httpx.AsyncClient, gateway: ScriptedServer
+    client: RemoteService, gateway: ScriptedServer
 ) -> None:
     with within(2):
         await fetch(client, "POST", "/api/orders", json={"a": 1}, headers={"X-Arloji-Guest": "g"})
@@ -60,7 +60,7 @@ async def test_headers_and_the_time_that_is_left_are_sent(
 
 
 async def test_nothing_is_sent_when_no_time_is_left(
-    client: httpx.AsyncClient, gateway: ScriptedServer
+    client: RemoteService, gateway: ScriptedServer
 ) -> None:
     with pytest.raises(DeadlinePassed), within(0):
         await fetch(client, "GET", "/x")
@@ -68,7 +68,7 @@ async def test_nothing_is_sent_when_no_time_is_left(
 
 
 async def test_no_cookie_of_one_guest_is_kept_for_the_next(
-    client: httpx.AsyncClient, gateway: ScriptedServer
+    client: RemoteService, gateway: ScriptedServer
 ) -> None:
     gateway.otherwise = ok(b"{}", "Set-Cookie: session=1; Path=/")
     for _ in range(2):
@@ -78,10 +78,10 @@ async def test_no_cookie_of_one_guest_is_kept_for_the_next(
 
 @pytest.mark.parametrize("status", ["302 Found", "404 Not Found"])
 async def test_a_redirect_and_a_refusal_are_answers(
-    client: httpx.AsyncClient, gateway: ScriptedServer, status: str
+    client: RemoteService, gateway: ScriptedServer, status: str
 ) -> None:
     gateway.otherwise = ok(b"{}", "Location: /y", status=status)
-    assert (await fetch(client, "GET", "/x")).status_code == int(status[:3])
+    assert (await fetch(client, "GET", "/x")).status == int(status[:3])
     assert len(gateway.received) == 1
 
 
@@ -101,7 +101,7 @@ async def test_a_redirect_and_a_refusal_are_answers(
     ids=str,
 )
 async def test_what_is_no_answer_is_a_problem(
-    client: httpx.AsyncClient, gateway: ScriptedServer, answer: Answer, problem: type[Problem]
+    client: RemoteService, gateway: ScriptedServer, answer: Answer, problem: type[Problem]
 ) -> None:
     gateway.otherwise = answer
     with pytest.raises(problem) as caught, within(0.2 if answer is SILENCE else 30):
@@ -112,15 +112,15 @@ async def test_what_is_no_answer_is_a_problem(
 
 
 async def test_a_check_tells_whether_the_other_side_lives(
-    client: httpx.AsyncClient, gateway: ScriptedServer
+    client: RemoteService, gateway: ScriptedServer
 ) -> None:
-    await check_alive(client)
+    await client.check_alive()
     gateway.health = "503 Stuck"
-    with pytest.raises(httpx.HTTPStatusError):
-        await check_alive(client)
-    async with open_http_client(f"http://127.0.0.1:{free_port()}") as nobody:
+    with pytest.raises(NotAlive):
+        await client.check_alive()
+    async with open_remote_service(f"http://127.0.0.1:{free_port()}") as nobody:
         with pytest.raises(ConnectionFailed):
-            await check_alive(nobody)
+            await nobody.check_alive()
         with pytest.raises(BadGateway):
             await fetch(nobody, "GET", "/x")
 
@@ -133,7 +133,7 @@ KEY = {"Idempotency-Key": "k"}
 
 @pytest.mark.parametrize(("method", "headers"), [("GET", {}), ("POST", KEY)])
 async def test_a_connection_that_went_stale_is_replaced_once(
-    client: httpx.AsyncClient,
+    client: RemoteService,
     gateway: ScriptedServer,
     spans: InMemorySpanExporter,
     method: str,
@@ -142,7 +142,7 @@ async def test_a_connection_that_went_stale_is_replaced_once(
     await fetch(client, "GET", "/first")
     gateway.script.append(resets())
     answer = await fetch(client, method, "/x", json={}, headers=headers)
-    assert answer.status_code == 200
+    assert answer.status == 200
     assert [request.target for request in gateway.received] == ["/first", "/x", "/x"]
     *_, last = spans.get_finished_spans()
     assert last.attributes is not None
@@ -164,7 +164,7 @@ async def test_a_connection_that_went_stale_is_replaced_once(
     ],
 )
 async def test_everything_else_is_sent_once(
-    client: httpx.AsyncClient,
+    client: RemoteService,
     gateway: ScriptedServer,
     method: str,
     headers: dict[str, str],
@@ -182,14 +182,14 @@ async def test_everything_else_is_sent_once(
 
 
 async def test_a_loop_that_stood_still_finds_every_server_reachable(
-    client: httpx.AsyncClient, gateway: ScriptedServer
+    client: RemoteService, gateway: ScriptedServer
 ) -> None:
     """As on a machine with more work than it can do: the answers were there all the time."""
     requests = [asyncio.create_task(fetch(client, "GET", "/x")) for _ in range(5)]
     for _ in range(4):
         await asyncio.sleep(0)
         time.sleep(0.4)  # noqa: ASYNC251 (this is the event loop standing still)
-    assert [(await request).status_code for request in requests] == [200] * 5
+    assert [(await request).status for request in requests] == [200] * 5
 
 
 async def test_a_connection_does_not_wait_for_a_packet_that_was_lost() -> None:
@@ -201,8 +201,8 @@ async def test_a_connection_does_not_wait_for_a_packet_that_was_lost() -> None:
         listener.listen(0)
         other.connect(listener.getsockname())  # the queue is full, and drops who comes next
         url = f"http://gateway.test:{listener.getsockname()[1]}"
-        async with open_http_client(url) as client:
+        async with open_remote_service(url) as client:
             request = asyncio.create_task(fetch(client, "GET", "/x"))
             await asyncio.sleep(0.1)
             async with await asyncio.start_server(ScriptedServer().serve, sock=listener):
-                assert (await request).status_code == 200
+                assert (await request).status == 200
