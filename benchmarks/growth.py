@@ -1,10 +1,12 @@
 """`python -m benchmarks.growth --small <url> --large <url>`: what a request, an order and a
-reconciliation take in a small database and in a large one, in alternation, as ratios.
+reconciliation take in a small database and in a large one, in alternation, as ratios: of the time
+that passes, and of the CPU of all who work for it.
 
 Both are made before: `python -m database upgrade seed --products N past-orders --orders N`."""
 
 import argparse
 import random
+import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,7 +23,7 @@ from database.past_orders import guest_of
 _SORTS = ("name", "price", "-price", "newest")
 # Each finds a tenth of the watches or so, and one or two watches in a catalogue of 1 000.
 _COMMON, _RARE = ("batik", "hitam", "kulit", "biru"), ("badean", "gadean", "jidean", "kudean")
-_INSERT_SECONDS = 1.0
+_ORDERS_AT_ONCE = 2_000
 
 # A path and its headers, chosen anew for each request.
 Question = Callable[[random.Random, GrownShop], tuple[str, Mapping[str, str]]]
@@ -51,11 +53,14 @@ def main() -> int:
     parser.add_argument("--large", required=True, metavar="DATABASE_URL")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=40, help="of each kind, per round")
+    parser.add_argument(
+        "--database-pid", type=int, action="append", default=[], help="whose CPU counts as well"
+    )
     options = parser.parse_args()
     try:
         with TemporaryDirectory(prefix="arloji-growth-") as name, ExitStack() as stack:
             shops = [
-                stack.enter_context(opened(Path(name) / title, url))
+                stack.enter_context(opened(Path(name) / title, url, options.database_pid))
                 for title, url in (("small", options.small), ("large", options.large))
             ]
             found = measure(shops, options.rounds, options.requests)
@@ -66,48 +71,60 @@ def main() -> int:
     return 0
 
 
-def measure(shops: Sequence[GrownShop], rounds: int, requests: int) -> dict[str, list[list[float]]]:
-    """Row → shop → milliseconds of each round, after one that only warms up."""
+# Milliseconds of one request, order or command: that passed, and of CPU.
+Taken = tuple[float, float]
+
+
+def measure(shops: Sequence[GrownShop], rounds: int, requests: int) -> dict[str, list[list[Taken]]]:
+    """Row → shop → what each round took, after one that only warms up."""
     titles = (*QUESTIONS, "an order stored", "reconcile a day")
-    found: dict[str, list[list[float]]] = {title: [[] for _ in shops] for title in titles}
+    found: dict[str, list[list[Taken]]] = {title: [[] for _ in shops] for title in titles}
     choose = random.Random(1)
     for number in range(rounds + 1):
         print(f"round {number} of {rounds}" if number else "warming up", file=sys.stderr)
         for title in titles:
             for index, shop in enumerate(shops):
-                taken = _milliseconds(title, shop, requests, choose)
+                taken = _taken(title, shop, requests, choose)
                 if number:
                     found[title][index].append(taken)
     return found
 
 
-def _milliseconds(title: str, shop: GrownShop, requests: int, choose: random.Random) -> float:
+def _taken(title: str, shop: GrownShop, requests: int, choose: random.Random) -> Taken:
     if title in QUESTIONS:
         asked = [QUESTIONS[title](choose, shop) for _ in range(requests)]
         # What a search finds is remembered for half a minute: the first of its kind is dearer.
         shop.warm_up(asked)
-        return 1000 * shop.median_seconds(asked)
-    if title == "an order stored":
-        return 1000 * shop.seconds_per_order(_INSERT_SECONDS)
-    return 1000 * shop.reconcile_seconds()
+        before, seconds, number = shop.cpu_seconds(), shop.median_seconds(asked), requests
+    elif title == "an order stored":
+        before, number = shop.cpu_seconds(), _ORDERS_AT_ONCE
+        seconds = shop.drain.work_off(number) / number
+    else:
+        before, seconds, number = shop.cpu_seconds(), shop.reconcile_seconds(), 1
+    return 1000 * seconds, 1000 * (shop.cpu_seconds() - before) / number
 
 
-def table(found: Mapping[str, Sequence[Sequence[float]]], shops: Sequence[GrownShop]) -> str:
-    """Medians in milliseconds, and the ratio of each round: 1 is as fast in the large one."""
+def table(found: Mapping[str, Sequence[Sequence[Taken]]], shops: Sequence[GrownShop]) -> str:
+    """Medians in milliseconds, and the ratio of each round: 1 is as fast in the large one. Of the
+    CPU the sums, since the system counts it in hundredths of a second."""
     width = max(map(len, found))
     sizes = [f"{shop.products} products and {shop.orders} orders" for shop in shops]
     lines = [
         f"{sizes[1]} against {sizes[0]}, {shops[0].database}",
         "",
-        f"{'milliseconds':<{width}}     small     large   ratio     min     max",
+        f"{'milliseconds':<{width}}     small     large   ratio     min     max"
+        "  CPU small   large   ratio",
     ]
     for title, (small, large) in found.items():
-        ratio = spread_of(after / before for before, after in zip(small, large, strict=True))
-        sides = [spread_of(small), spread_of(large)]
+        times = [[time for time, _ in side] for side in (small, large)]
+        ratio = spread_of(after / before for before, after in zip(*times, strict=True))
         assert isinstance(ratio, Spread)
-        shown = "".join(f"{side.median:10.2f}" for side in sides if side)
+        shown = "".join(f"{statistics.median(side):10.2f}" for side in times)
+        cpu = [statistics.fmean(cpu for _, cpu in side) for side in (small, large)]
+        of_cpu = f"{cpu[1] / cpu[0]:8.2f}" if cpu[0] else f"{'-':>8}"
         lines.append(
             f"{title:<{width}}{shown}{ratio.median:8.2f}{ratio.least:8.2f}{ratio.most:8.2f}"
+            f"{cpu[0]:11.2f}{cpu[1]:8.2f}{of_cpu}"
         )
     return "\n".join(lines)
 

@@ -85,18 +85,23 @@ class Drain:
 
     def rates(self, load: Load) -> Rates:
         number = max(10, int(self._per_second * load.seconds))
+        before = cpu_seconds([self.pid])
+        self._per_second = number / self.work_off(number)
+        after = cpu_seconds([self.pid])
+        if before is None or after is None or before == after:
+            return Rates(self._per_second, None)
+        return Rates(self._per_second, number / (after - before))
+
+    def work_off(self, number: int) -> float:
+        """How many seconds so many orders take; none of them is adding them."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             add_orders(self.queue, number, self.products)
         finally:
             os.kill(self.pid, signal.SIGCONT)
-        before, began = cpu_seconds([self.pid]), time.perf_counter()
+        began = time.perf_counter()
         until_empty(self.queue)
-        seconds, after = time.perf_counter() - began, cpu_seconds([self.pid])
-        self._per_second = number / seconds
-        if before is None or after is None or before == after:
-            return Rates(self._per_second, None)
-        return Rates(self._per_second, number / (after - before))
+        return time.perf_counter() - began
 
 
 def _drained(stack: ExitStack, folder: Path, batch_size: int) -> Drain:

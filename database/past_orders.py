@@ -66,7 +66,7 @@ def insert_past_orders(
         if last_product is None:
             raise NoProducts("there are no products: seed them first")
         batches = -(-number // BATCH)
-        done = _count_batches(connection, batches)
+        done = count_past_orders(connection, number) // BATCH
         if not done and connection.scalar(select(orders.c.order_id).limit(1)):
             raise OrdersPresent("this database has orders of its own")
     for batch in range(done, batches):
@@ -78,9 +78,10 @@ def insert_past_orders(
     return (batches - done) * BATCH
 
 
-def _count_batches(connection: Connection, most: int) -> int:
-    """They are committed in order: the first that is missing is found by halving."""
-    low, high = 0, most
+def count_past_orders(connection: Connection, most: int) -> int:
+    """How many of them there are, up to `most` rounded up to whole batches, which are committed in
+    order: the first that is missing is found by halving."""
+    low, high = 0, -(-most // BATCH)
     while low < high:
         middle = (low + high) // 2
         statement = select(orders.c.order_id).where(
@@ -90,7 +91,7 @@ def _count_batches(connection: Connection, most: int) -> int:
             low = middle + 1
         else:
             high = middle
-    return low
+    return low * BATCH
 
 
 def _prices(connection: Connection, batch: int, last_product: int) -> list[tuple[int, int]]:
