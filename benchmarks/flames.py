@@ -22,7 +22,7 @@ _LAYERS = (
 )
 _OTHER = "event loop and the rest"
 _COLOURS = ("#c8553d", "#588b8b", "#f28f3b", "#8a6fb0", "#6a994e", "#c9a227", "#3d5a80", "#b56576")
-_WIDTH, _ROW, _LEAST = 1200.0, 17, 0.6
+_WIDTH, _ROW, _LEAST = 1200.0, 17, 1.0
 _CHARACTER = 6.6
 
 

@@ -60,6 +60,8 @@ class GrownShop:
 
     def warm_up(self, requests: Sequence[tuple[str, Mapping[str, str]]]) -> None:
         """On a busy machine the first of its kind may take longer than a request may."""
+        # The next request opens another: it may have been idle for longer than a server waits.
+        self.connection.close()
         for path, headers in requests:
             for _ in range(_TRIES):
                 with suppress(StartFailed):

@@ -1,5 +1,6 @@
 """Where in an order of the catalogue every so-manieth watch stands, remembered: a page far from the
-beginning is found from the landmark before it, and not by skipping all that comes before."""
+beginning is found from the landmark before it, and not by skipping all that comes before. Also how
+far a search has come: who asks again, after its time was over, goes on from there."""
 
 import time
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from services.service_http.search import ProductQuery
 DISTANCE = 10_000
 # A page by its number may be off by what was added since.
 _BELIEVED_SECONDS = 300.0
+# Of a search that was not finished; and of so many.
+_UNFINISHED_SECONDS = 30.0
+_MOST_UNFINISHED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,32 @@ class Landmark:
 Next = Callable[[Landmark | None], Landmark | None]
 
 
+# What was gone through, and the ids that were found there.
+Reached = tuple[Landmark, tuple[int, ...]]
+
+
 class Landmarks:
     """Of each order as far as somebody has looked. For several threads."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[tuple[Landmark, ...], float]] = {}
+        self._unfinished: dict[tuple[object, ...], tuple[Reached, float]] = {}
+
+    def reached(self, search: tuple[object, ...]) -> Reached | None:
+        """By who was here before and did not come to the end."""
+        found = self._unfinished.get(search)
+        if found is None or time.monotonic() - found[1] > _UNFINISHED_SECONDS:
+            return None
+        return found[0]
+
+    def note_reached(self, search: tuple[object, ...], reached: Reached | None) -> None:
+        """None: it is finished."""
+        if reached is None:
+            self._unfinished.pop(search, None)
+            return
+        if len(self._unfinished) >= _MOST_UNFINISHED:
+            self._unfinished.clear()
+        self._unfinished[search] = reached, time.monotonic()
 
     def before(
         self, order: tuple[object, ...], offset: int, find_next: Next

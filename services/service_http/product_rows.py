@@ -99,7 +99,7 @@ def _find(
     connection: Connection, query: ProductQuery, total: int | None, landmarks: Landmarks
 ) -> tuple[Product, ...]:
     if query.words and total is not None and total > FEW_PRODUCTS:
-        found = walk(connection, query, total)
+        found = walk(connection, query, total, landmarks)
         if found is not None:
             return _read(connection, found)
     elif query.offset >= DISTANCE and not query.words and not query.product_ids:

@@ -11,7 +11,7 @@ from contracts.products import BrandList, ProductPage
 from database.catalogue import create_catalogue
 from database.counts import keep_counts
 from database.tables import catalogue_counts
-from services.service_http import landmarks, product_rows, walking
+from services.service_http import landmarks, product_rows, product_statements, walking
 from services.service_http.landmarks import Landmarks
 from services.service_http.product_rows import list_brands, list_products
 from services.service_http.search import ProductQuery
@@ -87,3 +87,35 @@ def test_kept_counts_are_those_of_brands_and_beginnings_of_words(large: Engine) 
             assert kind == "word"
             assert list_products(connection, ProductQuery(q=word)).total == number, word
         connection.rollback()
+
+
+def test_a_search_that_ran_out_of_time_is_gone_on_with_by_the_next(
+    large: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine it would else end at the time limit again and again."""
+    keep_counts(large, FEW)
+    monkeypatch.setattr(product_rows, "FEW_PRODUCTS", FEW)
+    monkeypatch.setattr(walking, "_MARGIN", 0)
+    monkeypatch.setattr(walking, "_MANY", 3)
+    query, asked = ProductQuery(q="hitam", page=3, page_size=2), list[dict[str, Any]]()
+
+    def execute(*args: Any, **values: Any) -> Any:
+        asked.append(values)
+        if len(asked) == limit:
+            raise TimeoutError
+        return product_statements.execute(*args, **values)
+
+    monkeypatch.setattr(walking, "execute", execute)
+    with large.connect() as connection:
+        limit = 0
+        expected = list_products(connection, query, landmarks=Landmarks())
+        number = len(asked)
+        known, limit = Landmarks(), number + 3
+        with pytest.raises(TimeoutError):
+            list_products(connection, query, landmarks=known)
+        assert list_products(connection, query, landmarks=known) == expected
+        # The one that was broken off is made again.
+        assert len(asked) == 2 * number + 1
+        assert number > 4
+        list_products(connection, query, landmarks=known)
+        assert len(asked) == 3 * number + 1, "what is finished is found anew"
