@@ -21,6 +21,7 @@ from tests.in_order import put_in_order
 ORDER = (
     "test_configuration",
     "test_stores",
+    "test_full_disk",
     "test_images",
     "test_prune_images",
     "test_start",
@@ -50,9 +51,9 @@ ORDER = (
     "test_removal",
 )
 
-# Each scenario takes minutes until its alert has come and gone, and a restore to a moment one:
-# `make test-release`.
-_LONG = ["test_scenarios.py", "test_point_in_time.py"]
+# Each scenario and each full disk takes minutes until its alert has come and gone, and a restore to
+# a moment one: `make test-release`.
+_LONG = ["test_full_disk.py", "test_scenarios.py", "test_point_in_time.py"]
 collect_ignore = [] if os.environ.get("LONG_TESTS") == "1" else _LONG
 
 
