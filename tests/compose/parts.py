@@ -1,5 +1,6 @@
 """What the stack can lose, and the alerts that must say so within two minutes."""
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,22 @@ def _frozen(service: str, *alerts: tuple[str, Labels]) -> Part:
     )
 
 
+def _hung(service: str, *alerts: tuple[str, Labels]) -> Part:
+    """It does nothing, and Docker still asks after its health, as it does not of a paused one."""
+
+    def send(project: ComposeProject, number: signal.Signals) -> None:
+        script = f"import os; os.kill(-1, {int(number)})"
+        for one in project.containers(service):
+            project.exec(one, "python", "-c", script)
+
+    return Part(
+        f"{service}, hung",
+        alerts,
+        take=lambda project: send(project, signal.SIGSTOP),
+        give=lambda project: send(project, signal.SIGCONT),
+    )
+
+
 def _slowed(services: Sequence[str], *alerts: tuple[str, Labels]) -> Part:
     """Fewer processors instead of more customers: what comes is then too much for what is left."""
 
@@ -67,6 +84,10 @@ def _unscraped(job: str) -> tuple[str, Labels]:
     return "TargetDown", {"job": job}
 
 
+def _missing(service: str) -> tuple[str, Labels]:
+    return "ContainerMissing", {"service": service}
+
+
 def _broken(part: str) -> tuple[str, Labels]:
     return "AlertingBroken", {"part": part}
 
@@ -81,6 +102,7 @@ FIRST_WAVE = (
     _stopped("mysql", _down("mysql")),
     _stopped("victoria-logs", _unscraped("victoria-logs")),
     _stopped("node-exporter", _unscraped("node")),
+    _stopped("housekeeping", _missing("housekeeping")),
 )
 MORE_WAVES = (
     (
@@ -88,6 +110,8 @@ MORE_WAVES = (
         _stopped("api-gw", _silent("api-gw")),
         _stopped("queue-redis", _down("redis", instance="queue-redis")),
         _stopped("mysqld-exporter", _unscraped("mysql")),
+        _stopped("rotate-nginx-logs", _missing("rotate-nginx-logs")),
+        _stopped("alert-page", _missing("alert-page")),
     ),
     (
         _stopped("victoria-metrics", _broken("victoria-metrics")),
@@ -105,5 +129,6 @@ MORE_WAVES = (
         _stopped("otel-collector", _unscraped("otel-collector")),
         _stopped("redis-exporter", _unscraped("redis")),
         _stopped("nginx-exporter", _unscraped("nginx")),
+        _hung("publisher", ("ContainerUnhealthy", {"service": "publisher"})),
     ),
 )
