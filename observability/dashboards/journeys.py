@@ -2,7 +2,7 @@
 rather than Explore, which not everybody who may look may open."""
 
 from observability.dashboards.layout import dashboard, text_variable
-from observability.dashboards.panels import LOGS, TRACES, Json, Panel, Query, Row
+from observability.dashboards.panels import TRACES, Json, Panel, Query, Row, log_lines
 
 REQUEST, ORDER = "arloji-request", "arloji-order"
 # As long as traces are kept (observability/compose.yaml).
@@ -82,8 +82,7 @@ def _order_traces() -> Panel:
 
 
 def _log_lines(title: str, description: str, found_by: str) -> Panel:
-    query = Query(f"{found_by} | sort by (_time)", source=LOGS, query_type="instant")
-    return Panel(title, description, [query], kind="logs", width=24, height=12)
+    return log_lines(title, description, f"{found_by} | sort by (_time)", height=12)
 
 
 def _journey(uid: str, title: str, description: str, row: Row, identifier: Json) -> Json:

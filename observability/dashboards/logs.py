@@ -1,7 +1,7 @@
 """All logs: how many, from whom, which complaints repeat, and the newest lines."""
 
 from observability.dashboards.layout import dashboard, text_variable
-from observability.dashboards.panels import LOGS, Json, Panel, Query, Row
+from observability.dashboards.panels import LOGS, Json, Panel, Query, Row, log_lines
 from observability.dashboards.queries import service_variable
 
 _CHOSEN = '{service.name=~"$service"} $search'
@@ -63,22 +63,17 @@ VOLUME = Row(
 LINES = Row(
     "Lines",
     [
-        Panel(
+        log_lines(
             "Warnings and errors",
             "Newest first. A line with a trace id links to its request, its service's name to "
             "that service's figures.",
-            [Query(f"{_CHOSEN} {_COMPLAINTS}", source=LOGS, query_type="instant")],
-            kind="logs",
-            width=24,
-            height=9,
+            f"{_CHOSEN} {_COMPLAINTS}",
         ),
-        Panel(
+        log_lines(
             "Newest lines",
             "All of them, every five seconds anew; nothing here while the shop is used: does the "
             "collector deliver (dashboard Telemetry health)? Explore, Live streams them.",
-            [Query(_CHOSEN, source=LOGS, query_type="instant")],
-            kind="logs",
-            width=24,
+            _CHOSEN,
             height=12,
         ),
     ],

@@ -6,7 +6,7 @@ from observability.dashboards.links import of_service
 from observability.dashboards.names import counter, gauge
 from observability.dashboards.overview.objectives import ACCEPTED, STORED
 from observability.dashboards.overview.orders import SETTLED
-from observability.dashboards.panels import LOGS, Json, Panel, Query, Row
+from observability.dashboards.panels import Json, Panel, Query, Row, log_lines
 from observability.dashboards.queries import (
     SPANS,
     or_zero,
@@ -164,20 +164,18 @@ WRONG = Row(
             [Query(or_zero(per_minute(f'{SETTLED}{{status="rejected"}}', "reason")), "{{reason}}")],
             warn=60,
         ),
-        Panel(
+        log_lines(
+            "Slowest orders",
+            "From 202 to the row, the twenty that took longest in the chosen time. A line leads to "
+            "its request: the trace says whether it waited in the queue or for MySQL.",
+            '{service.name="consumer"} _msg:"order" seconds:* | sort by (seconds desc) '
+            '| limit 20 | format "<seconds> s: <_msg>" as _msg',
+        ),
+        log_lines(
             "Warnings about orders",
             "What publisher and consumer complain of, the newest first. A line leads to its "
             "request; an order's id to the dashboard One order.",
-            [
-                Query(
-                    '{service.name=~"publisher|consumer"} severity_text:in(WARN, WARNING, ERROR)',
-                    source=LOGS,
-                    query_type="instant",
-                )
-            ],
-            kind="logs",
-            width=24,
-            height=9,
+            '{service.name=~"publisher|consumer"} severity_text:in(WARN, WARNING, ERROR)',
         ),
     ],
 )

@@ -154,6 +154,12 @@ class Panel:
         return {}
 
 
+def log_lines(title: str, description: str, query: str, *, height: int = 9) -> Panel:
+    """Over the whole width."""
+    lines = Query(query, source=LOGS, query_type="instant")
+    return Panel(title, description, [lines], kind="logs", width=24, height=height)
+
+
 @dataclass(frozen=True)
 class Row:
     """Without a title there is no line above its panels."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -132,8 +133,13 @@ class OrderHandler:
             for one in outcomes
         ]
         await self._group.settle([entry for entry, _ in finished], releases)
+        now = datetime.now(UTC)
         for one in outcomes:
-            logger.info("order %s is %s", one.message.order_id, one.status)
+            # By this a slow one is found among all.
+            seconds = round((now - one.message.accepted_at).total_seconds(), 3)
+            logger.info(
+                "order %s is %s", one.message.order_id, one.status, extra={"seconds": seconds}
+            )
 
     async def _forget_pages(self, outcomes: Sequence[Outcome]) -> None:
         sold = {

@@ -49,10 +49,12 @@ class Stores(ComposeProject):
     def wait_until_well(self, service: str) -> None:
         eventually(lambda: self.one(service), lambda one: one.well)
 
-    def fill(self, folder: str) -> None:
-        """To the last byte, in a place that no server looks at."""
+    def fill(self, folder: str, leaving: int = 0) -> None:
+        """In a place that no server looks at: to the last byte, or until so many are left."""
         ballast = f"{folder}/lost+found/ballast"
         self.keep(f"mkdir -p {folder}/lost+found; dd if=/dev/zero of={ballast} bs=64k || true")
+        if leaving:
+            self.keep(f"truncate --size=-{leaving} {ballast}")
 
     def free(self, folder: str) -> None:
         self.keep(f"rm {folder}/lost+found/ballast")

@@ -39,6 +39,8 @@ def of_store(service: str) -> Alert:
     return "NoSpaceLeft", {"service_name": service}
 
 
+# VictoriaMetrics stops at ten; with none it ends, as AlertingBroken tells.
+LEFT_BYTES = {"victoria-metrics": 5_000_000}
 # Folder of the keeper, what is to notice it, and the alert.
 FULL_DISKS: dict[str, tuple[str, Callable[[Stores], object], Alert]] = {
     "queue-redis": ("/queue", place_orders_until_refused, of_store("queue-redis")),
@@ -47,6 +49,12 @@ FULL_DISKS: dict[str, tuple[str, Callable[[Stores], object], Alert]] = {
         "/collector",
         lambda stores: eventually(stores.send_line, lambda status: status == 503),
         ("TelemetryLost", {"exporter": "otlp_http/logs"}),
+    ),
+    # It writes all the time.
+    "victoria-metrics": (
+        "/metrics",
+        lambda stores: None,
+        ("StoreReadOnly", {"job": "victoria-metrics"}),
     ),
 }
 
@@ -57,7 +65,7 @@ def test_a_full_disk_is_named_within_two_minutes_and_so_is_its_end(
     alertmanager = Alertmanager(stores)
     rows = []
     for service, (folder, write, alert) in FULL_DISKS.items():
-        stores.fill(folder)
+        stores.fill(folder, LEFT_BYTES.get(service, 0))
         write(stores)
         fired = alertmanager.wait(*alert, there=True, since=time.monotonic())
         stores.free(folder)

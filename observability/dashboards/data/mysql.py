@@ -1,7 +1,7 @@
 """Connections, locks and memory of MySQL, and which statements cost what."""
 
 from observability.dashboards.links import of_service
-from observability.dashboards.panels import LOGS, Panel, Query, Row
+from observability.dashboards.panels import Panel, Query, Row, log_lines
 from observability.dashboards.queries import RATE, SPANS, quantile, share_of
 
 _DIGESTS = "mysql_perf_schema_events_statements"
@@ -134,19 +134,11 @@ STATEMENTS = Row(
             ],
             unit="rps",
         ),
-        Panel(
+        log_lines(
             "Slow statements",
             "From MySQL's log, newest first, without values; `duration` is in seconds. None is "
             "usual: what is here took longer than `long_query_time`.",
-            [
-                Query(
-                    '{service.name="mysql"} "log.file.name":="slow.log"',
-                    source=LOGS,
-                    query_type="instant",
-                )
-            ],
-            kind="logs",
-            width=24,
+            '{service.name="mysql"} "log.file.name":="slow.log"',
             height=7,
         ),
     ],

@@ -3,7 +3,7 @@
 from contracts import telemetry
 from observability.dashboards.housekeeping.queries import COMMAND, daily, since_success
 from observability.dashboards.journeys import REQUEST, TRACE_ID
-from observability.dashboards.panels import LOGS, TRACES, Panel, Query, Row
+from observability.dashboards.panels import LOGS, TRACES, Panel, Query, Row, log_lines
 
 _BY = "command, writer"
 
@@ -78,14 +78,11 @@ RUNS = Row(
                 }
             },
         ),
-        Panel(
+        log_lines(
             "Runs",
             "Newest first, each with the reason if it failed. A line links to its trace; on "
             "Kubernetes what it printed is here too.",
-            [Query('{service.name="housekeeping"}', source=LOGS, query_type="instant")],
-            kind="logs",
-            width=24,
-            height=9,
+            '{service.name="housekeeping"}',
         ),
     ],
 )

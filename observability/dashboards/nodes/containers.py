@@ -78,10 +78,11 @@ CONTAINERS = Row(
         ),
         Panel(
             "Kills and starts",
-            "Processes killed for memory, and containers started, in five minutes. Either one "
-            "apart from an upgrade: the container's log, and the alert ContainerRestarts.",
+            "Processes killed for memory on these machines, and containers started, in five "
+            "minutes. Either one apart from an upgrade: the alerts ContainerKilled and "
+            "ContainerRestarts.",
             [
-                Query("sum(increase(container_oom_events_total[5m]))", "killed"),
+                Query("sum(increase(node_vmstat_oom_kill[5m]))", "killed"),
                 Query("sum(changes(container_start_time_seconds[5m]))", "started"),
             ],
             warn=1,

@@ -2,7 +2,7 @@
 
 from observability.dashboards.links import of_route
 from observability.dashboards.overview.requests import error_share
-from observability.dashboards.panels import Panel, Query, Row
+from observability.dashboards.panels import Panel, Query, Row, log_lines
 from observability.dashboards.queries import (
     CHOSEN,
     SERVER,
@@ -54,6 +54,13 @@ ROUTES = Row(
             warn=0.5,
             bad=2,
             links=of_route(),
+        ),
+        log_lines(
+            "Slowest requests",
+            "At the edge, the twenty that took longest in the chosen time. A line leads to its "
+            "request: the longest span without another one below it is where the time went.",
+            '{service.name="nginx"} "log.file.name":="access.log" | sort by (duration desc)'
+            ' | limit 20 | format "<duration> s: <_msg>" as _msg',
         ),
     ],
 )
