@@ -56,19 +56,20 @@ def _hung(service: str, *alerts: tuple[str, Labels]) -> Part:
     )
 
 
-def _slowed(services: Sequence[str], *alerts: tuple[str, Labels]) -> Part:
-    """Fewer processors instead of more customers: what comes is then too much for what is left."""
+def _slowed(name: str, services: Sequence[str], quota: int, *alerts: tuple[str, Labels]) -> Part:
+    """Fewer processors instead of more customers: what comes is then too much for what is left,
+    which is so many microseconds of each second."""
 
-    def limit(project: ComposeProject, period: str, quota: str) -> None:
+    def limit(project: ComposeProject, period: int, quota: int) -> None:
         ids = [one.id for one in project.containers(*services)]
-        project.run("docker", "update", "--cpu-period", period, "--cpu-quota", quota, *ids)
+        numbers = ("--cpu-period", str(period), "--cpu-quota", str(quota))
+        project.run("docker", "update", *numbers, *ids)
 
     return Part(
-        "the capacity",
+        name,
         alerts,
-        # A millisecond of each second. With twenty, customers who wait for each other still buy.
-        take=lambda project: limit(project, "1000000", "1000"),
-        give=lambda project: limit(project, "100000", "-1"),
+        take=lambda project: limit(project, 1_000_000, quota),
+        give=lambda project: limit(project, 100_000, -1),
     )
 
 
@@ -118,7 +119,14 @@ MORE_WAVES = (
         _stopped("victoria-metrics", _broken("victoria-metrics")),
         _stopped("vmalert", _broken("vmalert")),
     ),
-    (_slowed(("frontend", "api-gw", "service-http"), ("NothingSucceeds", {})),),
+    # With twenty times as much, customers who wait for each other still buy.
+    (
+        _slowed(
+            "the capacity", ("frontend", "api-gw", "service-http"), 1000, ("NothingSucceeds", {})
+        ),
+    ),
+    # Enough for a fifth of what comes.
+    (_slowed("the speed of frontend", ("frontend",), 10_000, ("ShopSlow", {})),),
     (
         _stopped("frontend", _silent("frontend"), ("ShopFails", {}), ("NothingSucceeds", {})),
         _frozen("queue-redis", _down("redis", instance="queue-redis")),
