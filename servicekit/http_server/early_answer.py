@@ -10,18 +10,18 @@ from servicekit.http_server.exchange import STATUS_LINES
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EarlyAnswer:
-    """Its length and what the connection adds are not among `headers`."""
+    """`head` has its headers as lines, but its length and what the connection adds."""
 
     status: int
-    headers: Headers
+    head: bytes
     body: bytes
 
     def encode(self, own_headers: Headers, *, is_head: bool) -> bytes:
-        lines = [name + b": " + value for name, value in (*self.headers, *own_headers)]
-        lines.append(b"content-length: %d" % len(self.body))
-        head = STATUS_LINES[self.status] + b"\r\n".join(lines) + b"\r\n\r\n"
+        own = b"".join([b"%b: %b\r\n" % pair for pair in own_headers])
+        line, length = STATUS_LINES[self.status], len(self.body)
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (line, self.head, own, length)
         return head if is_head else head + self.body
 
 

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.route_classes import UPSTREAM_OF, RouteClass
 from servicekit.admission.arrival import age_of, arrival_of, is_gone
-from servicekit.admission.control import AdmissionControl, problem_of
+from servicekit.admission.control import AdmissionControl
 from servicekit.admission.limiter import (
+    DEADLINE,
     LEFT,
     LIMIT,
     ConcurrencyLimiter,
@@ -21,6 +22,7 @@ from servicekit.admission.limiter import (
 )
 from servicekit.http_server.body import whole_body
 from servicekit.http_server.early_answer import EarlyAnswer, has_body
+from servicekit.problems import DeadlinePassed, ServiceUnavailable
 from servicekit.telemetry.http_conventions import trace_header
 from servicekit.telemetry.server_spans import EXPOSED, ServerTelemetry
 from services.frontend.rejections import Rejections
@@ -59,12 +61,12 @@ class FrontAdmission:
         if self._takes_span():
             return None  # to be rejected as a whole request
         control.count(UPSTREAM_OF[kind], kind, reason)
-        problem = problem_of(reason)
-        ids = self._telemetry.count_early(method.decode("ascii"), problem.status, age_of(scope))
+        status = DeadlinePassed.status if reason == DEADLINE else ServiceUnavailable.status
+        ids = self._telemetry.count_early(method.decode("ascii"), status, age_of(scope))
         trace_id = trace.format_trace_id(ids.trace_id)
-        shown = self._rejections.show(scope["headers"], path, problem, trace_id)
-        traced = (b"traceresponse", trace_header(ids, ids.span_id)), EXPOSED
-        return EarlyAnswer(problem.status, [*shown.headers, *traced], shown.body)
+        shown = self._rejections.show(scope["headers"], path, status, trace_id)
+        traced = b"traceresponse: %b\r\n%b: %b\r\n" % (trace_header(ids, ids.span_id), *EXPOSED)
+        return EarlyAnswer(status, shown.head + traced, shown.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         """What is admitted goes to `app`."""
@@ -106,7 +108,7 @@ class FrontAdmission:
             if reason == LEFT:
                 return
             trace_id = trace.format_trace_id(request.span.get_span_context().trace_id)
-            shown = self._rejections.show(scope["headers"], scope["path"], problem, trace_id)
+            shown = self._rejections.show(scope["headers"], scope["path"], problem.status, trace_id)
             headers = [*shown.headers, (b"content-length", b"%d" % len(shown.body))]
             start = {"type": "http.response.start", "status": problem.status, "headers": headers}
             await request.send(start)

@@ -2,6 +2,7 @@
 it, and what the shop itself says about guest and safety is added here, to every answer."""
 
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import cast
 from uuid import uuid4
 
@@ -126,6 +127,7 @@ class TrustBoundary:
         return kept
 
 
+@lru_cache(maxsize=256)
 def _is_claim(name: bytes) -> bool:
     """True for what only the shop may say: about trace, origin, guest and time."""
     return (

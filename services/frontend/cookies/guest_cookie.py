@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 from starlette.responses import Response
@@ -26,6 +27,9 @@ class GuestCookie:
         self, secrets: Sequence[str], options: CookieOptions, *, max_age: timedelta
     ) -> None:
         self._secrets, self._signer = secrets, StrictSigner(secrets, "guest")
+        # A guest comes again and again, and to check a signature costs as much as all else here.
+        # What was found of a token is true for as long as the secrets are the same.
+        self._known = lru_cache(maxsize=4096)(self._check)
         self._max_age_seconds = max_age.total_seconds()
         self._cookie = Cookie(_NAME, options, max_age=max_age)
         plain = Cookie(_NAME, CookieOptions(secure=options.secure), max_age=max_age)
@@ -72,7 +76,10 @@ class GuestCookie:
     def _read(self, value: str) -> tuple[UUID, bool] | None:
         """The guest of a valid token, and whether it is to be renewed."""
         match, token = _TOKEN.fullmatch(value), value.encode("latin-1")
-        if not match or not self._signer.validate(token):
+        if not match:
+            return None
+        is_valid, is_of_the_newest = self._known(token, tuple(self._secrets))
+        if not is_valid:
             return None
         guest_id, written_at = UUID(match[1]), match[2]
         if written_at is None:
@@ -82,4 +89,9 @@ class GuestCookie:
         if age_seconds > self._max_age_seconds:
             return None
         is_old = age_seconds > RENEW_AFTER_SECONDS
-        return guest_id, is_old or not self._signer.is_of_the_newest(token)
+        return guest_id, is_old or not is_of_the_newest
+
+    def _check(self, token: bytes, _secrets: tuple[str, ...]) -> tuple[bool, bool]:
+        """Whether the signature is ours, and by the newest secret."""
+        is_valid = self._signer.validate(token)
+        return is_valid, is_valid and self._signer.is_of_the_newest(token)
