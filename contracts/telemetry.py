@@ -102,6 +102,13 @@ FRONTEND_WAITING = Metric(
 BUILD_INFO = Metric(
     "arloji.build.info", "{build}", "Always 1; its attributes say what the process runs on"
 )
+# outcome (made_room: one that waited was closed for others; told: a newcomer, with 503; dropped: a
+# newcomer, without an answer)
+CONNECTIONS_REFUSED = Metric(
+    "arloji.connections.refused",
+    "{connection}",
+    "Connections closed or refused since MAX_CONNECTIONS were open",
+)
 EVENT_LOOP_LAG = Metric(
     "arloji.event_loop.lag", "s", "How late the event loop woke a timer, ten times a second"
 )

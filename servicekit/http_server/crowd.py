@@ -5,6 +5,9 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Protocol
 
+from contracts.telemetry import CONNECTIONS_REFUSED
+from servicekit.telemetry.metrics import create_counter
+
 logger = logging.getLogger(__name__)
 
 # Who has just connected may be about to ask.
@@ -43,6 +46,9 @@ class Crowd:
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self._logged_at = float("-inf")
+        self._refused = create_counter(CONNECTIONS_REFUSED)
+        for outcome in ("made_room", "told", "dropped"):
+            self._count(outcome, 0)  # so that a rate can be taken of the first one
 
     def admit(self, connections: Collection[Waiting], now: float) -> Verdict:
         """What to do with one that is among `connections` already."""
@@ -52,8 +58,16 @@ class Crowd:
         dropped = self._make_room(connections, now)
         self._log(now, count, dropped)
         if dropped:
+            self._count("made_room", dropped)
             return Verdict.SERVE
-        return Verdict.TELL if count <= self.bound * (1 + _TOLD_SHARE) + 1 else Verdict.DROP
+        if count <= self.bound * (1 + _TOLD_SHARE) + 1:
+            self._count("told")
+            return Verdict.TELL
+        self._count("dropped")
+        return Verdict.DROP
+
+    def _count(self, outcome: str, number: int = 1) -> None:
+        self._refused.add(number, {"outcome": outcome})
 
     def _make_room(self, connections: Collection[Waiting], now: float) -> int:
         waiting = [

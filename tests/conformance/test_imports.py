@@ -51,7 +51,7 @@ EXCEPTIONS = {
         (f"servicekit/{file}.py", "contracts.telemetry")
         for file in (
             *("cache/cache", "database/sql_spans"),
-            *("http_server/server", "telemetry/process_metrics"),
+            *("http_server/crowd", "http_server/server", "telemetry/process_metrics"),
         )
     ),
 }

@@ -77,6 +77,19 @@ ADMISSION = Row(
             ],
         ),
         Panel(
+            "Connections refused",
+            "More than `MAX_CONNECTIONS` of one process. `made_room`: idle ones and unfinished "
+            "heads were closed for others; `told`, `dropped`: all were busy, newcomers refused. "
+            "Who opens so many: the edge's log; else more replicas, or a higher bound.",
+            [
+                Query(
+                    or_zero(rate(counter(telemetry.CONNECTIONS_REFUSED), "service_name, outcome")),
+                    "{{service_name}} {{outcome}}",
+                )
+            ],
+            warn=1,
+        ),
+        Panel(
             "Repeated by the gateway",
             "Requests whose connection broke before an answer. `no_budget`: a tenth of all was "
             "repeated already, and the rest fails. Some while a backend is replaced; otherwise it "

@@ -2,11 +2,15 @@
 
 import resource
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.resources import Resource
 
 from servicekit.http_server.connection import affordable_connections
 from servicekit.http_server.crowd import Crowd, Verdict
+from servicekit.telemetry.light_metrics import LightMeterProvider
 
 BOUND, NOW = 100, 50.0
 
@@ -77,3 +81,20 @@ def test_no_more_are_let_in_than_the_process_may_have_descriptors_for(
     monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: found.append(wanted))
     assert affordable_connections(1000) == bound
     assert found == ([taken] if taken else [])
+
+
+def test_whom_it_closes_and_refuses_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    provider = LightMeterProvider([reader], Resource({}))
+    monkeypatch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", provider)
+    crowd = Crowd(BOUND)
+    for more in range(13):
+        crowd.admit([*busy(BOUND + more), NEW], NOW)
+    crowd.admit([*busy(BOUND), Connection(0), NEW], NOW)
+    data = reader.get_metrics_data()
+    assert data is not None
+    (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+    assert {
+        (point.attributes or {})["outcome"]: cast(NumberDataPoint, point).value
+        for point in metric.data.data_points
+    } == {"made_room": 1, "told": 11, "dropped": 2}
