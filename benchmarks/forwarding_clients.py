@@ -42,7 +42,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 async def by_our_pool(url: str) -> AsyncIterator[ASGIApp]:
     async with open_upstream(url) as upstream:
         yield ForwardingApp(
-            "/api", upstream_of=lambda _: upstream, own_headers=lambda _: [], via="bench"
+            "/api", upstream_of=lambda _: upstream, own_headers=lambda _: [], via=b"bench"
         )
 
 
@@ -68,7 +68,7 @@ CLIENTS: Mapping[str, Callable[[str], AbstractAsyncContextManager[ASGIApp]]] = {
 def _forward_by(client: httpx.AsyncClient) -> ASGIApp:
     async def forward(scope: Scope, receive: Receive, send: Send) -> None:
         target = scope["raw_path"].decode("ascii") + encoded_query(scope)
-        headers = end_to_end_headers(scope, via="bench")
+        headers = end_to_end_headers(scope, via=b"bench")
         reply = await client.request(scope["method"], target, headers=headers)
         fields = [
             *answer_headers(reply.headers.raw),
