@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> TrustBoundary:
     # The innermost: what it refuses is rendered, timed and traced like everything else.
     app.user_middleware.append(Middleware(RequestChecks))
     app.router.redirect_slashes = False
-    app.include_router(page_routes())
+    app.router.routes.extend(page_routes())
     api = ApiProxy(upstream_of=lambda scope: app.state.upstreams.of(scope))
     proxy = RequestWrapper(
         api, timeout_seconds=settings.request_timeout_seconds, telemetry=ServerTelemetry()
