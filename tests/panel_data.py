@@ -68,9 +68,9 @@ def main(file: str) -> None:
             for path in DASHBOARDS
             if path.stem in DRAWN
         }
-    date = f"{datetime.now(UTC):%Y-%m-%d}"
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    Path(file).write_text(json.dumps({"date": date, "dashboards": dashboards}))
+        read = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "dashboards": dashboards}
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(json.dumps(read))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ COLUMNS = 24
 _WIDTH_INCHES, _ROW_INCHES, _HEAD_INCHES = 16.0, 0.4, 0.6
 _COLORS = {"green": "#2e7d32", "orange": "#e69f00", "red": "#c62828"}
 _LABEL = "Plotted by Matplotlib from the panels' own queries; not a picture of Grafana"
-_MOST_NAMES = 6
+# Below the plot, which they would hide.
+_MOST_NAMES, _NAMES_IN_A_LINE, _NAMES_INCHES = 6, 3, 0.3
 _ELSEWHERE = "only with the whole stack: MySQL, Redis' exporters, containers, VictoriaTraces"
 
 
@@ -33,12 +34,13 @@ def draw(dashboard: Mapping[str, Any], date: str, file: Path) -> None:
         top = _HEAD_INCHES + place["y"] * _ROW_INCHES
         tall = place["h"] * _ROW_INCHES
         left, wide = place["x"] / COLUMNS, place["w"] / COLUMNS
+        below = 0.25 + _NAMES_INCHES * _has_names(panel)
         axes = figure.add_axes(
             (
                 left + 0.036,
-                1 - (top + tall - 0.25) / height,
+                1 - (top + tall - below) / height,
                 wide - 0.046,
-                (tall - 0.6) / height,
+                (tall - below - 0.35) / height,
             )
         )
         axes.set_title(panel["title"], loc="left", weight="bold", pad=4)
@@ -133,12 +135,19 @@ def _lines(axes: Any, panel: Panel) -> None:
     axes.grid(color="#dddddd", linewidth=0.5)
     _thresholds(axes, shown["thresholds"]["steps"])
     _minutes(axes, series)
-    if len(series) > 1:
-        handles, names = axes.get_legend_handles_labels()
-        axes.legend(
-            *(handles[:_MOST_NAMES], [name[:38] for name in names[:_MOST_NAMES]]),
-            **{"loc": "upper left", "fontsize": 6, "frameon": True, "framealpha": 0.7},
-        )
+    if _has_names(panel):
+        _name(axes)
+
+
+def _has_names(panel: Panel) -> bool:
+    return panel["type"] == "timeseries" and len(panel["series"]) > 1
+
+
+def _name(axes: Any) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    chosen = handles[:_MOST_NAMES], [name[:34] for name in names[:_MOST_NAMES]]
+    place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.1), "ncols": _NAMES_IN_A_LINE}
+    axes.legend(*chosen, **place, fontsize=6, frameon=False, borderaxespad=0.2, columnspacing=1.2)
 
 
 def _stacked(axes: Any, series: Mapping[str, Mapping[float, float]], *, as_shares: bool) -> None:
