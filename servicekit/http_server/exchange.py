@@ -3,15 +3,13 @@
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from starlette.types import ASGIApp, Message, Scope
+from uvicorn.server import ServerState
 
 from servicekit.admission.arrival import arrival_of
 from servicekit.admission.limiter import LEFT
-
-if TYPE_CHECKING:
-    from servicekit.http_server.bounded import BoundedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +25,21 @@ STATUS_LINES = {
 _FAILED = STATUS_LINES[500] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
+class Connection(Protocol):
+    """What the answer is written to."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: Any
+    server_state: ServerState
+    tasks: set[asyncio.Task[None]]
+
+    def is_last(self, exchange: "Exchange") -> bool:
+        """Whether it is to end with the answer that begins now."""
+
+    def on_response_complete(self) -> None: ...
+
+
 class Exchange:
     """The head of an answer is written together with the first piece of its body: a system call
     costs as much as all that is computed for it here."""
@@ -38,7 +51,7 @@ class Exchange:
     )
 
     def __init__(
-        self, connection: "BoundedProtocol", scope: Scope, *, keep_alive: bool, expects: bool
+        self, connection: Connection, scope: Scope, *, keep_alive: bool, expects: bool
     ) -> None:
         self._connection, self.scope = connection, scope
         self.keep_alive, self.waiting_for_100_continue = keep_alive, expects

@@ -31,6 +31,7 @@ COUNTERS = {
     telemetry.CACHE_REQUESTS,
     telemetry.FRONTEND_SHED,
     telemetry.GATEWAY_SHED,
+    telemetry.CONNECTIONS_REFUSED,
     telemetry.GATEWAY_RETRIES,
 }
 CONVENTIONS = {

@@ -67,7 +67,10 @@ SETS_UP_TELEMETRY = {
 }
 # servicekit, from the bottom up: each may import those above it in this list, and itself.
 LAYERS = (
-    ("quick_start", "embedded", "signals", "probes", "validation", "circuit_breaker", "recent"),
+    (
+        *("quick_start", "embedded", "signals", "probes", "validation", "circuit_breaker"),
+        *("recent", "per_loop"),
+    ),
     ("telemetry", "settings", "name_resolution"),
     ("problems", "redis", "database"),
     ("deadline", "stream"),
