@@ -25,7 +25,11 @@ def _take(_number: int, frame: FrameType | None) -> None:
     to be told, it was another thread that used the CPU."""
     stack = _stack(frame)
     others = [_stack(one) for one in _other_threads()] if _is_idle(stack) else []
-    working = [one for one in others if one and one[-1].rpartition(".")[2] not in _WAITING]
+    working = [
+        one
+        for one in others
+        if one and one[-1].replace(":", ".").rpartition(".")[2] not in _WAITING
+    ]
     _seen[working[0] if working else stack] += 1
 
 
