@@ -60,7 +60,7 @@ def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(
     shop: Shop, upgrade: Upgrade
 ) -> None:
     """What cannot be changed is refused and left alone; a Job has the name of its release."""
-    assert 'StatefulSet.apps "victoria-logs" is invalid' in upgrade.refusal, upgrade.refusal
+    assert f'"{_STORE}" is invalid' in upgrade.refusal, upgrade.refusal
     assert upgrade.refusal.count("Forbidden") == 1
     assert {claim["phase"] for claim in upgrade.claims_before.values()} == {"Bound"}
     assert {"mysql-0", "queue-redis-0", "victoria-metrics-0"} <= set(upgrade.stores_before)
