@@ -14,13 +14,14 @@ def require_small_head(size: int, fields: int) -> None:
         raise AnswerBroken("its headers are too large")
 
 
-def size_of_head(headers: Headers) -> int:
-    return sum([len(name) + len(value) + 4 for name, value in headers])
-
-
-def require_sound_head(version: str, status: int, headers: Headers) -> bool:
+def require_sound_head(version: str, status: int, headers: Headers, came: int) -> bool:
     """Raise `AnswerBroken` unless it is one. Whether it tells where its body ends; the parser has
-    refused two lengths, and both ways at once."""
+    refused two lengths, and both ways at once. `came` are all bytes since it began, of which there
+    are no fewer than it has."""
+    size = came
+    if came > MAX_HEADER_BYTES:
+        size = sum([len(name) + len(value) + 4 for name, value in headers])
+    require_small_head(size, len(headers))
     if not version.startswith("1."):
         raise AnswerBroken("not HTTP/1")
     if status == 101 or status < 100:

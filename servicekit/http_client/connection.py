@@ -7,12 +7,7 @@ from typing import Protocol, cast
 import httptools
 
 from servicekit.http_client.answer import Answer, Headers
-from servicekit.http_client.answer_head import (
-    MAX_HEADER_BYTES,
-    require_small_head,
-    require_sound_head,
-    size_of_head,
-)
+from servicekit.http_client.answer_head import require_small_head, require_sound_head
 from servicekit.http_client.failures import AnswerBroken, ConnectionFailed
 
 # RFC 9110 §15: these end with their headers.
@@ -180,10 +175,8 @@ class Connection(asyncio.Protocol):
         if self._whole:
             return
         status, headers = self._parser.get_status_code(), self._headers
-        # All that has come since it began may be more, and is not less.
-        may_be_large = self._head_bytes + self._fed_bytes > MAX_HEADER_BYTES
-        require_small_head(size_of_head(headers) if may_be_large else 0, len(headers))
-        ends = require_sound_head(self._parser.get_http_version(), status, headers)
+        came = self._head_bytes + self._fed_bytes
+        ends = require_sound_head(self._parser.get_http_version(), status, headers, came)
         if status < 200:
             return  # RFC 9110 §15.2: the answer is yet to come
         self._in_head, self._keeps_alive = False, self._parser.should_keep_alive()

@@ -77,11 +77,9 @@ class HttpProtocol(BoundedProtocol):
             return
         step = self.limits.max_header_bytes
         try:
-            if len(data) <= step:
-                self._feed(data)
-            else:
-                for start in range(0, len(data), step):
-                    self._feed(data[start : start + step])
+            # All of it, which is then not copied, if it is no more.
+            for start in range(0, len(data), step):
+                self._feed(data[start : start + step])
         except (Problem, httptools.HttpParserError) as error:
             self._refuse(_problem_of(error))
         self._limit_time()
