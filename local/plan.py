@@ -27,9 +27,10 @@ _NOT_FOR_OURS = {
 }
 
 _REDIS_GRACE_SECONDS = 15.0
-# Under overload those who refuse must get to it at once; what they let in may take longer.
-_REFUSING = ("frontend", "api-gw")
-_NICENESS_BEHIND = 5
+# Under overload those who refuse must get to it at once, and an order goes a little before a look at
+# the catalogue (decision 76).
+_NICENESS = {"frontend": 0, "api-gw": 0, "publisher": 4}
+_NICENESS_OF_OTHERS = 5
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Plan:
                 (sys.executable, "-m", f"services.{name.replace('-', '_')}"),
                 self._environment(name),
                 http_probe(self.ports[name], "/readyz"),
-                niceness=0 if name in _REFUSING else _NICENESS_BEHIND,
+                niceness=_NICENESS.get(name, _NICENESS_OF_OTHERS),
             )
             for name in SERVICES
         ]
@@ -102,7 +103,7 @@ class Plan:
             (sys.executable, "-m", "local.receiver", "--port", str(port)),
             {},
             http_probe(port, "/healthz"),
-            niceness=_NICENESS_BEHIND,
+            niceness=_NICENESS_OF_OTHERS,
         )
 
     def _environment(self, name: str) -> dict[str, str]:

@@ -116,7 +116,7 @@ def test_an_older_redis_must_not_start_empty_beside_a_newer_file(tmp_path: Path)
     require_compatible_queue(folder, REDIS)
 
 
-def test_those_who_refuse_are_served_before_what_is_behind_them() -> None:
+def test_those_who_refuse_and_who_takes_orders_have_the_processors_first() -> None:
     niceness = {spec.name: spec.niceness for spec in PLAN.services()}
-    behind = min(niceness[name] for name in ("service-http", "publisher", "consumer"))
-    assert max(niceness["frontend"], niceness["api-gw"]) < behind
+    assert niceness["frontend"] == niceness["api-gw"] == 0 < niceness["publisher"]
+    assert niceness["publisher"] < min(niceness[name] for name in ("service-http", "consumer"))
