@@ -27,8 +27,8 @@ _NOT_FOR_OURS = {
 }
 
 _REDIS_GRACE_SECONDS = 15.0
-# Under overload those who refuse must get to it at once, and an order goes a little before a look at
-# the catalogue (decision 76).
+# Under overload those who refuse must get to it at once, and an order goes a little before a look
+# at the catalogue (decision 76).
 _NICENESS = {"frontend": 0, "api-gw": 0, "publisher": 4}
 _NICENESS_OF_OTHERS = 5
 
