@@ -7,14 +7,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from benchmarks.checkouts import HERE, Checkout, checked_out
 from benchmarks.closed_loop import LoadFailed, Target, measure
 from benchmarks.cores import cpu_seconds
-from benchmarks.processes import UNLIMITED, Shop, shop
+from benchmarks.processes import UNLIMITED, shop
 from benchmarks.ratios import Load, spread_of
-from benchmarks.request_path import CHAIN, share_cores
+from benchmarks.request_path import CHAIN, share_cores, target_of
 
 # Title, the service that is asked, and what it is asked for.
 REQUESTS = (
@@ -71,18 +69,8 @@ def opened_rows(
                 shops.append(stack.enter_context(running))
                 share_cores(shops[-1])
             for title, service, path in REQUESTS:
-                rows.append(Row(title, mode, *(_target(one, service, path) for one in shops)))
+                rows.append(Row(title, mode, *(target_of(one, service, path) for one in shops)))
         yield other, rows
-
-
-def _target(running: Shop, service: str, path: str) -> Target:
-    """As a guest who comes back: with the cookie, which costs more to make than to check."""
-    url, headers = f"{running.url(service)}{path}", {}
-    if service == "frontend":
-        answer = httpx.get(url, timeout=30)
-        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
-        headers["Accept-Language"] = "id"
-    return Target(url, headers, tuple(running.pids()[name] for name in CHAIN))
 
 
 def compare_costs(

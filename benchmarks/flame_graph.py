@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx
-
-from benchmarks.closed_loop import LoadFailed, Target, measure
+from benchmarks.closed_loop import LoadFailed, measure
 from benchmarks.cores import cpu_seconds
 from benchmarks.flames import Stacks, draw, layer_of
-from benchmarks.processes import UNLIMITED, Shop, StartFailed, shop
-from benchmarks.request_path import CHAIN, share_cores
+from benchmarks.processes import UNLIMITED, StartFailed, shop
+from benchmarks.request_path import CHAIN, share_cores, target_of
 from benchmarks.running import interrupt_on_sigterm, progress_since_now
 from local.layout import ROOT
 
@@ -59,7 +57,7 @@ def sample(
     with shop(folder / "shop", *UNLIMITED, *chosen) as running:
         share_cores(running)
         pids = [running.pids()[name] for name in CHAIN]
-        target = _target(running, options.path, pids)
+        target = target_of(running, "frontend", options.path)
         measure(target, connections=options.connections, seconds=_WARM_UP_SECONDS)
         progress(f"sampling for {options.seconds:g} s")
         before = _cpu(pids)
@@ -72,14 +70,6 @@ def sample(
         stacks = [_read(folder / f"{pid}.folded") for pid in pids]
         progress("stopping what was started")
     return dict(zip(CHAIN, costs, strict=True)), dict(zip(CHAIN, stacks, strict=True))
-
-
-def _target(running: Shop, path: str, pids: list[int]) -> Target:
-    """A guest who comes back."""
-    url = f"{running.url('frontend')}{path}"
-    cookies = httpx.get(url, timeout=30).cookies
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return Target(url, {"Cookie": cookie, "Accept-Language": "id"}, tuple(pids))
 
 
 def _cpu(pids: list[int]) -> list[float]:

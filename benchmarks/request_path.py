@@ -151,6 +151,19 @@ def share_cores(running: Shop) -> None:
             pin(pid, cores[1] if name in BACKING else cores[0])
 
 
+def target_of(running: Shop, service: str, path: str) -> Target:
+    """As a guest who comes back: with the cookie, which costs more to make than to check."""
+    url, headers = f"{running.url(service)}{path}", {}
+    if service == "frontend":
+        headers["Cookie"] = _cookies_of(httpx.get(url, timeout=30))
+        headers["Accept-Language"] = "id"
+    return Target(url, headers, tuple(running.pids()[name] for name in CHAIN))
+
+
+def _cookies_of(answer: httpx.Response) -> str:
+    return "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
+
+
 def _product_of(running: Shop, service: str, headers: dict[str, str] | None = None) -> Target:
     page = httpx.get(f"{running.url(service)}/api/products", params={"page_size": 1}, timeout=30)
     if not page.is_success:
@@ -167,5 +180,4 @@ def _product_of(running: Shop, service: str, headers: dict[str, str] | None = No
 def _through_frontend(running: Shop) -> Target:
     """As a guest who comes back: with the cookie, which costs more to make than to check."""
     answer = httpx.get(f"{running.url('frontend')}/api/brands", timeout=30)
-    cookie = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
-    return _product_of(running, "frontend", {"Cookie": cookie})
+    return _product_of(running, "frontend", {"Cookie": _cookies_of(answer)})
