@@ -20,6 +20,7 @@ from servicekit.admission.limiter import (
 )
 from servicekit.admission.settings import AdmissionSettings
 from servicekit.problems import DeadlinePassed, Problem, ServiceUnavailable
+from servicekit.telemetry.known_attributes import Attributed
 from servicekit.telemetry.metrics import Metric, create_counter, observe_gauges
 
 Observed = Iterable[tuple[float, Mapping[str, str]]]
@@ -55,7 +56,7 @@ class AdmissionControl:
         names: MetricNames,
     ) -> None:
         """`upstreams` has for each the classes of requests, the most important first."""
-        self._names, self.lag = names, loop_lag()
+        self._names, self.lag, self._known = names, loop_lag(), Attributed()
         self._shed = create_counter(names.shed)
         self._limiters = {
             upstream: self._create(settings, classes) for upstream, classes in upstreams.items()
@@ -84,7 +85,8 @@ class AdmissionControl:
 
     def count(self, upstream: str, kind: str, reason: str, number: int = 1) -> None:
         """Requests were rejected, by whom ever."""
-        self._shed.add(number, {"reason": reason, "route": kind, "upstream": upstream})
+        of = self._known(("reason", reason), ("route", kind), ("upstream", upstream))
+        self._shed.add(number, of)
 
     def reject(self, upstream: str, kind: str, reason: str) -> Problem:
         """The same, with an event of the span under way; what its sender is to be told."""

@@ -46,6 +46,8 @@ class HttpProtocol(BoundedProtocol):
         # its message is yet to come.
         self._gate: Gate | None = getattr(config.app, "gate", None)
         self._is_answered = self._ends_here = False
+        # What is asked as soon as its body is here, if that came together with its head.
+        self._held: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -93,6 +95,8 @@ class HttpProtocol(BoundedProtocol):
             except httptools.HttpParserUpgrade as offer:
                 # Of another protocol, which a server may ignore (RFC 9110 §7.8).
                 piece = piece[offer.args[0] :]
+        if self._held is not None:
+            self._start_held()
         self._require_small_head(self._overhead)
 
     def _require_small_head(self, size: int) -> None:
@@ -121,8 +125,23 @@ class HttpProtocol(BoundedProtocol):
         path, _, query = self.url.partition(b"#")[0].partition(b"?")
         text = path.decode("ascii")
         self._describe(version, unquote(text) if "%" in text else text, path, query)
-        if self._gate is None or has_body or not self._answer_early(self._gate):
-            self._begin(self._app, ends=version == "1.0" or not parser.should_keep_alive())
+        if self._gate is None or not self._is_next:
+            self._begin(self._app, ends=self._ends_after)
+        elif has_body:
+            # Whoever sends it slowly has no permit meanwhile, but waits outside of the limits.
+            self.cycle = self._held = self._exchange(ends=self._ends_after)
+        elif not self._answer_early(self._gate):
+            self._begin(self._app, ends=self._ends_after)
+
+    @property
+    def _is_next(self) -> bool:
+        """Whether no other is to be answered before this one."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _ends_after(self) -> bool:
+        """Whether the client wants the connection to end with the answer."""
+        return not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
 
     def _describe(self, version: str, path: str, raw_path: bytes, query: bytes) -> None:
         self.scope = {
@@ -142,25 +161,29 @@ class HttpProtocol(BoundedProtocol):
         }
         note_arrival(cast(Scope, self.scope), self.transport)
 
+    def _exchange(self, *, ends: bool) -> Exchange:
+        scope, expects = cast(Scope, self.scope), self.expect_100_continue
+        return Exchange(self, scope, keep_alive=not ends, expects=expects)
+
     def _begin(self, app: ASGIApp, *, ends: bool) -> None:
-        before, expects = self.cycle, self.expect_100_continue
-        self.cycle = Exchange(self, cast(Scope, self.scope), keep_alive=not ends, expects=expects)
-        if before is None or before.response_complete:
+        is_next, self.cycle = self._is_next, self._exchange(ends=ends)
+        if is_next:
             self.start(self.cycle, app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft(cast(Any, (self.cycle, app)))
 
+    def _start_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self.start(held, self._app)
+
     def _answer_early(self, gate: Gate) -> bool:
-        """Not a request before which others are to be answered."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            return False
         method = self.parser.get_method()
         early = gate(method, self.url, cast(Scope, self.scope))
         if early is None:
             return False
-        kept = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
-        self._ends_here = not kept or self._ends_now
+        self._ends_here = self._ends_after or self._ends_now
         own = [*self.server_state.default_headers]
         own += [(b"connection", b"close")] if self._ends_here else []
         self.transport.write(early.encode(own, is_head=method == b"HEAD"))
@@ -173,8 +196,11 @@ class HttpProtocol(BoundedProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._overhead = True, 0
+        if self._held is not None and self._gate is not None and self._answer_early(self._gate):
+            self._held.response_complete, self._held = True, None
         if not self._is_answered:
             super().on_message_complete()
+            self._start_held()
             return
         self._is_answered = False
         self.on_response_complete()
@@ -209,7 +235,7 @@ class HttpProtocol(BoundedProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         """Answer after everything that was asked before, as the last on this connection."""
-        self._discards_input = True
+        self._discards_input, self._held = True, None
         refusal = refusing(problem, self.config.app)
         if not self._in_head:  # the fault is in the body of a request that is known already
             self.cycle.keep_alive = False

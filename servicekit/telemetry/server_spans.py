@@ -103,13 +103,13 @@ class ServerTelemetry:
         """A request that was answered before it was begun is measured as others are, by its
         duration; ids of a trace of its own, that nobody records."""
         if self.measures:
-            measured: Attributes = {
-                "http.request.method": known_method(method),
-                "url.scheme": "http",
-                "network.protocol.version": "1.1",
-                "http.response.status_code": status,
-                "error.type": str(status),
-            }
+            measured = self.known(
+                ("http.request.method", known_method(method)),
+                ("url.scheme", "http"),
+                ("network.protocol.version", "1.1"),
+                ("http.response.status_code", status),
+                ("error.type", str(status)),
+            )
             self.duration.record(seconds, measured, _NO_CONTEXT)
         return _unrecorded()
 

@@ -30,6 +30,7 @@ from services.frontend.request_class import class_of
 
 _SPANS_PER_SECOND = 10
 _PERMIT = "arloji.permit"
+_EXPOSED_LINE = b"%b: %b\r\n" % EXPOSED
 
 
 class FrontAdmission:
@@ -41,10 +42,10 @@ class FrontAdmission:
         self._spans_left, self._spans_since = _SPANS_PER_SECOND, 0.0
 
     def gate(self, method: bytes, target: bytes, scope: Scope) -> EarlyAnswer | None:
-        """Asked as soon as a head is read, so that what is under way is counted from then on: a
+        """Asked as soon as a request is read, so that what is under way is counted from then on: a
         loop may read hundreds of requests before it begins the first."""
-        path = target.partition(b"?")[0].decode("latin-1")
-        kind = class_of(method.decode("ascii"), path)
+        path, verb = target.partition(b"?")[0].decode("latin-1"), method.decode("ascii")
+        kind = class_of(verb, path)
         if kind is None:
             return None
         control = self._control_of()
@@ -62,10 +63,10 @@ class FrontAdmission:
             return None  # to be rejected as a whole request
         control.count(UPSTREAM_OF[kind], kind, reason)
         status = DeadlinePassed.status if reason == DEADLINE else ServiceUnavailable.status
-        ids = self._telemetry.count_early(method.decode("ascii"), status, age_of(scope))
+        ids = self._telemetry.count_early(verb, status, age_of(scope))
         trace_id = trace.format_trace_id(ids.trace_id)
         shown = self._rejections.show(scope["headers"], path, status, trace_id)
-        traced = b"traceresponse: %b\r\n%b: %b\r\n" % (trace_header(ids, ids.span_id), *EXPOSED)
+        traced = b"traceresponse: %b\r\n%b" % (trace_header(ids, ids.span_id), _EXPOSED_LINE)
         return EarlyAnswer(status, shown.head + traced, shown.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
@@ -77,7 +78,7 @@ class FrontAdmission:
             return
         unread = age_of(scope)
         if has_body(scope["headers"]):
-            # Before there is a permit: who sends slowly keeps none from others.
+            # There is no permit yet if it comes slowly, so that it keeps none from others.
             arrived = await whole_body(scope, receive)
             if arrived is None:
                 return  # the client has left
