@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 import pytest_asyncio
@@ -64,8 +64,14 @@ class CountingProtocol(HttpProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        write = self.transport.write
-        self.transport.write = lambda data: (self.writes.append(data), write(data))
+        own = cast(Any, self.transport)
+        write = own.write
+
+        def counted(data: bytes) -> None:
+            self.writes.append(data)
+            write(data)
+
+        own.write = counted
 
 
 @pytest_asyncio.fixture(loop_scope="module")
