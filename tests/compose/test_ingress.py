@@ -20,6 +20,7 @@ import pytest
 from tests.compose.project import ROOT, ComposeProject
 from tests.e2e.conftest import Guest, eventually
 from tests.e2e.test_traces import trace_id_of
+from tests.hostile_http import unexpected
 from tests.malformed_requests import (
     CLOSE,
     HOST,
@@ -150,6 +151,10 @@ def test_bytes_that_are_no_http_are_problems_and_log_lines(project: ComposeProje
     for head, _, body in (answer.partition(b"\r\n\r\n") for answer in refused):
         assert b"application/problem+json" in head
         assert lines[json.loads(body)["trace_id"]] == 400
+
+
+def test_bytes_that_mean_harm_get_what_the_table_has(project: ComposeProject) -> None:
+    assert unexpected(project.shop_url, "nginx") == {}
 
 
 @pytest.mark.parametrize("language", ["en", "id"])
