@@ -47,6 +47,7 @@ class Operation:
 
 # Any request may meet these.
 _EVERYWHERE = (
+    problems.HeadersTooLarge,
     problems.TooManyRequests,
     problems.BadGateway,
     problems.ServiceUnavailable,

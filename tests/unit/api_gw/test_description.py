@@ -97,7 +97,8 @@ def test_every_refusal_is_listed_and_every_not_now_tells_when() -> None:
         for response in order.values()
         for slug in response["content"].get("application/problem+json", {}).get("examples", ())
     } == {
-        *("bad-request", "guest-required", "body-too-large", "unsupported-media-type"),
+        *("bad-request", "guest-required", "body-too-large", "headers-too-large"),
+        "unsupported-media-type",
         *("unprocessable", "idempotency-key-reused", "too-many-requests", "bad-gateway"),
         *("service-unavailable", "deadline-passed"),
     }
