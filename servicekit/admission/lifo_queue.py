@@ -10,6 +10,9 @@ T = TypeVar("T")
 # Once a queue has stood for longer than its usual time: waiting helps over a burst, while
 # under lasting load it only makes everybody late.
 _SHORT_SECONDS = 0.003
+# For so many times its usual time from then on. It is empty at once where nobody may wait, which
+# says nothing about the load.
+_SHORT_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +23,14 @@ class QueueSettings:
 
 class LifoQueue(Generic[T]):
     """At most `length` wait, for `seconds` at most. One that has not been empty for that long is a
-    standing queue, in which nobody waits any more than a moment (controlled delay: CoDel, and
-    the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first have the
-    least time left to use what they get."""
+    standing queue: for ten times as long nobody waits any more than a moment (controlled delay:
+    CoDel, and the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first
+    have the least time left to use what they get."""
 
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
         self._waiting = deque[tuple[float, T]]()
-        self._empty_at = float("-inf")
+        self._empty_at = self._stands_until = float("-inf")
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -50,7 +53,13 @@ class LifoQueue(Generic[T]):
                 return
 
     def is_standing(self, now: float) -> bool:
-        return bool(self._waiting) and now - self._empty_at > self._settings.seconds
+        if now < self._stands_until:
+            return True
+        seconds = self._settings.seconds
+        if not self._waiting or now - self._empty_at <= seconds:
+            return False
+        self._stands_until = now + _SHORT_TIMES * seconds
+        return True
 
     def has_room(self, coming: int) -> bool:
         """For those who are on their way, and one more."""

@@ -77,8 +77,8 @@ class FrontAdmission:
             await app(scope, receive, send)
             return
         unread = age_of(scope)
-        if has_body(scope["headers"]):
-            # There is no permit yet if it comes slowly, so that it keeps none from others.
+        if permit is None and has_body(scope["headers"]):
+            # It did not come at once: without a permit, of which it keeps none from others.
             arrived = await whole_body(scope, receive)
             if arrived is None:
                 return  # the client has left
