@@ -14,6 +14,11 @@ from tests.e2e.conftest import Guest
 from tests.promql import OF_RUNS, metric_queries, metrics_in, recorded_names
 from tests.telemetry_stores import LogsStore, MetricsStore, eventually
 
+SCRAPED = {
+    *("containers", "kubelet", "kube-state-metrics", "node", "nginx", "mysql", "redis"),
+    *("otel-agent", "otel-collector", "victoria-metrics", "victoria-logs"),
+    *("vmalert", "vmalert-logs", "alertmanager"),
+}
 # What this overlay does not have, or has a stand-in for.
 LEFT_OUT = {"grafana", "victoria-traces"}
 # Of Docker's own checks; here *PodNotReady* asks kube-state-metrics.
@@ -105,8 +110,7 @@ def test_everything_that_is_scraped_answers(telemetry: Telemetry) -> None:
 
     def missing() -> set[str]:
         jobs = {one["metric"]["job"] for one in telemetry.metrics.query("up")}
-        wanted = {"containers", "kubelet", "kube-state-metrics", "node", "otel-agent", "nginx"}
-        return wanted - jobs
+        return SCRAPED - jobs
 
     waiting.eventually(missing, lambda found: not found, 60, pause_seconds=0.2)
     eventually(lambda: down() <= LEFT_OUT)
