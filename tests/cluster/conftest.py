@@ -36,8 +36,9 @@ ORDER = (
     "test_load",
     "test_autoscaling",
     "test_removal",
+    "test_growth",
 )
-ONLY_LONG = {"test_drain", "test_housekeeping", "test_load", "test_autoscaling"}
+ONLY_LONG = {"test_drain", "test_housekeeping", "test_growth", "test_load", "test_autoscaling"}
 collect_ignore = [] if LONG else [f"{name}.py" for name in ONLY_LONG]
 RELEASE = "tests-cluster"
 _EDGE = "k8s/components/nginx-edge/edge/deployment.yaml"

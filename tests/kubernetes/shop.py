@@ -152,6 +152,12 @@ class Shop:
         delete = ("delete", "statefulset", name, "--cascade=orphan", "--ignore-not-found")
         self.control_plane.kubectl(*delete, f"--namespace={NAMESPACE}")
 
+    def grow_claim(self, name: str, size: str) -> str:
+        """As docs/kubernetes.md says it, of this set's pod; returns what is said against it."""
+        patch = json.dumps({"spec": {"resources": {"requests": {"storage": size}}}})
+        claim = ("patch", "persistentvolumeclaim", f"data-{name}-0", f"--patch={patch}")
+        return self.control_plane.try_kubectl(*claim, f"--namespace={NAMESPACE}").stderr
+
     def remove_everything(self) -> None:
         """Data included, as nobody would who has any."""
         if self.overlay is not None:

@@ -13,19 +13,20 @@ _SERVICES = ("frontend", "api-gw", "service-http", "publisher", "consumer")
 
 # What no apply can change in a StatefulSet.
 _STORE = "victoria-logs"
-_CLAIM, _LARGER_CLAIM = "storage: 34Gi", "storage: 40Gi"
+_SIZE, _LARGER_SIZE = "34Gi", "40Gi"
 
 
 @dataclass
 class Upgrade:
     """From the release that the repository names to one called `second`, of which one store asks
-    for a larger claim."""
+    for a larger claim; the claim is refused it until its class lets it grow."""
 
     replicas: Mapping[str, int]
     lowest: Mapping[str, int]
     claims_before: Mapping[str, Mapping[str, str]]
     stores_before: Mapping[str, str]
     refusal: str
+    refused_growth: str
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +38,20 @@ def upgrade(shop: Shop) -> Iterator[Upgrade]:
     }
     claims, stores = _claims(shop), _store_pods(shop)
     shop.release("second")
-    shop.change(f"k8s/base/observability/{_STORE}.yaml", _CLAIM, _LARGER_CLAIM)
+    store = f"k8s/base/observability/{_STORE}.yaml"
+    shop.change(store, f"storage: {_SIZE}", f"storage: {_LARGER_SIZE}")
     with shop.watch() as watch:
         refused = shop.control_plane.try_kubectl("apply", "-k", shop.folder_of("small"))
         shop.delete_set_alone(_STORE)
+        refused_growth = shop.grow_claim(_STORE, _LARGER_SIZE)
+        shop.nodes.let_claims_grow(True)
+        # Admission hears of it a moment later.
+        eventually(lambda: shop.grow_claim(_STORE, _LARGER_SIZE), lambda said: not said)
         shop.apply("small")
         shop.wait_until_settled()
         lowest = {name: watch.lowest(name) for name in _SERVICES}
-    yield Upgrade(replicas, lowest, claims, stores, refused.stderr)
+    yield Upgrade(replicas, lowest, claims, stores, refused.stderr, refused_growth)
+    shop.nodes.let_claims_grow(False)
     # Nor can it be made smaller again.
     shop.delete_set_alone(_STORE)
 
@@ -69,6 +76,12 @@ def test_an_upgrade_runs_its_own_migration_and_keeps_the_claims(
     assert _claims(shop) == upgrade.claims_before
     # Neither another image of the services nor a new set is a reason to restart a store.
     assert _store_pods(shop) == upgrade.stores_before
+
+
+def test_a_claim_grows_where_its_class_lets_it(shop: Shop, upgrade: Upgrade) -> None:
+    assert "must support resize" in upgrade.refused_growth
+    (claim,) = shop.objects("persistentvolumeclaims", f"--selector=app.kubernetes.io/name={_STORE}")
+    assert claim["spec"]["resources"]["requests"]["storage"] == _LARGER_SIZE
 
 
 @pytest.mark.usefixtures("upgrade")

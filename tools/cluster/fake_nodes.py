@@ -26,7 +26,7 @@ _BEHAVIOUR = (
     "stage/volume/fast/pvc-provision.yaml",
     "metrics/resource/metrics-resource.yaml",
 )
-_STORAGE_CLASS = "stage/volume/fast/storage-class.yaml"
+_STORAGE_CLASS, _CLASS = "stage/volume/fast/storage-class.yaml", "kwok-volume"
 _USAGE_DEFINITION = "crd/bases/kwok.x-k8s.io_clusterresourceusages.yaml"
 # Long enough that a budget or a rollout would be seen to break, short enough for tests.
 _DELAYED, _START_MILLISECONDS = {"pod-ready.yaml", "pod-complete.yaml"}, 800
@@ -94,6 +94,11 @@ class FakeNodes:
             **{"metadata": {"name": "everywhere"}, "spec": {"usages": [{"usage": usage}]}},
         }
         self._control_plane.kubectl("apply", "--filename=-", content=json.dumps(content))
+
+    def let_claims_grow(self, allowed: bool) -> None:
+        """Whether their class lets them ask for more than they have; by default it does not."""
+        patch = json.dumps({"allowVolumeExpansion": allowed})
+        self._control_plane.kubectl("patch", "storageclass", _CLASS, f"--patch={patch}")
 
     def _start_kwok(self, sources: Path) -> None:
         configuration = self._processes.folder / "kwok.yaml"
