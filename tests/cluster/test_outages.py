@@ -10,6 +10,12 @@ from tests.compose.customers import Customers, assert_each_is_one_order
 from tests.e2e.conftest import Guest
 from tests.waiting import eventually
 
+# Together more than the limit leaves, each less than a server has: of all in a container the kernel
+# ends what has most.
+_FILL = (
+    "for _ in {1..6}; do { head --bytes=90M /dev/zero; sleep 60; } | tail > /dev/null & done; wait"
+)
+
 
 def statuses_of_reading(guest: Guest) -> set[int]:
     product = guest.product()
@@ -20,7 +26,6 @@ def statuses_of_reading(guest: Guest) -> set[int]:
 def test_a_container_that_ran_out_of_memory_comes_back_with_every_order(
     shop: KubernetesShop,
 ) -> None:
-    """Of what takes memory in MySQL's container the kernel ends what has most: the server."""
     with Customers(shop.shop_url, ordering=1, browsing=0) as customers:
         customers.wait_for_orders(2)
         (mysql,) = shop.running("mysql")
