@@ -42,6 +42,11 @@ FAULTS = (
         "Deployment/ingress is told to stop while",
     ),
     Fault(
+        rules.nobody_sends_to_a_pod_that_stops,
+        [put("ConfigMap/service-environment", "/data/DRAIN_SECONDS", "0")],
+        "Deployment/frontend does not drain",
+    ),
+    Fault(
         rules.a_replacement_is_there_before_its_predecessor_goes,
         [put("Deployment/api-gw", "/spec/strategy/rollingUpdate/maxUnavailable", 1)],
         "Deployment/api-gw is short of pods",

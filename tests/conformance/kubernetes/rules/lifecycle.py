@@ -65,11 +65,14 @@ def _needed(shop: Manifests, pod: Pod) -> float:
     if pod.name not in SERVICE_NAMES:
         said = CONTAINERS.get(pod.name, {}).get("stop_grace_period", "0s")
         return int(said[:-1]) * _SIZES[said[-1]]
-    drain = float(shop.environment(pod, pod.main).get("DRAIN_SECONDS", 0))
     fields = importlib.import_module(
         f"services.{pod.name.replace('-', '_')}.settings"
     ).Settings.model_fields
-    return drain + fields["shutdown_seconds"].default + FLUSH_SECONDS
+    return _drain_seconds(shop, pod) + fields["shutdown_seconds"].default + FLUSH_SECONDS
+
+
+def _drain_seconds(shop: Manifests, pod: Pod) -> float:
+    return float(shop.environment(pod, pod.main).get("DRAIN_SECONDS", 0))
 
 
 def nobody_sends_to_a_pod_that_stops(shop: Manifests) -> Iterator[str]:
@@ -80,7 +83,7 @@ def nobody_sends_to_a_pod_that_stops(shop: Manifests) -> Iterator[str]:
         delay = within(pod.main.described, "lifecycle", "preStop", "sleep", "seconds", default=0)
         if delay < 5:
             yield f"{pod.reference} is told to stop while it is still sent to"
-        if pod.name in SERVICE_NAMES and "DRAIN_SECONDS" not in (shop.environment(pod, pod.main)):
+        if pod.name in SERVICE_NAMES and _drain_seconds(shop, pod) < 5:
             yield f"{pod.reference} does not drain"
 
 
