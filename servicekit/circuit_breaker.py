@@ -154,10 +154,12 @@ class RateBreaker:
         self._ended.append((now, failed, slow))
         self._failed += failed
         self._slow += slow
-        while self._ended and self._ended[0][0] < now - settings.window_seconds:
+        while self._ended[0][0] < now - settings.window_seconds:
             _, was_failed, was_slow = self._ended.popleft()
             self._failed -= was_failed
             self._slow -= was_slow
+        if not (self._failed or self._slow):
+            return
         calls = len(self._ended)
         rates = self._failed / calls, self._slow / calls
         bad = rates[0] >= settings.error_rate or rates[1] >= settings.slow_rate

@@ -29,11 +29,13 @@ def remaining_seconds() -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-def require_time() -> None:
-    """Raise `DeadlinePassed` if no caller waits for the result any more: drop work before it
-    reaches the database."""
-    if remaining_seconds() == 0.0:
+def require_time() -> float | None:
+    """What `remaining_seconds` says. Raises `DeadlinePassed` if no caller waits for the result any
+    more: drop work before it reaches the database."""
+    left = remaining_seconds()
+    if left == 0.0:
         raise DeadlinePassed("The deadline passed before the work began.")
+    return left
 
 
 class within:

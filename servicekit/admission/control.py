@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Protocol
 
@@ -20,10 +21,15 @@ from servicekit.admission.limiter import (
 )
 from servicekit.admission.settings import AdmissionSettings
 from servicekit.problems import DeadlinePassed, Problem, ServiceUnavailable
-from servicekit.telemetry.known_attributes import Attributed
+from servicekit.telemetry.known_attributes import MOST_KNOWN, KnownAttributes
 from servicekit.telemetry.metrics import Metric, create_counter, observe_gauges
 
 Observed = Iterable[tuple[float, Mapping[str, str]]]
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _counted_as(reason: str, kind: str, upstream: str) -> KnownAttributes:
+    return KnownAttributes({"reason": reason, "route": kind, "upstream": upstream})
 
 
 class Priority(Protocol):
@@ -56,7 +62,7 @@ class AdmissionControl:
         names: MetricNames,
     ) -> None:
         """`upstreams` has for each the classes of requests, the most important first."""
-        self._names, self.lag, self._known = names, loop_lag(), Attributed()
+        self._names, self.lag = names, loop_lag()
         self._shed = create_counter(names.shed)
         self._limiters = {
             upstream: self._create(settings, classes) for upstream, classes in upstreams.items()
@@ -85,8 +91,7 @@ class AdmissionControl:
 
     def count(self, upstream: str, kind: str, reason: str, number: int = 1) -> None:
         """Requests were rejected, by whom ever."""
-        of = self._known(("reason", reason), ("route", kind), ("upstream", upstream))
-        self._shed.add(number, of)
+        self._shed.add(number, _counted_as(reason, kind, upstream))
 
     def reject(self, upstream: str, kind: str, reason: str) -> Problem:
         """The same, with an event of the span under way; what its sender is to be told."""

@@ -26,7 +26,10 @@ def require_sound_head(version: str, status: int, headers: Headers, came: int) -
         raise AnswerBroken("not HTTP/1")
     if status == 101 or status < 100:
         raise AnswerBroken(f"{status} is no end of an answer")
+    named = dict(headers)
+    if b"transfer-encoding" not in named:
+        return b"content-length" in named
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings not in ([], [b"chunked"]):
+    if codings != [b"chunked"]:
         raise AnswerBroken("a transfer coding that was not asked for")
-    return bool(codings) or b"content-length" in [name for name, _ in headers]
+    return True

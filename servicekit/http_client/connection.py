@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         """
         if self.is_closing:
             raise ConnectionFailed("closed in between", before_answer=True, reused=self.reused)
-        answer = self._answer = Answer(self)
+        answer = self._answer = Answer(self, self._loop)
         self._begun, self._whole, self._until_closed = False, False, False
         self._is_head, self._dirty, self.quiet_ticks = is_head, False, 0
         self._expect_head(head_bytes=0)
@@ -143,6 +143,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:

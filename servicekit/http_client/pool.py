@@ -61,7 +61,7 @@ class ConnectionPool:
         self, method: str, target: str, headers: Headers, body: Body, length: int | None
     ) -> bytes:
         lines = [f"{method} {target} HTTP/1.1".encode("ascii"), self._host_field]
-        lines += [name + b": " + value for name, value in headers]
+        lines += map(b": ".join, headers)
         if length is None:
             lines.append(b"Transfer-Encoding: chunked")
         elif isinstance(body, bytes) and (body or method in _WITH_BODY):

@@ -80,29 +80,21 @@ async def relay(answer: Answer, send: Send) -> None:
     than the client takes it. One that breaks in the middle ends in `BadGateway`, or, once it
     has begun, in a cut connection."""
     with answer:
-        headers = answer_headers(answer.headers)
+        status, headers, body = answer.status, answer_headers(answer.headers), b""
+        start = {"type": "http.response.start", "status": status, "headers": headers}
         try:
-            if answer.status in _WITHOUT_CONTENT:
-                await _send_whole(send, answer.status, headers, b"")
+            if status in _WITHOUT_CONTENT:
+                await send(start)
             elif answer.whole or await answer.is_small():
                 body = answer.take()
                 headers.append((b"content-length", b"%d" % len(body)))
-                await _send_whole(send, answer.status, headers, body)
+                await send(start)
             else:
-                await _stream(send, answer, headers)
+                if length := answer.header(b"content-length"):
+                    headers.append((b"content-length", length))
+                await send(start)
+                async for piece in answer.pieces():
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": body})
         except UpstreamFailure as failure:
             raise problem_for(failure) from failure
-
-
-async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _stream(send: Send, answer: Answer, headers: Headers) -> None:
-    if length := answer.header(b"content-length"):
-        headers.append((b"content-length", length))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    async for piece in answer.pieces():
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body"})

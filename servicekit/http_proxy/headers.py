@@ -1,7 +1,5 @@
 """Which header fields pass from one hop to the next (RFC 9110 §7.6)."""
 
-from collections.abc import Iterable
-
 from starlette.types import Scope
 
 Headers = list[tuple[bytes, bytes]]
@@ -31,7 +29,6 @@ _WRITTEN_HERE = frozenset(
     )
 )
 _DROPPED = _HOP_BY_HOP | _WRITTEN_HERE
-_NOTHING: frozenset[bytes] = frozenset()
 
 
 def end_to_end_headers(scope: Scope, *, via: bytes) -> Headers:
@@ -39,26 +36,24 @@ def end_to_end_headers(scope: Scope, *, via: bytes) -> Headers:
     §7.6.3). Headers of our own are added afterwards, where no `Connection` field can remove
     them."""
     headers: Headers = scope["headers"]
+    headers, came = _without_named(headers), scope["http_version"].encode()
     passed = [pair for pair in headers if pair[0] in _PASSED_ON]
-    if named := _named_in_connection(headers):
-        passed = [pair for pair in passed if pair[0] not in named]
-    hops = [value for name, value in headers if name == b"via" and name not in named]
-    hops.append(b"%b %b" % (scope["http_version"].encode(), via))
+    hops = [value for name, value in headers if name == b"via"]
+    hops.append(came + b" " + via)
     passed.append((b"via", b", ".join(hops)))
     return passed
 
 
-def answer_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+def answer_headers(headers: Headers) -> Headers:
     """The answer's fields that the client may see, without length and date. Names are in lower
     case."""
-    passed = [pair for pair in headers if pair[0] not in _DROPPED]
-    named = _named_in_connection(headers)
-    return [pair for pair in passed if pair[0] not in named] if named else passed
+    return [pair for pair in _without_named(headers) if pair[0] not in _DROPPED]
 
 
-def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
-    """Fields that a `Connection` field makes hop-by-hop."""
+def _without_named(headers: Headers) -> Headers:
+    """But the fields that a `Connection` field makes hop-by-hop."""
+    if b"connection" not in dict(headers):
+        return headers
     values = [value for name, value in headers if name == b"connection"]
-    if not values:
-        return _NOTHING
-    return frozenset(token.strip().lower() for value in values for token in value.split(b","))
+    named = {token.strip().lower() for value in values for token in value.split(b",")}
+    return [pair for pair in headers if pair[0] not in named]

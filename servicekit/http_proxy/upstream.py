@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from servicekit.deadline import TIMEOUT_HEADER, remaining_seconds, require_time
+from servicekit.deadline import TIMEOUT_HEADER, require_time
 from servicekit.http_client.answer import Answer
 from servicekit.http_client.failures import ConnectionFailed, UpstreamFailure, problem_for
 from servicekit.http_client.remote_service import RemoteService, open_remote_service
@@ -66,10 +66,9 @@ class Upstream:
             raise problem_for(failure) from failure
 
     def _attempt(self, request: OutgoingRequest, resends: int) -> Awaitable[Answer]:
-        require_time()
         headers = request.headers.copy()
-        if (left := remaining_seconds()) is not None:
-            headers.append((_TIMEOUT_FIELD, b"%d" % max(1, int(left * 1000))))
+        if (left := require_time()) is not None:
+            headers.append((_TIMEOUT_FIELD, b"%d" % (int(left * 1000) or 1)))
         return self._service.send(
             request.method, request.target, headers, request.body, resends=resends
         )

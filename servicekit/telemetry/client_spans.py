@@ -2,13 +2,16 @@
 conventions for HTTP (https://opentelemetry.io/docs/specs/semconv/http/)."""
 
 import random
+from functools import lru_cache
 from time import perf_counter
 from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
+from servicekit.telemetry.current_span import current_context, holds_only_a_span, span_in
 from servicekit.telemetry.http_conventions import (
     DURATION_BOUNDS,
     Attributes,
@@ -16,7 +19,7 @@ from servicekit.telemetry.http_conventions import (
     known_method,
     trace_header,
 )
-from servicekit.telemetry.known_attributes import Attributed
+from servicekit.telemetry.known_attributes import MOST_KNOWN, KnownAttributes
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,41 +34,55 @@ class ClientSpans:
         if parts.port:
             self._server["server.port"] = parts.port
         self._tracer = trace.get_tracer("arloji.http_client")
-        self._duration = metrics.get_meter("arloji.http_client").create_histogram(
+        self.duration = metrics.get_meter("arloji.http_client").create_histogram(
             "http.client.request.duration",
             "s",
             "Duration of HTTP client requests.",
             explicit_bucket_boundaries_advisory=DURATION_BOUNDS,
         )
-        self._measures, self._known = is_measured(), Attributed()
+        self._measures = is_measured()
+        self.measured_as = lru_cache(maxsize=MOST_KNOWN)(self._describe)
 
     def begin(
         self, method: str, target: str, headers: Headers, *, resends: int = 0
     ) -> "ClientSpan | None":
         """Adds the trace to `headers`. None where nothing is recorded or measured."""
-        parent = trace.get_current_span()
-        context = parent.get_span_context()
-        unrecorded = context.is_valid and not parent.is_recording()
-        if unrecorded and not self._measures:
-            # No sampler records the child of what it did not record in this same process, so only
-            # an id is needed.
-            _propagate(context, random.getrandbits(64) or 1, headers)
-            return None
-        if not is_http_instrumentation_enabled():
+        current = current_context()
+        if not self._measures:
+            parent = span_in(current)
+            context = parent.get_span_context()
+            if context.is_valid and not parent.is_recording():
+                # No sampler records the child of what it did not record in this same process, so
+                # only an id is needed.
+                _propagate(context, random.getrandbits(64) or 1, headers)
+                return None
+        if not (holds_only_a_span(current) or is_http_instrumentation_enabled()):
             return None  # `untraced`
         known = known_method(method)
-        measured: Attributes = {"http.request.method": known, **self._server}
-        attributes: Attributes = {**measured, "url.full": self._base_url + target}
+        attributes: Attributes = {
+            "http.request.method": known,
+            **self._server,
+            "url.full": self._base_url + target,
+        }
         if known == "_OTHER":
             attributes["http.request.method_original"] = method
         if resends:
             attributes["http.request.resend_count"] = resends
         name = "HTTP" if known == "_OTHER" else known
-        span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        span = self._tracer.start_span(name, current, SpanKind.CLIENT, attributes)
         made = span.get_span_context()
         if made.is_valid:
             _propagate(made, made.span_id, headers)
-        return ClientSpan(span, self._duration, measured, self._known)
+        return ClientSpan(self, span, known, current)
+
+    def _describe(self, method: str, status: int, error: str) -> KnownAttributes:
+        """Of its metric; what is empty is not known."""
+        found: Attributes = {"http.request.method": method, **self._server}
+        if status:
+            found["http.response.status_code"] = status
+        if error:
+            found["error.type"] = error
+        return KnownAttributes(found)
 
 
 def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
@@ -78,33 +95,31 @@ def _propagate(context: SpanContext, span_id: int, headers: Headers) -> None:
 class ClientSpan:
     """Ends with the headers of the answer, or with what came instead."""
 
-    __slots__ = ("_began", "_duration", "_known", "_measured", "_span")
+    __slots__ = ("_began", "_context", "_method", "_of", "_span")
 
-    def __init__(
-        self, span: Span, duration: metrics.Histogram, measured: Attributes, known: Attributed
-    ) -> None:
-        self._span, self._duration, self._measured = span, duration, measured
-        self._known, self._began = known, perf_counter()
+    def __init__(self, of: ClientSpans, span: Span, method: str, context: Context) -> None:
+        self._of, self._span, self._method, self._context = of, span, method, context
+        self._began = perf_counter()
 
     def answered(self, status: int) -> None:
-        self._measured["http.response.status_code"] = status
+        error = str(status) if status >= 400 else ""
         self._span.set_attribute("http.response.status_code", status)
-        if status >= 400:
-            self._end_with_error(str(status), "")
-        self._end()
+        if error:
+            self._span.set_attribute("error.type", error)
+            self._span.set_status(StatusCode.ERROR)
+        self._end(status, error)
 
     def failed(self, error: BaseException) -> None:
         kind = type(error).__qualname__
-        self._end_with_error(kind, kind)
-        self._span.record_exception(error)
-        self._end()
-
-    def _end_with_error(self, kind: str, description: str) -> None:
-        self._measured["error.type"] = kind
         self._span.set_attribute("error.type", kind)
-        self._span.set_status(StatusCode.ERROR, description or None)
+        self._span.set_status(StatusCode.ERROR, kind)
+        self._span.record_exception(error)
+        self._end(0, kind)
 
-    def _end(self) -> None:
+    def _end(self, status: int, error: str) -> None:
         self._span.end()
-        took = perf_counter() - self._began
-        self._duration.record(took, self._known(*self._measured.items()))
+        took, attributes = (
+            perf_counter() - self._began,
+            self._of.measured_as(self._method, status, error),
+        )
+        self._of.duration.record(took, attributes, self._context)

@@ -22,11 +22,13 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.util.types import Attributes
 
+from servicekit.telemetry.current_span import current_context, span_in
 from servicekit.telemetry.known_attributes import KnownAttributes
 
 # As the specification has it: what comes then is counted together.
 _MOST_SERIES = 2000
 _OVERFLOW = (("otel.metric.overflow", True),)
+_SAMPLED = trace.TraceFlags.SAMPLED
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
@@ -58,6 +60,7 @@ class LightInstrument(metrics.Counter, metrics.UpDownCounter, metrics.Histogram)
         self, kind: type, name: str, unit: str, description: str, bounds: Sequence[float] = ()
     ) -> None:
         self._kind, self._bounds = kind, tuple(bounds)
+        self._may_fall = kind is metrics.UpDownCounter
         self._described = partial(Metric, name, description, unit)
         self._lock = Lock()
         self._series: dict[frozenset[Any], _Series] = {}
@@ -67,16 +70,8 @@ class LightInstrument(metrics.Counter, metrics.UpDownCounter, metrics.Histogram)
     def add(
         self, amount: float, attributes: Attributes = None, context: Context | None = None
     ) -> None:
-        if amount >= 0 or self._kind is metrics.UpDownCounter:
-            self._note(amount, attributes, context)
-
-    def record(
-        self, amount: float, attributes: Attributes = None, context: Context | None = None
-    ) -> None:
-        if amount >= 0:
-            self._note(amount, attributes, context)
-
-    def _note(self, amount: float, attributes: Attributes, context: Context | None) -> None:
+        if amount < 0 and not self._may_fall:
+            return
         known = attributes.series if type(attributes) is KnownAttributes else None
         with self._lock:
             if known is None or (series := known.get(self)) is None:
@@ -91,9 +86,11 @@ class LightInstrument(metrics.Counter, metrics.UpDownCounter, metrics.Histogram)
                 series.least = amount
             if amount > series.most:
                 series.most = amount
-            span = trace.get_current_span(context).get_span_context()
-            if span.trace_flags & trace.TraceFlags.SAMPLED:
+            span = span_in(current_context() if context is None else context).get_span_context()
+            if span.trace_flags & _SAMPLED:
                 series.examples[bucket] = amount, time_ns(), span
+
+    record = add
 
     def _find_series(self, key: tuple[Any, ...]) -> _Series:
         if len(self._by_order) >= _MOST_SERIES:

@@ -18,15 +18,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue, Attributes
 
+from servicekit.telemetry.current_span import current_context, span_in
+
 _UNSET = Status(StatusCode.UNSET)
-# By whether the id of the trace is random, and whether the span is sampled.
-_FLAGS = {
-    (random, sampled): TraceFlags(
-        (TraceFlags.RANDOM_TRACE_ID if random else 0) | (TraceFlags.SAMPLED if sampled else 0)
-    )
-    for random in (False, True)
-    for sampled in (False, True)
-}
+# Of a span: whether the id of its trace is random, and whether it is sampled.
+_RANDOM, _SAMPLED = TraceFlags.RANDOM_TRACE_ID, TraceFlags.SAMPLED
+_FLAGS = [TraceFlags(number) for number in range((_RANDOM | _SAMPLED) + 1)]
 
 
 class LightSpan(ReadableSpan, trace.Span):
@@ -125,8 +122,9 @@ class LightSpan(ReadableSpan, trace.Span):
 
 class LightTracer(trace.Tracer):
     def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
-        self._provider, self._scope = provider, scope
+        self._scope = scope
         self._sampler, self._ids = provider.sampler, provider.id_generator
+        self._processor, self._resource = provider._active_span_processor, provider.resource
 
     def start_span(
         self,
@@ -139,13 +137,13 @@ class LightTracer(trace.Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> trace.Span:
-        known = trace.get_current_span(context).get_span_context()
+        known = span_in(current_context() if context is None else context).get_span_context()
         parent = known if known.is_valid else None
         own, given = self._sample(parent, context, name, kind, attributes, links or ())
         if given is None:
             return trace.NonRecordingSpan(own)
         return LightSpan(
-            self._provider._active_span_processor,
+            self._processor,
             name,
             own,
             parent,
@@ -153,7 +151,7 @@ class LightTracer(trace.Tracer):
             given,
             list(links or ()),
             start_time or time_ns(),
-            self._provider.resource,
+            self._resource,
             self._scope,
         )
 
@@ -161,25 +159,27 @@ class LightTracer(trace.Tracer):
         self, parent: SpanContext | None, context: Context | None, *about: Any
     ) -> tuple[SpanContext, dict[str, AnyValue] | None]:
         """What a new span is called, and its first attributes if it is to be recorded."""
-        if parent:
-            trace_id, random = parent.trace_id, parent.trace_flags.random_trace_id
+        if parent is None:
+            trace_id, state = self._ids.generate_trace_id(), None
+            flags = _SAMPLED | (_RANDOM if self._ids.is_trace_id_random() else 0)
         else:
-            trace_id, random = self._ids.generate_trace_id(), self._ids.is_trace_id_random()
-        span_id, state = self._ids.generate_span_id(), parent.trace_state if parent else None
+            trace_id, _, _, flags, state, _ = parent
+        span_id = self._ids.generate_span_id()
         given: dict[str, AnyValue] | None = None
         # These two are asked for every span there is: nothing is exported, or all that its caller
         # has sampled.
         if self._sampler is ALWAYS_OFF:
             sampled = False
         elif self._sampler is DEFAULT_ON:
-            sampled = parent is None or bool(parent.trace_flags & TraceFlags.SAMPLED)
+            sampled = bool(flags & _SAMPLED)
             given = dict(about[2] or {}) if sampled else None
         else:
             chosen = self._sampler.should_sample(context, trace_id, *about)
             sampled, state = chosen.decision is Decision.RECORD_AND_SAMPLE, chosen.trace_state
             if chosen.decision is not Decision.DROP:
                 given = dict(chosen.attributes or {})
-        return SpanContext(trace_id, span_id, False, _FLAGS[random, sampled], state), given
+        own = _FLAGS[flags & _RANDOM | (_SAMPLED if sampled else 0)]
+        return SpanContext(trace_id, span_id, False, own, state), given
 
     def start_as_current_span(  # type: ignore[override]  # as use_span: not for decorating
         self,

@@ -7,28 +7,19 @@ from functools import lru_cache
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.util.http import detect_synthetic_user_agent
 from starlette.types import Scope
 
-from servicekit.telemetry.http_conventions import Attributes, known_method
+from servicekit.telemetry.current_span import with_span
+from servicekit.telemetry.http_conventions import Attributes
 
 
 def request_attributes(scope: Scope) -> Attributes:
-    """Of a SERVER span, known as soon as the request is."""
-    method = known_method(scope["method"])
-    found: Attributes = {
-        "url.scheme": scope["scheme"],
-        "network.protocol.version": scope["http_version"],
-        "url.path": scope["path"],
-        "http.request.method": method,
-    }
-    if scope["method"] != method:
-        found["http.request.method_original"] = scope["method"]
+    """What a SERVER span says beside the attributes that its metrics have."""
+    found: Attributes = {"url.path": scope["path"]}
     if server := scope.get("server"):
-        host, port = server
-        found["server.address"] = host if port == 80 else f"{host}:{port}"
-        found["server.port"] = port
+        found.update(_server_attributes(*server))
     if client := scope.get("client"):
         found["client.address"], found["client.port"] = client
     if query := scope["query_string"]:
@@ -38,6 +29,11 @@ def request_attributes(scope: Scope) -> Attributes:
             found.update(_agent_attributes(value))
             break
     return found
+
+
+@lru_cache(maxsize=64)
+def _server_attributes(host: str, port: int) -> Attributes:
+    return {"server.address": host if port == 80 else f"{host}:{port}", "server.port": port}
 
 
 @lru_cache(maxsize=64)
@@ -57,8 +53,8 @@ def parent_of(headers: list[tuple[bytes, bytes]]) -> Context:
     if found is None:
         return propagate.extract(headers, getter=_HEADERS)
     ids = int(found[1], 16), int(found[2], 16)
-    parent = SpanContext(*ids, is_remote=True, trace_flags=TraceFlags(int(found[3], 16)))
-    return set_span_in_context(NonRecordingSpan(parent), _NOTHING)
+    parent = SpanContext(*ids, is_remote=True, trace_flags=_FLAGS[found[3]])
+    return with_span(NonRecordingSpan(parent), _NOTHING)
 
 
 def content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
@@ -81,4 +77,5 @@ class _HeaderGetter(Getter[list[tuple[bytes, bytes]]]):
 # A `traceparent` alone, as our own services write it; anything else is for the propagator.
 _OF_TRACE = frozenset((b"traceparent", b"tracestate"))
 _PARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(0[01])")
+_FLAGS = {b"%02x" % number: TraceFlags(number) for number in range(2)}
 _HEADERS, _NOTHING = _HeaderGetter(), Context()

@@ -3,12 +3,15 @@ is pure ASGI; FastAPI's routes have those of its instrumentation, with the same 
 
 import random
 import time
+from collections.abc import Awaitable
+from functools import lru_cache
 from importlib.metadata import version
 
 from opentelemetry import context, metrics, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from starlette.types import Message, Scope, Send
 
+from servicekit.telemetry.current_span import attach, detach, with_span
 from servicekit.telemetry.http_conventions import (
     DURATION_BOUNDS,
     Attributes,
@@ -16,7 +19,7 @@ from servicekit.telemetry.http_conventions import (
     known_method,
     trace_header,
 )
-from servicekit.telemetry.known_attributes import Attributed
+from servicekit.telemetry.known_attributes import MOST_KNOWN, KnownAttributes
 from servicekit.telemetry.request_head import content_length, parent_of, request_attributes
 
 # The instrumentation's own, so that a process with both has one series of each kind: stores
@@ -41,6 +44,30 @@ def describe(scope: Scope, key: str, value: str) -> None:
         request.describe(key, value)
 
 
+@lru_cache(maxsize=MOST_KNOWN)
+def _active_as(method: str, scheme: str) -> KnownAttributes:
+    return KnownAttributes({"http.request.method": method, "url.scheme": scheme})
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _measured_as(
+    method: str, scheme: str, version: str, route: str, status: int, error: str
+) -> KnownAttributes:
+    """What a request was, for its metrics and its span; what is empty is not known of it."""
+    found: Attributes = {
+        "http.request.method": method,
+        "url.scheme": scheme,
+        "network.protocol.version": version,
+    }
+    if route:
+        found["http.route"] = route
+    if status:
+        found["http.response.status_code"] = status
+    if error:
+        found["error.type"] = error
+    return KnownAttributes(found)
+
+
 def _unrecorded() -> SpanContext:
     """Ids of a trace of its own, so that an answer has one."""
     return SpanContext(random.getrandbits(128) or 1, random.getrandbits(64) or 1, is_remote=False)
@@ -54,9 +81,9 @@ class Answer:
     def __init__(self, send: Send) -> None:
         self._send, self.started = send, False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         self.started = True
-        await self._send(message)
+        return self._send(message)
 
     def note_route(self, scope: Scope) -> None:
         """Nothing: who makes the span knows its route."""
@@ -91,7 +118,6 @@ class ServerTelemetry:
             "http.server.active_requests", "{request}", "Number of active HTTP server requests."
         )
         self.measures = is_measured()
-        self.known = Attributed()
 
     def begin(self, scope: Scope, send: Send, *, recorded: bool = True) -> "ServerRequest":
         """From here to its `end` the span is the current one. Ids are made in any case,
@@ -103,13 +129,7 @@ class ServerTelemetry:
         """A request that was answered before it was begun is measured as others are, by its
         duration; ids of a trace of its own, that nobody records."""
         if self.measures:
-            measured = self.known(
-                ("http.request.method", known_method(method)),
-                ("url.scheme", "http"),
-                ("network.protocol.version", "1.1"),
-                ("http.response.status_code", status),
-                ("error.type", str(status)),
-            )
+            measured = _measured_as(known_method(method), "http", "1.1", "", status, str(status))
             self.duration.record(seconds, measured, _NO_CONTEXT)
         return _unrecorded()
 
@@ -141,16 +161,13 @@ class ServerRequest(Answer):
             else NonRecordingSpan(_unrecorded())
         )
         self._recorded = self.span.is_recording()
-        self._context = trace.set_span_in_context(self.span, parent)
-        self._token = context.attach(self._context)
+        self._context = with_span(self.span, parent)
+        self._token = attach(self._context)
         if telemetry.measures:
-            self._active = telemetry.known(
-                ("http.request.method", known_method(scope["method"])),
-                ("url.scheme", scope["scheme"]),
-            )
+            self._active = _active_as(known_method(scope["method"]), scope["scheme"])
             telemetry.active.add(1, self._active, self._context)
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if not self.started and message["type"] == "http.response.start":
             self.started = True
             self._status = message["status"]
@@ -161,7 +178,7 @@ class ServerRequest(Answer):
             message = {**message, "headers": headers}
             if self._telemetry.measures:
                 self._size = content_length(headers)
-        await self._send(message)
+        return self._send(message)
 
     def describe(self, key: str, value: str) -> None:
         if self._recorded:
@@ -181,41 +198,35 @@ class ServerRequest(Answer):
             self.span.set_status(Status(StatusCode.ERROR, self._error))
 
     def end(self) -> None:
-        context.detach(self._token)
-        if self._recorded or self._telemetry.measures:
-            outcome = self._outcome()
-            if self._telemetry.measures:
-                self._measure(outcome)
-            if self._recorded:
-                self._describe(outcome)
-                self.span.end()
+        detach(self._token)
+        scope = self._scope
         # Else each would keep the other until the garbage collector finds them.
-        self._scope.pop(_KEY, None)
+        scope.pop(_KEY, None)
+        if not (self._recorded or self._telemetry.measures):
+            return
+        method, error = known_method(scope["method"]), self._error
+        if self._status >= 500 and not error:
+            error = str(self._status)
+        kind = method, scope["scheme"], scope["http_version"], self.route, self._status, error
+        attributes = _measured_as(*kind)
+        if self._telemetry.measures:
+            self._measure(attributes)
+        if self._recorded:
+            self._describe(attributes, method)
+            self.span.end()
 
-    def _describe(self, outcome: Attributes) -> None:
-        attributes = request_attributes(self._scope)
-        attributes.update(outcome)
-        self.span.set_attributes(attributes)
+    def _describe(self, measured: KnownAttributes, method: str) -> None:
+        span, asked = self.span, self._scope["method"]
+        span.set_attributes({**measured, **request_attributes(self._scope)})
+        if asked != method:
+            span.set_attribute("http.request.method_original", asked)
         if self._status >= 500:
-            self.span.set_status(Status(StatusCode.ERROR))
+            span.set_status(Status(StatusCode.ERROR))
         if self.route:
-            self.span.update_name(f"{known_method(self._scope['method'], 'HTTP')} {self.route}")
+            span.update_name(f"{method if asked == method else 'HTTP'} {self.route}")
 
-    def _outcome(self) -> Attributes:
-        found: Attributes = {}
-        if self.route:
-            found["http.route"] = self.route
-        if self._status:
-            found["http.response.status_code"] = self._status
-        if self._status >= 500 or self._error:
-            found["error.type"] = self._error or str(self._status)
-        return found
-
-    def _measure(self, outcome: Attributes) -> None:
-        telemetry, version = self._telemetry, self._scope["http_version"]
-        attributes = telemetry.known(
-            *self._active.items(), ("network.protocol.version", version), *outcome.items()
-        )
+    def _measure(self, attributes: KnownAttributes) -> None:
+        telemetry = self._telemetry
         telemetry.duration.record(time.perf_counter() - self._began, attributes, self._context)
         telemetry.active.add(-1, self._active, self._context)
         if self._size >= 0 and self.started:

@@ -7,13 +7,14 @@ nothing of that is known here.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import StatusCode
 
 # Names, keys and values come again and again; ids and times, which do not, must not fill memory.
 _MOST_CACHED = 4096
@@ -35,17 +36,18 @@ class SpanEncoder:
         self._resource: Resource | None = None
         self._resource_fields = self._resource_schema = b""
         self._scopes: dict[InstrumentationScope | None, tuple[bytes, bytes]] = {}
-        self._attributes: dict[tuple[str, str | int], bytes] = {}
+        self._attributes: dict[tuple[str, object], bytes] = {}
 
     def encode(self, spans: Sequence[ReadableSpan]) -> bytes:
         """A serialized `ExportTraceServiceRequest` with these spans of one resource."""
         groups: dict[InstrumentationScope | None, list[bytes]] = {}
         for span in spans:
-            scope = span.instrumentation_scope
-            if scope not in groups:
+            scope = span._instrumentation_scope
+            if (group := groups.get(scope)) is None:
                 self._learn(span)
-                groups[scope] = []
-            groups[scope].append(_field(b"\x12", self._encode_span(span)))
+                group = groups[scope] = []
+            encoded = self._encode_span(span)
+            group += (b"\x12", _varint(len(encoded)), encoded)
         scopes = []
         for scope, written in groups.items():
             head, schema = self._scopes[scope]
@@ -76,47 +78,47 @@ class SpanEncoder:
             return written
 
     def _fields_of(self, span: ReadableSpan) -> list[bytes]:
-        context, parent, status = span.context, span.parent, span.status
+        context, parent, status = span._context, span._parent, span._status
         # By their fields: the properties copy what they show.
-        if span._events or span._links or context is None or context.trace_state:
+        if span._events or span._links or context is None:
             raise _Unusual
-        if span.dropped_attributes or span.dropped_events or span.dropped_links:
+        if type(span._attributes) is not dict and (
+            span.dropped_attributes or span.dropped_events or span.dropped_links
+        ):
             raise _Unusual
-        fields = [
-            _IDS.pack(
-                b"\x0a\x10", context.trace_id.to_bytes(16), b"\x12\x08", context.span_id.to_bytes(8)
-            )
-        ]
+        trace_id, span_id, _, _, state, _ = context
+        if state:
+            raise _Unusual
+        ids = _IDS.pack(b"\x0a\x10", trace_id.to_bytes(16), b"\x12\x08", span_id.to_bytes(8))
+        times = _TIMES.pack(b"\x39", span._start_time or 0, b"\x41", span._end_time or 0)
+        named = _named(span._name, span._kind._value_, parent is not None and parent.is_remote)
+        fields = [ids, times, named]
         if parent:
             fields.append(_PARENT.pack(b"\x22\x08", parent.span_id.to_bytes(8)))
-        fields += [
-            _text(b"\x2a", span.name),
-            b"\x30" + _varint(span.kind.value + _KINDS),
-            _TIMES.pack(b"\x39", span.start_time or 0, b"\x41", span.end_time or 0),
-        ]
-        fields += [self._attribute(key, value) for key, value in (span._attributes or {}).items()]
+        known = self._attributes
+        for attribute in (span._attributes or {}).items():
+            kind = type(attribute[1])
+            # By type: True and 1.0 would be found under 1.
+            if kind is str or kind is int:
+                fields.append(known.get(attribute) or self._learn_attribute(*attribute))
+            else:
+                fields.append(_pair(*attribute))
         if status.status_code is not StatusCode.UNSET or status.description:
             code = b"\x18" + _varint(status.status_code.value)
             fields.append(_field(b"\x7a", _text(b"\x12", status.description or "") + code))
         else:
             fields.append(b"\x7a\x00")
-        fields.append(_FLAGS.pack(b"\x85\x01", _flags(parent)))
         return fields
 
-    def _attribute(self, key: str, value: object) -> bytes:
-        # By type: True and 1.0 would be found under 1.
-        if type(value) is not str and type(value) is not int:
-            return _pair(key, _scalar(value))
-        known = self._attributes.get((key, value))
-        if known is None:
-            if len(self._attributes) >= _MOST_CACHED:
-                self._attributes.clear()
-            known = self._attributes[key, value] = _pair(key, _scalar(value))
+    def _learn_attribute(self, key: str, value: object) -> bytes:
+        if len(self._attributes) >= _MOST_CACHED:
+            self._attributes.clear()
+        known = self._attributes[key, value] = _pair(key, value)
         return known
 
 
-def _pair(key: str, value: bytes) -> bytes:
-    return _field(b"\x4a", _text(b"\x0a", key) + _field(b"\x12", value))
+def _pair(key: str, value: object) -> bytes:
+    return _field(b"\x4a", _text(b"\x0a", key) + _field(b"\x12", _scalar(value)))
 
 
 def _scalar(value: object) -> bytes:
@@ -134,8 +136,12 @@ def _scalar(value: object) -> bytes:
             raise _Unusual
 
 
-def _flags(parent: SpanContext | None) -> int:
-    return _FLAG_KNOWN | _FLAG_REMOTE if parent and parent.is_remote else _FLAG_KNOWN
+@lru_cache(maxsize=_MOST_CACHED)
+def _named(name: str, kind: int, remote: bool) -> bytes:
+    """Name, kind and flags, which many spans share."""
+    flags = _FLAG_KNOWN | (_FLAG_REMOTE if remote else 0)
+    told = _text(b"\x2a", name) + b"\x30" + _varint(kind + _KINDS)
+    return told + _FLAGS.pack(b"\x85\x01", flags)
 
 
 def _text(tag: bytes, text: str) -> bytes:
