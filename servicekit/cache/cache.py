@@ -22,6 +22,7 @@ from servicekit.cache.policy import CachePolicy
 from servicekit.cache.store import CacheStore, CacheUnavailable, Entry
 from servicekit.deadline import require_time
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
+from servicekit.telemetry.current_span import current_context, span_in
 
 # Asks the origin: the bytes, or None for what does not exist. It raises `ServiceUnavailable`
 # if the origin is unavailable, and `DeadlinePassed` if the caller's time is over.
@@ -89,12 +90,28 @@ class Cache:
     async def fetch(self, key: str, load: Load, fallback: Fallback | None = None) -> Found:
         """The entry, fresh if at all possible, else the fallback. Raises what `load` raises
         when there is neither."""
-        if (entry := self._memory.recall(key)) is not None:
-            hit = _hit(entry)
-            self._conclude(hit.result)
-            return hit.found
+        entry, old, result = self._memory.recall(key), None, MISS
+        if entry is None and key not in self._flights:
+            try:
+                old = await self._store.get(key)
+            except CacheUnavailable:
+                result = BYPASS
+            if old is not None and self._policy.is_fresh(old):
+                entry = old
+                self._memory.remember(key, entry)
+            else:
+                # Somebody else may have had the answer meanwhile.
+                entry = self._memory.recall(key)
+        if entry is not None:
+            self._conclude(NEGATIVE if entry.body is None else HIT)
+            return Found(entry, is_stale=False)
+        return await self._find(key, lambda: self._look_up(key, load, fallback, old, result))
+
+    async def _find(
+        self, key: str, look_up_once: Callable[[], Coroutine[Any, Any, _LookUp]]
+    ) -> Found:
         try:
-            look_up = await self._find(key, load, fallback)
+            look_up = await self._join(key, look_up_once)
         except Exception:
             self._conclude(FAILED)
             raise
@@ -107,7 +124,7 @@ class Cache:
 
     def _conclude(self, result: str, refreshed_by: str = "") -> None:
         self._count(result)
-        span = trace.get_current_span()
+        span = span_in(current_context())
         span.set_attribute(CACHE_RESULT, result)
         if refreshed_by:
             span.set_attribute(CACHE_REFRESHED_BY, refreshed_by)
@@ -115,21 +132,6 @@ class Cache:
     async def close(self) -> None:
         """Wait for the look-ups under way; their callers may have gone long ago."""
         await asyncio.gather(*(one.task for one in self._flights.values()), return_exceptions=True)
-
-    async def _find(self, key: str, load: Load, fallback: Fallback | None) -> _LookUp:
-        entry, result = None, MISS
-        if key not in self._flights:
-            try:
-                entry = await self._store.get(key)
-            except CacheUnavailable:
-                result = BYPASS
-            if entry is not None and self._policy.is_fresh(entry):
-                self._memory.remember(key, entry)
-                return _hit(entry)
-            # Somebody else may have had the answer meanwhile.
-            if (remembered := self._memory.recall(key)) is not None:
-                return _hit(remembered)
-        return await self._join(key, lambda: self._look_up(key, load, fallback, entry, result))
 
     async def _join(self, key: str, look_up: Callable[[], Coroutine[Any, Any, _LookUp]]) -> _LookUp:
         while True:
@@ -160,17 +162,17 @@ class Cache:
             done.exception()  # seen, even if every caller has left
 
     async def _look_up(
-        self, key: str, load: Load, fallback: Fallback | None, entry: Entry | None, result: str
+        self, key: str, load: Load, fallback: Fallback | None, found: Entry | None, result: str
     ) -> _LookUp:
         """Of what is not, or no longer, in the store; `result` says why not."""
-        old = entry if entry is not None and entry.body is not None else None
+        old = found if found is not None and found.body is not None else None
         has_old = old is not None or fallback is not None
         try:
             async with asyncio.timeout(self._policy.origin_timeout_seconds if has_old else None):
                 if result == BYPASS:
                     fresh, by = await _ask_origin(load), SELF
                 else:
-                    fresh, by = await self._refresh(key, load, is_known=entry is not None)
+                    fresh, by = await self._refresh(key, load, is_known=found is not None)
         except (ServiceUnavailable, TimeoutError):
             if (best := _best_of(old, fallback)) is None:
                 raise
@@ -204,10 +206,6 @@ class Cache:
             if entry is not None and self._policy.is_fresh(entry):
                 return entry
         return None
-
-
-def _hit(entry: Entry) -> _LookUp:
-    return _LookUp(Found(entry, is_stale=False), NEGATIVE if entry.body is None else HIT)
 
 
 def _best_of(old: Entry | None, fallback: Fallback | None) -> Entry | None:

@@ -3,15 +3,18 @@ sent once and never again."""
 
 import asyncio
 import builtins
-from contextvars import Context
+import contextvars
+from collections.abc import Awaitable
 from typing import Any
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from redis.asyncio import Redis
 from redis.exceptions import TimeoutError
 
 from servicekit.cache.connection import CacheConnection
+from servicekit.telemetry.current_span import current_context, holds_only_a_span, span_in
 from servicekit.telemetry.tracing import tracer
 
 
@@ -26,17 +29,16 @@ class CacheClient:
         self._opening: asyncio.Task[CacheConnection] | None = None
         self._attributes, self._tracer = _attributes_of(client), tracer()
 
-    async def get(self, name: str) -> bytes | None:
-        value: bytes | None = await self._ask("GET", name)
-        return value
+    def get(self, name: str) -> Awaitable[bytes | None]:
+        return self._ask("GET", name)
 
     async def set(self, name: str, value: bytes, *, px: int, nx: bool = False) -> bool:
         """False if `nx` found a value."""
         only_new = ("NX",) if nx else ()
         return await self._ask("SET", name, value, "PX", px, *only_new) is not None
 
-    async def unlink(self, name: str) -> None:
-        await self._ask("UNLINK", name)
+    def unlink(self, name: str) -> Awaitable[None]:
+        return self._ask("UNLINK", name)
 
     async def ping(self) -> None:
         await self._ask("PING")
@@ -50,18 +52,23 @@ class CacheClient:
             self._connection.close()
         await self._client.aclose()
 
-    async def _ask(self, name: str, *arguments: bytes | str | int) -> Any:
+    def _ask(self, *command: bytes | str | int) -> Awaitable[Any]:
+        current = current_context()
         # A span of a request that is not recorded, or of none, would never be seen.
-        if not trace.get_current_span().is_recording() or not is_instrumentation_enabled():
-            return await self._send(name, *arguments)
+        if span_in(current).is_recording() and (
+            holds_only_a_span(current) or is_instrumentation_enabled()
+        ):
+            return self._ask_traced(current, *command)
+        return self._send(*command)
+
+    async def _ask_traced(self, current: Context, name: Any, *arguments: bytes | str | int) -> Any:
         query = " ".join([name, *("?" for _ in arguments)])
         told: dict[str, str | int] = {
             "db.query.text": query,
             "db.redis.args_length": 1 + len(arguments),
         }
-        span = self._tracer.start_span(
-            name, kind=trace.SpanKind.CLIENT, attributes=self._attributes | told
-        )
+        attributes = self._attributes | told
+        span = self._tracer.start_span(name, current, trace.SpanKind.CLIENT, attributes)
         try:
             return await self._send(name, *arguments)
         except Exception as error:
@@ -72,17 +79,22 @@ class CacheClient:
         finally:
             span.end()
 
-    async def _send(self, *command: bytes | str | int) -> Any:
+    def _send(self, *command: bytes | str | int) -> Awaitable[Any]:
         connection = self._connection
         if connection is None or not connection.is_open:
-            connection = await self._connect()
+            return self._send_once_connected(*command)
+        return connection.ask(*command)
+
+    async def _send_once_connected(self, *command: bytes | str | int) -> Any:
+        connection = await self._connect()
         return await connection.ask(*command)
 
     async def _connect(self) -> CacheConnection:
         """One attempt for all who wait. It has nothing of the request that happened to be first."""
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(
-                CacheConnection.open(self._client, self._timeout_seconds), context=Context()
+                CacheConnection.open(self._client, self._timeout_seconds),
+                context=contextvars.Context(),
             )
             self._opening.add_done_callback(self._opened)
         try:

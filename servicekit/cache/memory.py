@@ -21,7 +21,7 @@ class Memory:
         self._entries: Recent[str, tuple[Entry, float]] = Recent(max_bytes)
 
     def recall(self, key: str) -> Entry | None:
-        remembered = self._entries.get(key)
+        remembered = self._entries.get(key) if self._entries else None
         if remembered is None or time.monotonic() >= remembered[1]:
             return None
         return remembered[0]

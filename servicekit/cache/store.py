@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 from zlib import crc32
 
 from redis.exceptions import RedisError, ResponseError
@@ -13,6 +13,7 @@ from servicekit.cache.client import CacheClient
 from servicekit.circuit_breaker import Breaker
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _LOCK_MILLISECONDS = 500
 
@@ -45,7 +46,7 @@ class CacheStore:
     async def get(self, key: str) -> Entry | None:
         """Raises `CacheUnavailable`."""
         try:
-            value = await self._call(lambda: self._client.get(self._prefix + key))
+            value = await self._call(self._client.get, self._prefix + key)
         except ResponseError:
             return None  # a key of another type; the next entry replaces it
         return decode(value, self._shape) if isinstance(value, bytes) else None
@@ -53,35 +54,30 @@ class CacheStore:
     async def put(self, key: str, entry: Entry, *, seconds: float) -> None:
         with suppress(CacheUnavailable, ResponseError):
             value = encode(entry, self._shape)
-            await self._call(
-                lambda: self._client.set(self._prefix + key, value, px=int(seconds * 1000))
-            )
+            await self._call(self._client.set, self._prefix + key, value, px=int(seconds * 1000))
 
     async def lock(self, key: str) -> bool:
         """False if another process has the lock, or had it a moment ago: it ends by itself."""
         name = self._lock_name(key)
         try:
-            return bool(
-                await self._call(
-                    lambda: self._client.set(name, b"1", px=_LOCK_MILLISECONDS, nx=True)
-                )
-            )
+            put = await self._call(self._client.set, name, b"1", px=_LOCK_MILLISECONDS, nx=True)
+            return bool(put)
         except (CacheUnavailable, ResponseError):
             return True
 
     async def unlock(self, key: str) -> None:
         with suppress(CacheUnavailable, ResponseError):
-            await self._call(lambda: self._client.unlink(self._lock_name(key)))
+            await self._call(self._client.unlink, self._lock_name(key))
 
     def _lock_name(self, key: str) -> str:
         return f"{self._prefix}lock:{key}"
 
-    async def _call(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _call(self, ask: Callable[P, Awaitable[T]], *what: P.args, **options: P.kwargs) -> T:
         """The reply. Raises `CacheUnavailable`, or `ResponseError` if Redis refuses the command."""
         if not self._breaker.allows():
             raise CacheUnavailable
         try:
-            reply = await ask()
+            reply = await ask(*what, **options)
         except ResponseError:
             self._breaker.succeeded()
             raise

@@ -1,7 +1,7 @@
 """What service-http opens, and what it needs to be ready."""
 
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import lru_cache, partial
 
 from redis.asyncio import Redis
 
@@ -14,6 +14,7 @@ from servicekit.cache.store import CacheStore
 from servicekit.database.engine import DatabaseThreads, create_database_engine
 from servicekit.http_server.service import ServiceApp
 from servicekit.redis import create_redis
+from servicekit.telemetry.known_attributes import KnownAttributes
 from servicekit.telemetry.metrics import create_counter
 from services.service_http.database import Database
 from services.service_http.orders import GuestOrders
@@ -75,7 +76,7 @@ def _create_cache(client: CacheClient, memory_bytes: int) -> Cache:
     return Cache(
         CacheStore(client, shape=SHAPE, prefix=PREFIX),
         CACHE_POLICY,
-        count=lambda result: counter.add(1, {"result": result}),
+        count=lambda result: counter.add(1, _counted(result)),
         memory_bytes=memory_bytes,
     )
 
@@ -94,6 +95,11 @@ class FirstQuestions:
             await self._database.ask(lambda connection: list_products(connection, ProductQuery()))
             await self._database.ask(lambda connection: find_product(connection, 1))
             self._asked = True
+
+
+@lru_cache
+def _counted(result: str) -> KnownAttributes:
+    return KnownAttributes({"result": result})
 
 
 async def _ping(client: Redis) -> None:

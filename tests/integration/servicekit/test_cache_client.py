@@ -83,12 +83,12 @@ async def test_who_leaves_takes_no_reply_of_the_others(own_server: RedisServer) 
     async with client_of(own_server.url) as client:
         keys = await fill(client, 100)
         own_server.send(signal.SIGSTOP)
-        asking = [asyncio.create_task(client.get(key)) for key in keys]
+        asking = [asyncio.ensure_future(client.get(key)) for key in keys]
         await asyncio.sleep(0.05)
         for leaver in asking[::2]:
             leaver.cancel()
         await asyncio.sleep(0)
-        later = asyncio.create_task(client.get("c:1"))
+        later = asyncio.ensure_future(client.get("c:1"))
         own_server.send(signal.SIGCONT)
         assert await asyncio.gather(*asking[1::2]) == [key.encode() for key in keys[1::2]]
         assert await later == b"c:1"
@@ -102,7 +102,7 @@ async def test_a_reply_that_does_not_come_fails_all_who_wait_and_the_next_connec
     async with client_of(own_server.url, timeout_seconds=0.3) as client:
         await eventually(lambda: fill(client, 3))
         own_server.send(signal.SIGSTOP)
-        asking = [asyncio.create_task(client.get(f"c:{one}")) for one in range(3)]
+        asking = [asyncio.ensure_future(client.get(f"c:{one}")) for one in range(3)]
         await asyncio.sleep(0.05)
         if number is signal.SIGKILL:
             own_server.send(number)
@@ -216,7 +216,7 @@ def test_replies_may_arrive_in_any_pieces(values: list[bytes | None], cuts: list
 @pytest.mark.parametrize("said", [b"HTTP/1.1 400\r\n\r\n", b"$1\r\na\r\n$1\r\nb\r\n"])
 async def test_a_server_that_is_none_or_says_too_much_is_left(said: bytes) -> None:
     async with Server(said, []).running() as url, client_of(url) as client:
-        first = asyncio.create_task(client.get("c:1"))
+        first = asyncio.ensure_future(client.get("c:1"))
         await asyncio.wait([first])
         connection = client._connection
         assert connection is not None
