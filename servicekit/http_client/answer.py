@@ -100,24 +100,20 @@ class Answer:
     ) -> None:
         self.close()
 
-    # For the connection, which is where it arrives. -----------------------------------------------
-
-    def begin(self, status: int, headers: Headers) -> None:
-        self.status, self.headers = status, headers
-        self._wake()
+    # For the connection, which is where it arrives. It sets `status` and `headers`, and tells by
+    # `wake` or `end` that there is news. ----------------------------------------------------------
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > BUFFER_BYTES and self._source is not None:
             self._source.pause()
-        self._wake()
 
     def end(self, failure: Exception | None = None) -> None:
         """Nothing more comes: it is whole, or has failed."""
         self._source, self._failure, self.whole = None, failure, failure is None
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
             while not answer.status:
                 await answer.changed()
         except BaseException:
-            self.abort()
+            answer.close()  # unless it is whole: this may be somebody else's connection then
             raise
         return answer
 
@@ -164,6 +164,8 @@ class Connection(asyncio.Protocol):
             self._dirty = True
         if self._whole:
             self._finish()
+        elif self._answer is not None:
+            self._answer.wake()
 
     def on_message_begin(self) -> None:
         self._dirty = self._whole
@@ -185,7 +187,7 @@ class Connection(asyncio.Protocol):
         if self._is_head or status in _WITHOUT_BODY:
             self._whole = True
         self._until_closed = not (ends or self._whole)
-        self._answer.begin(status, headers)
+        self._answer.status, self._answer.headers = status, headers
 
     def on_body(self, piece: bytes) -> None:
         if self._whole:
