@@ -5,7 +5,6 @@ A relative budget, like gRPC's `grpc-timeout`, so that clocks of two machines ne
 
 import asyncio
 import time
-import weakref
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
@@ -42,7 +41,7 @@ class within:
     """Give what runs inside no more than `seconds` of the time that is left; what it sends on
     tells the shorter time. Raises `DeadlinePassed` in place of what it interrupts."""
 
-    __slots__ = ("_before", "_budget", "_cancelling", "_expired", "_seconds", "_task")
+    __slots__ = ("_before", "_budget", "_cancelling", "_expired", "_seconds", "task")
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._expired = seconds, False
@@ -57,18 +56,14 @@ class within:
         task = asyncio.current_task(loop)
         assert task is not None
         # None once it is over.
-        self._task: asyncio.Task[object] | None = task
+        self.task: asyncio.Task[object] | None = task
         self._cancelling = task.cancelling()
-        _alarms_of(loop).set(self, self._budget)
-
-    @property
-    def is_over(self) -> bool:
-        return self._task is None
+        _alarms_of(loop).set(loop, self, self._budget)
 
     def expire(self) -> None:
-        if self._task is not None:
+        if self.task is not None:
             self._expired = True
-            self._task.cancel()
+            self.task.cancel()
 
     def __exit__(
         self,
@@ -76,7 +71,7 @@ class within:
         error: BaseException | None,
         stack: TracebackType | None,
     ) -> None:
-        task, self._task = self._task, None
+        task, self.task = self.task, None
         _deadline.reset(self._before)
         # As `asyncio.timeout` does: another cancellation goes on.
         if not self._expired or task is None or task.uncancel() > self._cancelling:
@@ -90,18 +85,14 @@ class _Alarms:
     request as much as all its sending and receiving (uvloop opens and closes a handle for each).
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Weak, as the loop is the key that these are kept by.
-        self.loop = weakref.ref(loop)
+    def __init__(self) -> None:
         # The number decides between equal times, as what is set has no order.
         self._set: list[tuple[float, int, within]] = []
         self._numbers = count()
         self._rings_at = float("inf")
         self._timer: asyncio.TimerHandle | None = None
 
-    def set(self, limit: within, seconds: float) -> None:
-        loop = self.loop()
-        assert loop is not None
+    def set(self, loop: asyncio.AbstractEventLoop, limit: within, seconds: float) -> None:
         when = loop.time() + seconds
         self._forget_first()
         heappush(self._set, (when, next(self._numbers), limit))
@@ -110,7 +101,7 @@ class _Alarms:
 
     def _forget_first(self) -> None:
         """Those that are over: so there are about as many as requests under way."""
-        while self._set and self._set[0][2].is_over:
+        while self._set and self._set[0][2].task is None:
             heappop(self._set)
 
     def _ring_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
@@ -128,7 +119,7 @@ class _Alarms:
             self._ring_at(loop, self._set[0][0])
 
 
-_alarms_of = PerLoop(_Alarms)
+_alarms_of = PerLoop(lambda _loop: _Alarms())
 
 
 def budget_of(scope: Scope) -> float:

@@ -62,7 +62,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def start(self, exchange: Exchange, app: ASGIApp) -> None:
         """As a task with a context of its own, where no request before it left its trace."""
         self._under_way = exchange
-        self.tasks.add(self.loop.create_task(exchange.run(app), context=Context()))
+        exchange.task = self.loop.create_task(exchange.run(app), context=Context())
+        self.tasks.add(exchange.task)
 
     def on_body(self, body: bytes) -> None:
         exchange = self.cycle

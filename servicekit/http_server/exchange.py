@@ -47,7 +47,7 @@ class Exchange:
     __slots__ = (
         *("_changed", "_chunked", "_connection", "_has_news", "_head", "_left", "body"),
         *("disconnected", "keep_alive", "more_body", "response_complete", "response_started"),
-        *("scope", "waiting_for_100_continue"),
+        *("scope", "task", "waiting_for_100_continue"),
     )
 
     def __init__(
@@ -59,6 +59,7 @@ class Exchange:
         self.body, self.more_body = bytearray(), True
         self._has_news = False
         self._changed: asyncio.Future[None] | None = None
+        self.task: asyncio.Task[None] | None = None  # in which it runs
 
     async def run(self, app: ASGIApp) -> None:
         try:
@@ -71,8 +72,7 @@ class Exchange:
                 self._connection.transport.write(_FAILED)
             self._connection.transport.close()
         finally:
-            task = asyncio.current_task(self._connection.loop)
-            self._connection.tasks.discard(cast(Any, task))
+            self._connection.tasks.discard(cast(Any, self.task))
 
     def _has_left(self) -> bool:
         """Who is not answered because the connection is closed: the loop may not know it yet."""

@@ -25,4 +25,5 @@ def is_measured() -> bool:
 
 def trace_header(context: SpanContext, span_id: int) -> bytes:
     """As `traceparent` and `traceresponse` have it (W3C Trace Context)."""
-    return b"00-%032x-%016x-%02x" % (context.trace_id, span_id, context.trace_flags)
+    trace_id, _, _, flags, _, _ = context
+    return b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)

@@ -2,6 +2,8 @@
 
 import math
 import time
+from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
@@ -55,9 +57,9 @@ class Gateway:
         it from that."""
         kind = _class_of(route, scope)
         describe(scope, ROUTE_CLASS, kind)
-        guest_id = _guest_of(scope)
-        if kind is RouteClass.ORDER_PLACEMENT and guest_id:
-            self._require_order_rate(guest_id)
+        guest = _guest_of(scope)
+        if kind is RouteClass.ORDER_PLACEMENT and guest:
+            self._require_order_rate(guest.guest_id)
         # Before it is admitted: who sends slowly keeps none from others.
         body = await read_body(scope, receive, route.body_limit_bytes)
         if body is None:
@@ -71,7 +73,7 @@ class Gateway:
                 await backend.limiter.wait(of_class, arrival_of(scope))
         except Rejected as rejected:
             raise self._control.reject(backend.name, kind, rejected.reason) from None
-        request = _outgoing(route, kind, target, scope, guest_id, body)
+        request = _outgoing(route, kind, target, scope, guest, body)
         taken: float | None = None
         try:
             began = time.monotonic()
@@ -127,12 +129,12 @@ def _outgoing(
     kind: RouteClass,
     target: str,
     scope: Scope,
-    guest_id: UUID | None,
+    guest: "_Guest | None",
     body: bytes,
 ) -> OutgoingRequest:
     headers = end_to_end_headers(scope, via=b"api-gw")
-    if guest_id:
-        headers.append((_GUEST_FIELD, str(guest_id).encode("ascii")))
+    if guest:
+        headers.append((_GUEST_FIELD, guest.name))
     if route.takes_query:
         target += encoded_query(scope)
     return OutgoingRequest(
@@ -140,10 +142,23 @@ def _outgoing(
     )
 
 
-def _guest_of(scope: Scope) -> UUID | None:
+class _Guest(NamedTuple):
+    guest_id: UUID
+    # As it is passed on.
+    name: bytes
+
+
+def _guest_of(scope: Scope) -> _Guest | None:
     """The guest that the frontend names; nobody if it is not one well-formed name."""
     values = [value for name, value in scope["headers"] if name == _GUEST_FIELD]
-    return parse_uuid(values[0].decode("latin-1")) if len(values) == 1 else None
+    return _guest_named(values[0]) if len(values) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _guest_named(value: bytes) -> _Guest | None:
+    """A guest comes again and again."""
+    guest_id = parse_uuid(value.decode("latin-1"))
+    return None if guest_id is None else _Guest(guest_id, str(guest_id).encode("ascii"))
 
 
 def _refuse_failure(answer: Answer) -> None:
