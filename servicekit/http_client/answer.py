@@ -27,16 +27,12 @@ class Answer:
     `headers` are as they came, with names in lower case. What fails is raised by whoever waits.
     """
 
-    __slots__ = (
-        *("_failure", "_loop", "_pieces", "_size", "_source", "_waiter"),
-        *("headers", "status", "whole"),
-    )
+    __slots__ = ("_failure", "_pieces", "_size", "_source", "_waiter", "headers", "status", "whole")
 
-    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, source: Source) -> None:
         self.status, self.whole = 0, False
         self.headers: Headers = []
         self._source: Source | None = source
-        self._loop = loop
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: Exception | None = None
@@ -76,7 +72,7 @@ class Answer:
         """Until more has arrived."""
         if self._failure is not None:
             raise self._failure
-        self._waiter = self._loop.create_future()
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:

@@ -34,13 +34,12 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.owner: Owner | None = None
         self.reused, self.quiet_ticks = False, 0
-        self.lost = False
+        self.lost = self._paused = False
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
         self._sender: asyncio.Task[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._paused = False
         self._in_head, self._head_bytes, self._fed_bytes = True, 0, 0
 
     @property
@@ -63,7 +62,7 @@ class Connection(asyncio.Protocol):
         """
         if self.is_closing:
             raise ConnectionFailed("closed in between", before_answer=True, reused=self.reused)
-        answer = self._answer = Answer(self, self._loop)
+        answer = self._answer = Answer(self)
         self._begun, self._whole, self._until_closed = False, False, False
         self._is_head, self._dirty, self.quiet_ticks = is_head, False, 0
         self._expect_head(head_bytes=0)
@@ -143,10 +142,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None:
+        if (answer := self._answer) is None:
             # It answers no request; such as the 408 with which some servers end an idle connection.
             self._transport.abort()
             return
@@ -164,8 +162,8 @@ class Connection(asyncio.Protocol):
             self._dirty = True
         if self._whole:
             self._finish()
-        elif self._answer is not None:
-            self._answer.wake()
+        else:
+            answer.wake()
 
     def on_message_begin(self) -> None:
         self._dirty = self._whole
@@ -184,8 +182,7 @@ class Connection(asyncio.Protocol):
             return  # RFC 9110 §15.2: the answer is yet to come
         self._in_head, self._keeps_alive = False, self._parser.should_keep_alive()
         assert self._answer is not None
-        if self._is_head or status in _WITHOUT_BODY:
-            self._whole = True
+        self._whole = self._is_head or status in _WITHOUT_BODY
         self._until_closed = not (ends or self._whole)
         self._answer.status, self._answer.headers = status, headers
 

@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanContext, StatusCode
 
 # Names, keys and values come again and again; ids and times, which do not, must not fill memory.
 _MOST_CACHED = 4096
@@ -80,15 +80,9 @@ class SpanEncoder:
     def _fields_of(self, span: ReadableSpan) -> list[bytes]:
         context, parent, status = span._context, span._parent, span._status
         # By their fields: the properties copy what they show.
-        if span._events or span._links or context is None:
+        if context is None or not _is_usual(span, context):
             raise _Unusual
-        if type(span._attributes) is not dict and (
-            span.dropped_attributes or span.dropped_events or span.dropped_links
-        ):
-            raise _Unusual
-        trace_id, span_id, _, _, state, _ = context
-        if state:
-            raise _Unusual
+        trace_id, span_id, *_ = context
         ids = _IDS.pack(b"\x0a\x10", trace_id.to_bytes(16), b"\x12\x08", span_id.to_bytes(8))
         times = _TIMES.pack(b"\x39", span._start_time or 0, b"\x41", span._end_time or 0)
         named = _named(span._name, span._kind._value_, parent is not None and parent.is_remote)
@@ -115,6 +109,15 @@ class SpanEncoder:
             self._attributes.clear()
         known = self._attributes[key, value] = _pair(key, value)
         return known
+
+
+def _is_usual(span: ReadableSpan, context: SpanContext) -> bool:
+    if span._events or span._links or context.trace_state:
+        return False
+    # Our own spans drop nothing.
+    return type(span._attributes) is dict or not (
+        span.dropped_attributes or span.dropped_events or span.dropped_links
+    )
 
 
 def _pair(key: str, value: object) -> bytes:
