@@ -1,33 +1,39 @@
 """`python -m benchmarks.start [--against <commit>]`: what it costs to start the shop: CPU and
-memory of each service until the shop is ready, the time of `make run`, and the first request."""
+memory of each service until the shop is ready, the time of `make run`, and what the first requests
+take in each service."""
 
 import argparse
 import http.client
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+import redis
+
 from benchmarks.checkouts import HERE, Checkout, NoCheckout, checked_out
-from benchmarks.cores import cpu_seconds
+from benchmarks.cores import cpu_seconds, exact_cpu_seconds
+from benchmarks.order_path import new_order, until_empty
 from benchmarks.processes import Shop, StartFailed, shop
 from benchmarks.ratios import spread_of
 from benchmarks.running import progress_since_now
 from contracts.services import SERVICE_NAMES
+from database.catalogue import create_catalogue
 
 READY = "make run, seconds to ready"
-# What is asked of a service first, once it is ready.
+# What is asked of each service once it is ready, never the same twice, so that a first answer has
+# to be found like the others. Behind one service comes first what it asks.
 _FIRST = {
-    "frontend": "/",
-    "api-gw": "/api/products/1",
-    "service-http": "/api/products/1",
-    "publisher": "/healthz",
-    "consumer": "/healthz",
+    "service-http": ("/api/products/{n}", "/api/products?max_price={price}", "/api/orders"),
+    "api-gw": ("/api/products/{n}", "/api/products?max_price={price}"),
+    "frontend": ("/?max_price={price}", "/?q=batik&max_price={price}", "/products/{slug}", "/cart"),
 }
+_ORDER = "POST /api/orders"
 _REQUESTS = 50
 
 # Figure → value, of one start.
@@ -73,8 +79,12 @@ def start_figures(running: Shop) -> Figures:
     """Of a shop that has just become ready."""
     pids = running.pids()
     cpu = {f"{name}: CPU to ready, ms": _milliseconds(pids[name]) for name in SERVICE_NAMES}
-    # Behind one comes first what it asks: a first request is that of this service alone.
-    firsts = dict(reversed([_first(running, name) for name in reversed(SERVICE_NAMES)]))
+    firsts = dict(_first_orders(running, pids))
+    for number, (name, questions) in enumerate(_FIRST.items()):
+        with _connected(running.url(name)) as ask:
+            for question in questions:
+                numbered = (partial(ask, path) for path in _paths(question, number))
+                firsts |= _first(numbered, {f"{name} {question}": pids[name]})
     memory = {f"{name}: memory, MB": resident_bytes(pids[name]) / 1e6 for name in SERVICE_NAMES}
     return {READY: running.ready_seconds, **cpu, **memory, **firsts}
 
@@ -94,26 +104,61 @@ def resident_bytes(pid: int) -> int:
     raise StartFailed(f"process {pid} has ended")
 
 
-def _first(running: Shop, name: str) -> tuple[str, float]:
-    with _connected(running.url(name)) as ask:
-        times = [ask(_FIRST[name]) for _ in range(_REQUESTS)]
-    return f"{name}: first request / median", times[0] / statistics.median(times)
+def _first_orders(running: Shop, pids: Mapping[str, int]) -> dict[str, float]:
+    """Each until it is stored, or at least read by the consumer and off the queue."""
+    with (
+        _connected(running.url("publisher")) as ask,
+        redis.Redis(port=urlsplit(running.url("queue-redis")).port or 0, protocol=2) as queue,
+    ):
+
+        def order() -> None:
+            ask(_ORDER)
+            until_empty(queue)
+
+        titles = {f"{name} {_ORDER}": pids[name] for name in ("publisher", "consumer")}
+        return _first((order for _ in range(_REQUESTS)), titles)
+
+
+def _paths(question: str, round_number: int) -> Iterator[str]:
+    for number in range(1, _REQUESTS + 1):
+        slug = create_catalogue()[number - 1].slug
+        price = 10**9 + _REQUESTS * round_number + number
+        yield question.format(n=number + _REQUESTS * round_number, slug=slug, price=price)
+
+
+def _first(asks: Iterable[Callable[[], None]], pids: Mapping[str, int]) -> dict[str, float]:
+    """The first answer by the median of those after it: of the time that passed, and of the CPU of
+    each service that is named."""
+    times: list[float] = []
+    cpu: dict[str, list[float]] = {title: [] for title in pids}
+    for ask in asks:
+        before = {title: exact_cpu_seconds(pid) for title, pid in pids.items()}
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+        for title, pid in pids.items():
+            cpu[title].append(exact_cpu_seconds(pid) - before[title])
+    found: dict[str, float] = {}
+    for title, taken in cpu.items():
+        found[f"{title}: first / median"] = times[0] / statistics.median(times)
+        found[f"{title}: of its CPU"] = taken[0] / statistics.median(taken)
+    return found
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Callable[[str], float]]:
-    """Over one connection: how long the answer to a path takes, in seconds."""
+def _connected(url: str) -> Iterator[Callable[[str], None]]:
+    """Asks over one connection."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
 
-    def ask(path: str) -> float:
-        began = time.perf_counter()
-        connection.request("GET", path)
+    def ask(question: str) -> None:
+        method, _, path = question.rpartition(" ")
+        headers, body = new_order() if method else ({}, None)
+        connection.request(method or "GET", path, body=body, headers=headers)
         answer = connection.getresponse()
         answer.read()
-        if answer.status != http.client.OK:
+        if answer.status not in {http.client.OK, http.client.ACCEPTED}:
             raise StartFailed(f"{url}{path} answered {answer.status}")
-        return time.perf_counter() - began
 
     connection.connect()
     try:
