@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select, update
 
-from benchmarks.cores import cpu_seconds
+from benchmarks.cores import exact_cpu_seconds
 from benchmarks.order_path import Drain
 from benchmarks.processes import StartFailed, module
 from benchmarks.stores import redis_server, url_of
@@ -52,7 +52,8 @@ class GrownShop:
     def cpu_seconds(self) -> float:
         """What they, and the commands that have ended, have computed so far."""
         commands = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return (cpu_seconds(self.pids) or 0.0) + commands.ru_utime + commands.ru_stime
+        running = sum(exact_cpu_seconds(pid) for pid in self.pids)
+        return running + commands.ru_utime + commands.ru_stime
 
     def median_seconds(self, requests: Sequence[tuple[str, Mapping[str, str]]]) -> float:
         """Of one answer, all asked one after the other."""
@@ -111,6 +112,7 @@ def opened(folder: Path, url: str, database_pids: Sequence[int]) -> Iterator[Gro
             "QUEUE_REDIS_URL": url_of(queue),
             # Nobody is there: each answer comes from the database.
             "CACHE_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+            "CACHE_MEMORY_BYTES": "0",
             "AUDIT_DIRECTORY": str(folder / "audit"),
             "BACKUP_DIRECTORY": str(folder / "backups"),
         }

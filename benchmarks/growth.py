@@ -29,7 +29,7 @@ _ORDERS_AT_ONCE = 2_000
 Question = Callable[[random.Random, GrownShop], tuple[str, Mapping[str, str]]]
 QUESTIONS: Mapping[str, Question] = {
     "list, one of the first pages": lambda choose, _: _page(choose, "", choose.randint(1, 5)),
-    "list, a page in the middle": lambda choose, shop: _page(choose, "", shop.products // 48),
+    "list, a page in the middle": lambda choose, shop: _page(choose, "", _middle(choose, shop)),
     "search, a word of many": lambda choose, _: _page(choose, choose.choice(_COMMON), 1),
     "search, a word of few": lambda choose, _: _page(choose, choose.choice(_RARE), 1),
     "brands": lambda choose, _: ("/api/brands", {}),
@@ -41,8 +41,16 @@ QUESTIONS: Mapping[str, Question] = {
 }
 
 
+_ROWS = (*QUESTIONS, "an order stored", "reconcile a day")
+
+
 def _page(choose: random.Random, words: str, page: int) -> tuple[str, Mapping[str, str]]:
     return f"/api/products?q={words}&sort={choose.choice(_SORTS)}&page={page}", {}
+
+
+def _middle(choose: random.Random, shop: GrownShop) -> int:
+    pages = shop.products // 24
+    return choose.randint(pages * 2 // 5, pages * 3 // 5)
 
 
 def main() -> int:
@@ -54,6 +62,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=40, help="of each kind, per round")
     parser.add_argument(
+        "--only", metavar="ROW", action="append", default=[], help="rows that begin like this"
+    )
+    parser.add_argument(
         "--database-pid", type=int, action="append", default=[], help="whose CPU counts as well"
     )
     options = parser.parse_args()
@@ -63,7 +74,8 @@ def main() -> int:
                 stack.enter_context(opened(Path(name) / title, url, options.database_pid))
                 for title, url in (("small", options.small), ("large", options.large))
             ]
-            found = measure(shops, options.rounds, options.requests)
+            chosen = [title for title in _ROWS if title.startswith(tuple(options.only) or "")]
+            found = measure(shops, options.rounds, options.requests, chosen)
             print(table(found, shops))
     except (StartFailed, LoadFailed) as failure:
         print(failure, file=sys.stderr)
@@ -75,9 +87,10 @@ def main() -> int:
 Taken = tuple[float, float]
 
 
-def measure(shops: Sequence[GrownShop], rounds: int, requests: int) -> dict[str, list[list[Taken]]]:
+def measure(
+    shops: Sequence[GrownShop], rounds: int, requests: int, titles: Sequence[str]
+) -> dict[str, list[list[Taken]]]:
     """Row → shop → what each round took, after one that only warms up."""
-    titles = (*QUESTIONS, "an order stored", "reconcile a day")
     found: dict[str, list[list[Taken]]] = {title: [[] for _ in shops] for title in titles}
     choose = random.Random(1)
     for number in range(rounds + 1):
@@ -92,9 +105,11 @@ def measure(shops: Sequence[GrownShop], rounds: int, requests: int) -> dict[str,
 
 def _taken(title: str, shop: GrownShop, requests: int, choose: random.Random) -> Taken:
     if title in QUESTIONS:
-        asked = [QUESTIONS[title](choose, shop) for _ in range(requests)]
+        asked, others = (
+            [QUESTIONS[title](choose, shop) for _ in range(requests)] for _ in range(2)
+        )
         # What a search finds is remembered for half a minute: the first of its kind is dearer.
-        shop.warm_up(asked)
+        shop.warm_up(asked if title.startswith("search") else others)
         before, seconds, number = shop.cpu_seconds(), shop.median_seconds(asked), requests
     elif title == "an order stored":
         before, number = shop.cpu_seconds(), _ORDERS_AT_ONCE
@@ -105,8 +120,7 @@ def _taken(title: str, shop: GrownShop, requests: int, choose: random.Random) ->
 
 
 def table(found: Mapping[str, Sequence[Sequence[Taken]]], shops: Sequence[GrownShop]) -> str:
-    """Medians in milliseconds, and the ratio of each round: 1 is as fast in the large one. Of the
-    CPU the sums, since the system counts it in hundredths of a second."""
+    """Medians in milliseconds, and the ratio of each round: 1 is as fast in the large one."""
     width = max(map(len, found))
     sizes = [f"{shop.products} products and {shop.orders} orders" for shop in shops]
     lines = [
@@ -120,8 +134,8 @@ def table(found: Mapping[str, Sequence[Sequence[Taken]]], shops: Sequence[GrownS
         ratio = spread_of(after / before for before, after in zip(*times, strict=True))
         assert isinstance(ratio, Spread)
         shown = "".join(f"{statistics.median(side):10.2f}" for side in times)
-        cpu = [statistics.fmean(cpu for _, cpu in side) for side in (small, large)]
-        of_cpu = f"{cpu[1] / cpu[0]:8.2f}" if cpu[0] else f"{'-':>8}"
+        cpu = [statistics.median(cpu for _, cpu in side) for side in (small, large)]
+        of_cpu = f"{cpu[1] / cpu[0]:8.2f}"
         lines.append(
             f"{title:<{width}}{shown}{ratio.median:8.2f}{ratio.least:8.2f}{ratio.most:8.2f}"
             f"{cpu[0]:11.2f}{cpu[1]:8.2f}{of_cpu}"
