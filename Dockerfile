@@ -88,6 +88,7 @@ WORKDIR /app
 ENV PATH=/opt/arloji/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+RUN PYTHONDONTWRITEBYTECODE= python -m services.frontend.templates_compiled
 USER 10001:10001
 HEALTHCHECK --interval=5s --timeout=3s --retries=6 CMD ["python", "-m", "servicekit.probes"]
 CMD ["python", "-m", "services.frontend"]

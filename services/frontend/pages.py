@@ -4,11 +4,8 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from jinja2.ext import Extension
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -25,6 +22,7 @@ from services.frontend.guest import guest_of
 from services.frontend.language import Language, choose_language, find_language
 from services.frontend.page_context import PageContext, SharedContext
 from services.frontend.settings import Settings
+from services.frontend.templates_compiled import compile_templates, create_environment
 from services.frontend.texts import Texts, read_texts
 from watch_faces import draw_face, draw_moving_hands
 
@@ -37,29 +35,13 @@ _MAX_SHARED_BYTES = 8 * 2**20
 Slots = Mapping[str, int]
 
 
-class _Indentation(Extension):
-    """Templates are indented for their readers only: a tenth of a page. No text of theirs needs
-    it; what is filled in stays as it is."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        return re.sub(r"\n[ \t]+", "\n", source)
-
-
 class Pages:
     """Built once; holds no connection."""
 
     def __init__(self, settings: Settings, assets: Assets, cookies: ShopCookies) -> None:
         self._texts = read_texts()
         self._cookies = cookies
-        self._environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            extensions=[_Indentation],
-        )
+        self._environment = create_environment()
         self._environment.globals.update(
             asset=assets.url,
             watch_url=watch_url,
@@ -80,8 +62,7 @@ class Pages:
 
     def compile_templates(self) -> None:
         """All of them: no guest waits for it."""
-        for name in self._environment.list_templates():
-            self._environment.get_template(name)
+        compile_templates(self._environment)
 
     def context(
         self, scope: Scope, *, chosen: Language | None = None, address: str = "/cart"
