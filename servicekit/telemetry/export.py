@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from opentelemetry import metrics
 from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.http.transport._urllib3 import Urllib3HTTPTransport
+from opentelemetry.exporter.otlp.proto.http import _common
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,6 +21,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from servicekit.telemetry.light_metrics import LightMeterProvider
 from servicekit.telemetry.shutdown import Telemetry
 from servicekit.telemetry.span_encoding import SpanEncoder
+
+# The lighter of the two transports that come with the exporters, between which no setting chooses:
+# to load requests takes half as long as to load this module.
+_common.RequestsHTTPTransport = Urllib3HTTPTransport  # type: ignore[misc, assignment]
 
 # Of the SDK's own metrics: a histogram of each exporter, and what changes too fast to be seen.
 _LEFT_OUT = ("otel.sdk.exporter.operation.duration", "otel.sdk.exporter.*.inflight")
