@@ -2,13 +2,28 @@
 before it is ready (`http_server/server.py`). A tenth of what a start costs was spent looking."""
 
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 gc.disable()
 # FastAPI loads all of it, only to refuse models of that kind; without it, it refuses none.
 sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
+
+
+def _server(name: str) -> Any:
+    if name != "Server":
+        raise AttributeError(name)
+    return importlib.import_module("uvicorn.server").Server
+
+
+# uvicorn's command line, with click and what supervises more processes; its server is elsewhere.
+_main = ModuleType("uvicorn.main")
+_main.__dict__.update(main=None, run=None, __getattr__=_server)
+sys.modules["uvicorn.main"] = _main
 
 
 @contextmanager

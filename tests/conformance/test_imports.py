@@ -80,8 +80,8 @@ LAYERS = (
 )
 # What a service's settings, server and telemetry are made of is loaded by each, with `serve`.
 _SERVED = "servicekit.http_server.serve, servicekit.telemetry.export"
-_NEITHER = {"alembic", "aiohttp", "grpc", "mako", "models-of-openapi", "pydantic.v1.main"}
-_NEITHER |= {"sqlalchemy.dialects.mysql"}
+_NEITHER = {"alembic", "aiohttp", "click", "grpc", "mako", "models-of-openapi", "pydantic.v1.main"}
+_NEITHER |= {"requests", "sqlalchemy.dialects.mysql"}
 # What would only cost time and memory at the start of each.
 NOT_LOADED = {
     f"services.frontend.app, {_SERVED}": _NEITHER | {"redis", "sqlalchemy"},
@@ -93,8 +93,11 @@ NOT_LOADED = {
     "services.consumer.app, servicekit.http_server.serve": {"google.protobuf", "requests"},
     "servicekit.probes": {"asyncio", "email", "http", "pydantic"},
 }
-# Beside what is loaded, FastAPI's models of OpenAPI if they are built, which takes as long.
+# What an exporter loads when it is made counts as well; and FastAPI's models of OpenAPI if they are
+# built, which takes as long.
 _TELL = """
+if export := sys.modules.get("servicekit.telemetry.export"):
+    export.SpanExporter()
 print(*sys.modules)
 if (openapi := sys.modules.get("fastapi.openapi.models")) and openapi.OpenAPI.__pydantic_complete__:
     print("models-of-openapi")
