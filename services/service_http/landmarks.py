@@ -1,5 +1,7 @@
 """Where in an order of the catalogue every so-manieth watch stands, remembered: a page far from the
-beginning is found from the landmark before it, and not by skipping all that comes before. Also how
+beginning is found from the landmark before it, and not by skipping all that comes before. Landmarks
+are far apart, so that the way to the first page is a few statements, and between two of them, where
+somebody looks, there are nearer ones. Also how
 far a search has come: who asks again, after its time was over, goes on from there."""
 
 import time
@@ -13,8 +15,9 @@ from services.service_http.product_conditions import shape_of
 from services.service_http.product_statements import compile_landmark, execute
 from services.service_http.search import ProductQuery
 
-# A page skips fewer than these.
-DISTANCE = 10_000
+# Of landmarks, and of those between two of them: a page skips fewer than the latter, which is less
+# work than to read its rows.
+FAR, NEAR = 10_000, 500
 # A page by its number may be off by what was added since.
 _BELIEVED_SECONDS = 300.0
 # Of a search that was not finished; and of so many.
@@ -31,7 +34,7 @@ class Landmark:
 
 
 # The landmark at this distance from the one before it or from the beginning; None past the end.
-Next = Callable[[Landmark | None], Landmark | None]
+Next = Callable[[Landmark | None, int], Landmark | None]
 
 
 # What was gone through, and the ids that were found there.
@@ -66,19 +69,31 @@ class Landmarks:
     ) -> tuple[Landmark | None, int]:
         """The last one before this offset, and how far it is from there; what is missing on the
         way is looked up and remembered, also if the time is over before the end."""
-        marks, since = self._known.get(order, ((), 0.0))
+        far, rest = self._before(order, None, offset, FAR, find_next)
+        return self._before((*order, offset - rest), far, rest, NEAR, find_next)
+
+    def _before(
+        self,
+        way: tuple[object, ...],
+        start: Landmark | None,
+        offset: int,
+        distance: int,
+        find_next: Next,
+    ) -> tuple[Landmark | None, int]:
+        """Of those at this distance from each other and from the start of the way."""
+        marks, since = self._known.get(way, ((), 0.0))
         now = time.monotonic()
         if now - since > _BELIEVED_SECONDS:
             marks, since = (), now
-        wanted = offset // DISTANCE
+        wanted = offset // distance
         while len(marks) < wanted:
-            following = find_next(marks[-1] if marks else None)
+            following = find_next(marks[-1] if marks else start, distance)
             if following is None:
                 break
             marks = (*marks, following)
-            self._known[order] = marks, since
+            self._known[way] = marks, since
         reached = min(wanted, len(marks))
-        return (marks[reached - 1] if reached else None), offset - reached * DISTANCE
+        return (marks[reached - 1] if reached else start), offset - reached * distance
 
 
 def find_landmark(

@@ -11,7 +11,7 @@ from database.tables import products
 from services.service_http.found_pages import Found
 from services.service_http.kept_counts import find_kept_total, list_kept_brands, rarest_first
 from services.service_http.landmarks import (
-    DISTANCE,
+    NEAR,
     Landmark,
     Landmarks,
     find_landmark,
@@ -98,12 +98,13 @@ def _count(connection: Connection, query: ProductQuery) -> int:
 def _find(
     connection: Connection, query: ProductQuery, total: int | None, landmarks: Landmarks
 ) -> tuple[Product, ...]:
-    if query.words and total is not None and total > FEW_PRODUCTS:
-        found = walk(connection, query, total, landmarks)
-        if found is not None:
-            return _read(connection, found)
-    elif query.offset >= DISTANCE and not query.words and not query.product_ids:
-        return _find_from_landmark(connection, query, landmarks)
+    if total is not None and total > FEW_PRODUCTS:
+        if query.words:
+            found = walk(connection, query, total, landmarks)
+            if found is not None:
+                return _read(connection, found)
+        elif query.offset >= NEAR:
+            return _find_from_landmark(connection, query, landmarks)
     words = words_as(rarest_first(connection, query.words))
     rows = execute(connection, compile_page, query, shape_of(query), **words)
     return tuple(Product(**row._mapping) for row in rows)
@@ -122,8 +123,8 @@ def _read(connection: Connection, ids: Sequence[int]) -> tuple[Product, ...]:
 def _find_from_landmark(
     connection: Connection, query: ProductQuery, landmarks: Landmarks
 ) -> tuple[Product, ...]:
-    def find_next(mark: Landmark | None) -> Landmark | None:
-        return find_landmark(connection, query, mark, DISTANCE)
+    def find_next(mark: Landmark | None, distance: int) -> Landmark | None:
+        return find_landmark(connection, query, mark, distance)
 
     mark, offset = landmarks.before((*query.found, query.sort), query.offset, find_next)
     shape = shape_of(query, after=mark is not None)
