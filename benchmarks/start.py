@@ -79,14 +79,19 @@ def start_figures(running: Shop) -> Figures:
     """Of a shop that has just become ready."""
     pids = running.pids()
     cpu = {f"{name}: CPU to ready, ms": _milliseconds(pids[name]) for name in SERVICE_NAMES}
+    memory = _memory("memory when ready", pids)
     firsts = dict(_first_orders(running, pids))
     for number, (name, questions) in enumerate(_FIRST.items()):
         with _connected(running.url(name)) as ask:
             for question in questions:
                 numbered = (partial(ask, path) for path in _paths(question, number))
                 firsts |= _first(numbered, {f"{name} {question}": pids[name]})
-    memory = {f"{name}: memory, MB": resident_bytes(pids[name]) / 1e6 for name in SERVICE_NAMES}
+    memory |= _memory("memory after these requests", pids)
     return {READY: running.ready_seconds, **cpu, **memory, **firsts}
+
+
+def _memory(title: str, pids: Mapping[str, int]) -> dict[str, float]:
+    return {f"{name}: {title}, MB": resident_bytes(pids[name]) / 1e6 for name in SERVICE_NAMES}
 
 
 def _milliseconds(pid: int) -> float:
