@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +35,16 @@ ZERO: ColumnClause[int] = literal_column("0", Integer)
 _FALLING = {ProductSort.PRICE_DESCENDING, ProductSort.NEWEST}
 
 
+class After(Enum):
+    """What of an order is meant: all of it, what comes after a landmark, or of that only those that
+    are equal to it by what the order is by, or only the others."""
+
+    NOTHING = auto()
+    LANDMARK = auto()
+    AMONG_EQUALS = auto()
+    ALL_EQUALS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """All of a query but its values; ids and words by their number."""
@@ -45,13 +56,12 @@ class Shape:
     max_price: bool
     ids: int
     sort: ProductSort
-    # Only what comes after a landmark.
-    after: bool = False
+    after: After = After.NOTHING
     # Of so many that all who have the words are found first, instead of looking at each.
     many: bool = False
 
 
-def shape_of(query: ProductQuery, *, after: bool = False, many: bool = False) -> Shape:
+def shape_of(query: ProductQuery, *, after: After = After.NOTHING, many: bool = False) -> Shape:
     return Shape(
         words=len(query.words),
         finds_nothing=query.finds_nothing,
@@ -97,8 +107,8 @@ def filters_of(shape: Shape) -> list[ColumnElement[bool]]:
         conditions.append(products.c.price_idr <= bindparam("max_price"))
     if shape.ids:
         conditions.append(has_id(shape.ids))
-    if shape.after:
-        conditions.append(_after(shape.sort))
+    if shape.after is not After.NOTHING:
+        conditions.append(_after(shape))
     return conditions
 
 
@@ -107,13 +117,19 @@ def has_id(number: int) -> ColumnElement[bool]:
     return products.c.product_id.in_(ids)
 
 
-def _after(sort: ProductSort) -> ColumnElement[bool]:
-    """In this form a range of the index on every database, which a comparison of rows is not."""
-    column = products.c[SORT_COLUMN[sort]]
+def _after(shape: Shape) -> ColumnElement[bool]:
+    """All after a landmark are, in this form, a range of the index on every database, which a
+    comparison of rows is not; but SQLite begins it with the first of the equals, of which a price
+    has thousands. Without the others it begins at the id."""
+    column, falls = products.c[SORT_COLUMN[shape.sort]], shape.sort in _FALLING
     value: BindParameter[Any] = bindparam("after_value", type_=column.type)
-    further = column < value if sort in _FALLING else column > value
-    reached = column <= value if sort in _FALLING else column >= value
-    return and_(reached, or_(further, products.c.product_id > bindparam("after_id")))
+    further = column < value if falls else column > value
+    later = products.c.product_id > bindparam("after_id")
+    if shape.after is After.ALL_EQUALS:
+        return further
+    if shape.after is After.AMONG_EQUALS:
+        return and_(column == value, later)
+    return and_(column <= value if falls else column >= value, or_(further, later))
 
 
 def words_of(shape: Shape, source: FromClause = products) -> list[ColumnElement[bool]]:

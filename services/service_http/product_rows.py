@@ -11,11 +11,11 @@ from database.tables import products
 from services.service_http.found_pages import Found
 from services.service_http.kept_counts import find_kept_total, list_kept_brands, rarest_first
 from services.service_http.landmarks import (
-    NEAR,
+    DISTANCE,
     Landmark,
     Landmarks,
-    find_landmark,
-    values_after,
+    find_after,
+    find_next_landmark,
 )
 from services.service_http.product_conditions import shape_of, words_as
 from services.service_http.product_statements import (
@@ -103,7 +103,7 @@ def _find(
             found = walk(connection, query, total, landmarks)
             if found is not None:
                 return _read(connection, found)
-        elif query.offset >= NEAR:
+        elif query.offset >= DISTANCE:
             return _find_from_landmark(connection, query, landmarks)
     words = words_as(rarest_first(connection, query.words))
     rows = execute(connection, compile_page, query, shape_of(query), **words)
@@ -123,10 +123,10 @@ def _read(connection: Connection, ids: Sequence[int]) -> tuple[Product, ...]:
 def _find_from_landmark(
     connection: Connection, query: ProductQuery, landmarks: Landmarks
 ) -> tuple[Product, ...]:
-    def find_next(mark: Landmark | None, distance: int) -> Landmark | None:
-        return find_landmark(connection, query, mark, distance)
+    def find_next(mark: Landmark | None) -> Landmark | None:
+        return find_next_landmark(connection, query, mark)
 
     mark, offset = landmarks.before((*query.found, query.sort), query.offset, find_next)
-    shape = shape_of(query, after=mark is not None)
-    rows = execute(connection, compile_page, query, shape, offset=offset, **values_after(mark))
+    size = query.page_size
+    rows = find_after(connection, compile_page, query, mark, offset=offset, size=size)
     return tuple(Product(**row._mapping) for row in rows)

@@ -25,6 +25,9 @@ from services.service_http.product_conditions import (
 )
 from services.service_http.search import ProductQuery
 
+# Of one kind, for every shape.
+Compiled = Callable[[Shape, Dialect], CompiledStatement]
+
 
 @lru_cache(maxsize=4)
 def compile_product(dialect: Dialect) -> CompiledStatement:
@@ -56,6 +59,11 @@ def compile_walk(shape: Shape, dialect: Dialect) -> CompiledStatement:
 @lru_cache(maxsize=64)
 def compile_landmark(shape: Shape, dialect: Dialect) -> CompiledStatement:
     return compile_once(landmark_of(shape), dialect)
+
+
+@lru_cache(maxsize=64)
+def compile_equals(shape: Shape, dialect: Dialect) -> CompiledStatement:
+    return compile_once(equals_of(shape), dialect)
 
 
 def count_of(shape: Shape) -> Select[tuple[int]]:
@@ -101,6 +109,12 @@ def landmark_of(shape: Shape) -> Select[Any]:
     return found.limit(whole("size")).offset(whole("offset"))
 
 
+def equals_of(shape: Shape) -> Select[tuple[int]]:
+    """How many there are, counted up to `size`."""
+    found = _found(replace(shape, words=0)).limit(whole("size")).offset(ZERO).subquery("found")
+    return select(func.count()).select_from(found)
+
+
 def _found(shape: Shape) -> Select[Any]:
     return (
         select(products.c.product_id)
@@ -111,7 +125,7 @@ def _found(shape: Shape) -> Select[Any]:
 
 def execute(
     connection: Connection,
-    compiled: Callable[[Shape, Dialect], CompiledStatement],
+    compiled: Compiled,
     query: ProductQuery,
     shape: Shape,
     **values: Any,

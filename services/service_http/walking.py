@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from database.counts import Counted
 from services.service_http.kept_counts import find_kept_count
 from services.service_http.landmarks import Landmark, Landmarks, find_landmark, values_after
-from services.service_http.product_conditions import shape_of
+from services.service_http.product_conditions import After, shape_of
 from services.service_http.product_statements import compile_walk, execute
 from services.service_http.search import ProductQuery
 
@@ -37,7 +37,8 @@ def walk(
     if reached := landmarks.reached(search):
         (mark, found), step = reached, _MANY
     for _ in range(_MOST_WALKED // _MANY):
-        shape = shape_of(query, after=mark is not None, many=step == _MANY)
+        after = After.NOTHING if mark is None else After.LANDMARK
+        shape = shape_of(query, after=after, many=step == _MANY)
         values = {"walked": step, "size": wanted - len(found), **values_after(mark)}
         rows = execute(connection, compile_walk, query, shape, **values)
         found += tuple(row.product_id for row in rows)

@@ -53,9 +53,8 @@ def test_a_large_catalogue_shows_what_a_small_one_does(
     pages, brands = answers(large)
     keep_counts(large, FEW)
     monkeypatch.setattr(product_rows, "FEW_PRODUCTS", FEW)
-    monkeypatch.setattr(landmarks, "FAR", 90)
     for module in (landmarks, product_rows):
-        monkeypatch.setattr(module, "NEAR", 30)
+        monkeypatch.setattr(module, "DISTANCE", 50)
     walked: list[Any] = []
     monkeypatch.setattr(
         product_rows, "walk", lambda *args: walked.append(walking.walk(*args)) or walked[-1]
