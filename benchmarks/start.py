@@ -146,7 +146,8 @@ def _first(asks: Iterable[Callable[[], None]], pids: Mapping[str, int]) -> dict[
     found: dict[str, float] = {}
     for title, taken in cpu.items():
         found[f"{title}: first / median"] = times[0] / statistics.median(times)
-        found[f"{title}: of its CPU"] = taken[0] / statistics.median(taken)
+        median = statistics.median(taken)
+        found[f"{title}: of its CPU"] = taken[0] / median if median else 0.0
     return found
 
 
@@ -183,10 +184,14 @@ def table(found: Sequence[Sequence[Figures]], sides: Sequence[Checkout]) -> str:
         spreads = [spread_of(figures[title] for figures in side) for side in found]
         medians = [spread.median for spread in spreads if spread]
         shown = "".join(f"{median:12.1f}" for median in medians)
-        ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else ""
-        width_of_first = spreads[0].width if spreads[0] else 0.0
+        ratio = f"{_ratio(*medians):>8}" if len(medians) > 1 else ""
+        width_of_first = spreads[0].width if spreads[0] and medians[0] else 0.0
         lines.append(f"{title:<{width}}{shown}{ratio}  {width_of_first:5.0%}")
     return "\n".join(lines)
+
+
+def _ratio(here: float, there: float) -> str:
+    return f"{here / there:.2f}" if there else "-"
 
 
 if __name__ == "__main__":
