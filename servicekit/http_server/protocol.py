@@ -6,15 +6,14 @@ from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 from uvicorn.config import Config
 
 from servicekit.admission.arrival import note_arrival
-from servicekit.http_server.bounded import BoundedProtocol
 from servicekit.http_server.connection import LingeringTransport
 from servicekit.http_server.crowd import Crowd, Verdict
-from servicekit.http_server.early_answer import Gate
 from servicekit.http_server.exchange import Exchange
+from servicekit.http_server.gated import GatedProtocol
 from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import meaning_of, size_of_head
@@ -27,12 +26,12 @@ from servicekit.problems import (
 )
 
 
-class HttpProtocol(BoundedProtocol):
+class HttpProtocol(GatedProtocol):
     crowd: ClassVar[Crowd] = Crowd(4000)
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
-        self._app, self.url = cast(ASGIApp, self.app), b""
+        self.url = b""
         self._health: Health | None = getattr(config.app, "health", None)
         max_age = self.limits.max_connection_age_seconds * random.uniform(1, 1.5)
         self._ends_at = self.loop.time() + max_age
@@ -42,12 +41,6 @@ class HttpProtocol(BoundedProtocol):
         self._in_head, self._overhead = True, 1
         # Whether the head began with the piece that is read: it is then not larger than that.
         self._discards_input = self._began_here = False
-        # Asked before a request becomes a task; what it has answered by itself, only the rest of
-        # its message is yet to come.
-        self._gate: Gate | None = getattr(config.app, "gate", None)
-        self._is_answered = self._ends_here = False
-        # What is asked as soon as its body is here, if that came together with its head.
-        self._held: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         seconds = self.limits.lingering_close_seconds
@@ -125,23 +118,7 @@ class HttpProtocol(BoundedProtocol):
         path, _, query = self.url.partition(b"#")[0].partition(b"?")
         text = path.decode("ascii")
         self._describe(version, unquote(text) if "%" in text else text, path, query)
-        if self._gate is None or not self._is_next:
-            self._begin(self._app, ends=self._ends_after)
-        elif has_body:
-            # Whoever sends it slowly has no permit meanwhile, but waits outside of the limits.
-            self.cycle = self._held = self._exchange(ends=self._ends_after)
-        elif not self._answer_early(self._gate):
-            self._begin(self._app, ends=self._ends_after)
-
-    @property
-    def _is_next(self) -> bool:
-        """Whether no other is to be answered before this one."""
-        return self.cycle is None or self.cycle.response_complete
-
-    @property
-    def _ends_after(self) -> bool:
-        """Whether the client wants the connection to end with the answer."""
-        return not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
+        self._begin_or_refuse(has_body=has_body)
 
     def _describe(self, version: str, path: str, raw_path: bytes, query: bytes) -> None:
         self.scope = {
@@ -161,51 +138,13 @@ class HttpProtocol(BoundedProtocol):
         }
         note_arrival(cast(Scope, self.scope), self.transport)
 
-    def _exchange(self, *, ends: bool) -> Exchange:
-        scope, expects = cast(Scope, self.scope), self.expect_100_continue
-        return Exchange(self, scope, keep_alive=not ends, expects=expects)
-
-    def _begin(self, app: ASGIApp, *, ends: bool) -> None:
-        is_next, self.cycle = self._is_next, self._exchange(ends=ends)
-        if is_next:
-            self.start(self.cycle, app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft(cast(Any, (self.cycle, app)))
-
-    def _start_held(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            self.start(held, self._app)
-
-    def _answer_early(self, gate: Gate) -> bool:
-        method = self.parser.get_method()
-        early = gate(method, self.url, cast(Scope, self.scope))
-        if early is None:
-            return False
-        self._ends_here = self._ends_after or self._ends_now
-        own = [*self.server_state.default_headers]
-        own += [(b"connection", b"close")] if self._ends_here else []
-        self.transport.write(early.encode(own, is_head=method == b"HEAD"))
-        self._is_answered = True
-        return True
-
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_head, self._overhead = True, 0
-        if self._held is not None and self._gate is not None and self._answer_early(self._gate):
-            self._held.response_complete, self._held = True, None
-        if not self._is_answered:
-            super().on_message_complete()
-            self._start_held()
-            return
-        self._is_answered = False
-        self.on_response_complete()
-        if self._ends_here:
-            self.transport.close()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -223,7 +162,7 @@ class HttpProtocol(BoundedProtocol):
             self._timer = self.loop.call_later(seconds, self.transport.close)
 
     @property
-    def _ends_now(self) -> bool:
+    def ends_now(self) -> bool:
         """Whether no other request is to come."""
         draining = self._health is not None and self._health.draining
         return draining or self.loop.time() >= self._ends_at
@@ -231,7 +170,7 @@ class HttpProtocol(BoundedProtocol):
     def is_last(self, exchange: Exchange) -> bool:
         # RFC 9110 §10.1.1: a client that was not told to continue may send the body or not.
         unsure = exchange.waiting_for_100_continue and exchange.more_body
-        return unsure or self._ends_now
+        return unsure or self.ends_now
 
     def _refuse(self, problem: Problem) -> None:
         """Answer after everything that was asked before, as the last on this connection."""
