@@ -10,9 +10,8 @@ T = TypeVar("T")
 # Once a queue has stood for longer than its usual time: waiting helps over a burst, while
 # under lasting load it only makes everybody late.
 _SHORT_SECONDS = 0.003
-# For so many times its usual time from then on. It is empty at once where nobody may wait, which
-# says nothing about the load.
-_SHORT_TIMES = 10
+# So many times its usual time after it stood, it has not been long ago.
+_LATELY_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +22,14 @@ class QueueSettings:
 
 class LifoQueue(Generic[T]):
     """At most `length` wait, for `seconds` at most. One that has not been empty for that long is a
-    standing queue: for ten times as long nobody waits any more than a moment (controlled delay:
-    CoDel, and the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first
-    have the least time left to use what they get."""
+    standing queue, in which nobody waits any more than a moment (controlled delay: CoDel, and
+    the adaptive LIFO of "Fail at Scale", ACM Queue 13/8). Last in, first out: the first have the
+    least time left to use what they get."""
 
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
         self._waiting = deque[tuple[float, T]]()
-        self._empty_at = self._stands_until = float("-inf")
+        self._empty_at = self._stood_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -53,13 +52,15 @@ class LifoQueue(Generic[T]):
                 return
 
     def is_standing(self, now: float) -> bool:
-        if now < self._stands_until:
-            return True
-        seconds = self._settings.seconds
-        if not self._waiting or now - self._empty_at <= seconds:
-            return False
-        self._stands_until = now + _SHORT_TIMES * seconds
-        return True
+        stands = bool(self._waiting) and now - self._empty_at > self._settings.seconds
+        if stands:
+            self._stood_at = now
+        return stands
+
+    def stood_lately(self, now: float) -> bool:
+        """One in which nobody may wait is empty at once, which says nothing about the load."""
+        lately = _LATELY_TIMES * self._settings.seconds
+        return self.is_standing(now) or now - self._stood_at < lately
 
     def has_room(self, coming: int) -> bool:
         """For those who are on their way, and one more."""

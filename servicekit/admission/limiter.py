@@ -69,9 +69,9 @@ class ConcurrencyLimiter:
         return True
 
     def may_wait(self, kind: PriorityClass) -> bool:
-        """Whether there is any use in it."""
-        standing = kind.queue.is_standing(asyncio.get_running_loop().time())
-        return not standing and kind.queue.has_room(kind.coming)
+        """Whether there is any use in it: not soon after the queue has stood."""
+        stood = kind.queue.stood_lately(asyncio.get_running_loop().time())
+        return not stood and kind.queue.has_room(kind.coming)
 
     async def acquire(self, kind: PriorityClass, request: WaitingRequest) -> None:
         """Returns once it is admitted. Raises `Rejected` if that does not happen soon."""
