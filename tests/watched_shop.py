@@ -17,6 +17,7 @@ import yaml
 
 from local.free_port import free_port
 from observability.dashboards.load_test import USER_AGENT
+from tests.alert_delivery import AlertDelivery
 from tests.collectors import Pipeline
 from tests.e2e.conftest import Guest
 from tests.processes import ROOT, Process, answers, receiver_process
@@ -49,6 +50,7 @@ class WatchedShop:
     stack: RunningStack
     # Through nginx.
     url: str
+    alertmanager_url: str
 
     def visit(self) -> httpx.Response:
         """A customer looks, fills a cart and orders one watch, and more than there are of another.
@@ -86,7 +88,9 @@ class WatchedShop:
 def running_watched_shop(folder: Path) -> Iterator[WatchedShop]:
     with ExitStack() as stack:
         pipeline = Pipeline(folder, stack.enter_context(receiver_process(folder)))
-        watchers = _watchers(folder, pipeline)
+        delivery = AlertDelivery(folder)
+        watchers = _watchers(folder, pipeline, delivery)
+        stack.enter_context(delivery.running())
         for server in (pipeline.metrics, pipeline.logs, pipeline.collector, *watchers):
             stack.enter_context(running(server))
         endpoint = f"all.OTEL_EXPORTER_OTLP_ENDPOINT={pipeline.collector.otlp_url}"
@@ -94,7 +98,7 @@ def running_watched_shop(folder: Path) -> Iterator[WatchedShop]:
         shop = stack.enter_context(RunningStack(folder / "shop", options=options))
         edge = _Nginx(folder, shop.shop_url, pipeline.collector.logs / "nginx")
         stack.enter_context(running(edge))
-        yield WatchedShop(pipeline, shop, edge.url)
+        yield WatchedShop(pipeline, shop, edge.url, delivery.manager_url)
 
 
 class _Server(Process):
@@ -111,25 +115,16 @@ def _address() -> str:
     return f"127.0.0.1:{free_port()}"
 
 
-def _watchers(folder: Path, pipeline: Pipeline) -> list[_Server]:
+def _watchers(folder: Path, pipeline: Pipeline, delivery: AlertDelivery) -> list[_Server]:
     """Also has VictoriaMetrics, which is not yet running, scrape all of them."""
     flags = compose_flags(
         "node-exporter", without=("-path.rootfs", "-collector.textfile.directory")
     )
     flags = [flag.replace("$$", "$") for flag in flags]
     node = _Server("node_exporter", folder, *flags, f"--web.listen-address={_address()}")
-    alertmanager = _Server(
-        "alertmanager",
-        folder,
-        f"--config.file={OBSERVABILITY / 'alertmanager' / 'alertmanager.yaml'}",
-        f"--storage.path={folder / 'alertmanager'}",
-        "--cluster.listen-address=",
-        f"--web.listen-address={_address()}",
-        health="/-/ready",
-    )
     stores = [f"-{name}.url={pipeline.metrics.url}" for name in ("datasource", "remoteWrite")]
     rules = [f"-rule={path}" for path in ALERTS]
-    to = f"-notifier.url={alertmanager.url}"
+    to = f"-notifier.url={delivery.manager_url}"
     listen = f"-httpListenAddr={_address()}"
     alert = _Server("vmalert", folder, *stores, *rules, to, listen, health="/health")
     places = {
@@ -138,11 +133,11 @@ def _watchers(folder: Path, pipeline: Pipeline) -> list[_Server]:
         "127.0.0.1:8428": _host(pipeline.metrics.url),
         "victoria-logs:9428": _host(pipeline.logs.url),
         "vmalert:8880": alert.place,
-        "alertmanager:9093": alertmanager.place,
+        "alertmanager:9093": delivery.place,
     }
     (folder / "scrape.json").write_text(json.dumps(_scrape_configuration(places)))
     pipeline.metrics.command.append(f"-promscrape.config={folder / 'scrape.json'}")
-    return [node, alertmanager, alert]
+    return [node, alert]
 
 
 def _host(url: str) -> str:

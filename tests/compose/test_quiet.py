@@ -1,8 +1,13 @@
 """At rest nobody writes an error: among errors that mean nothing, the one that does is not seen."""
 
 import re
+from typing import Any
+
+import pytest
 
 from tests.compose.project import ComposeProject
+from tests.panels import Panels
+from tests.promql import DASHBOARDS, is_there_at_once, panels
 from tests.telemetry_stores import LogsStore, MetricsStore, eventually
 
 # As each kind of program here marks one: Go's loggers, those of Kubernetes, of VictoriaMetrics and
@@ -13,6 +18,16 @@ ERROR = re.compile(
     r"|Traceback|^panic:",
 )
 SCRAPES = 3
+# VictoriaTraces is left out here, as its alert says.
+RED_FOR_THE_TESTS = {"Alerts"}
+TILES = [
+    pytest.param(panel, id=f"{path.stem}: {panel['title']}")
+    for path in DASHBOARDS
+    for panel in panels(path)
+    if panel["type"] == "stat"
+    and panel["title"] not in RED_FOR_THE_TESTS
+    and all(is_there_at_once(f"{path.stem}: ", one["expr"]) for one in panel["targets"])
+]
 
 
 def test_no_container_writes_an_error_at_rest(project: ComposeProject) -> None:
@@ -30,3 +45,16 @@ def test_no_container_writes_an_error_at_rest(project: ComposeProject) -> None:
     # The log files of the servers come to the store with their severity.
     filed = logs.query(f"_time:>={since} severity_text:in(ERROR, FATAL)")
     assert [f"{line.get('service.name')}: {line['_msg']}" for line in filed] == []
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_no_tile_is_red_at_rest(project: ComposeProject, tile: dict[str, Any]) -> None:
+    """Nor since the start: a figure that counts for long what only the start has done would be."""
+    metrics = MetricsStore(project.url("victoria-metrics", 8428))
+    shown = Panels(metrics, LogsStore(project.url("victoria-logs", 9428)))
+    steps = tile["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    for target in tile["targets"]:
+        for series in eventually(lambda target=target: shown.ask(target)):
+            value = float(series["values"][-1][1])
+            reached = [one for one in steps if one["value"] is None or value >= one["value"]]
+            assert reached[-1]["color"] != "red", f"{value} {series['metric']}"

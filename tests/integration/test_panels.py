@@ -9,7 +9,7 @@ import pytest
 
 from tests.panels import Panels
 from tests.promql import OF_KUBERNETES, OF_RUNS, dashboard_targets
-from tests.telemetry_stores import eventually
+from tests.telemetry_stores import ask, eventually
 from tests.watched_shop import WatchedShop, running_watched_shop
 
 pytestmark = pytest.mark.integration
@@ -88,3 +88,15 @@ def test_nothing_is_left_out_that_is_measured_here() -> None:
     for title, target in TARGETS:
         zero_for_want_of_events = "vector(0)" in target["expr"]
         assert title not in ZERO or zero_for_want_of_events
+
+
+def test_what_fires_is_delivered(shop: WatchedShop) -> None:
+    """Counted by each attempt: what the panel *Alerts not delivered* counts has been given up."""
+
+    def delivered(name: str) -> float:
+        lines = ask(f"{shop.alertmanager_url}/metrics").text.splitlines()
+        found = f'alertmanager_{name}_total{{integration="webhook"'
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(found))
+
+    eventually(lambda: delivered("notifications"))
+    assert delivered("notification_requests_failed") == 0

@@ -1,7 +1,6 @@
 """The page of alerts with a real Alertmanager, which reads the configuration of the repository."""
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +11,7 @@ import httpx
 import pytest
 
 from local.free_port import free_port
-from tests.processes import CLEAN, ROOT, Process, answers
-from tests.promql import OBSERVABILITY
-from tests.telemetry_stores import go_server
+from tests.alert_delivery import AlertDelivery
 from tests.waiting import eventually
 
 RUNBOOK = "docs/runbooks/orders.md#ordersrefused"
@@ -43,43 +40,18 @@ def well(port: int) -> Iterator[None]:
         server.server_close()
 
 
-class Stand:
-    """Alertmanager and the page; `watched` listens on a port that is free at first."""
+class Stand(AlertDelivery):
+    """`watched` listens on a port that is free at first."""
 
     def __init__(self, folder: Path) -> None:
-        manager, page, self.watched_port = free_port(), free_port(), free_port()
-        self.manager_url, self.url = f"http://127.0.0.1:{manager}", f"http://127.0.0.1:{page}"
-        text = (OBSERVABILITY / "alertmanager" / "alertmanager.yaml").read_text()
-        configured = folder / "alertmanager.yaml"
-        configured.write_text(text.replace("http://alert-page:8090", self.url))
-        self.manager = Process(
-            [
-                str(go_server("alertmanager")),
-                f"--config.file={configured}",
-                f"--storage.path={folder}",
-                "--cluster.listen-address=",
-                f"--web.listen-address=127.0.0.1:{manager}",
-            ],
-            folder / "alertmanager.log",
-            lambda: answers(f"{self.manager_url}/-/ready"),
-        )
-        environment = {
-            **CLEAN,
-            "PORT": str(page),
-            "ALERTMANAGER_URL": self.manager_url,
+        self.watched_port = free_port()
+        settings = {
             "WATCHED": json.dumps({"vmalert": f"http://127.0.0.1:{self.watched_port}/health"}),
             "WATCH_SECONDS": "0.2",
             "PATIENCE_SECONDS": "1",
             "WATCHDOG_SECONDS": "4",
-            "OTEL_SDK_DISABLED": "true",
         }
-        self.page = Process(
-            [os.fspath(ROOT / ".venv/bin/python"), "-m", "alert_page"],
-            folder / "page.log",
-            lambda: answers(f"{self.url}/readyz"),
-            env=environment,
-            cwd=ROOT,
-        )
+        super().__init__(folder, settings)
 
     def tell(self, name: str, ends: str | None = None, **annotations: str) -> None:
         """As vmalert does. `severity` none is delivered without a wait."""
@@ -88,7 +60,7 @@ class Stand:
         httpx.post(f"{self.manager_url}/api/v2/alerts", json=[alert]).raise_for_status()
 
     def shown(self) -> str:
-        answer = httpx.get(self.url)
+        answer = httpx.get(self.page.url)
         assert answer.is_success
         return answer.text
 
@@ -100,7 +72,7 @@ class Stand:
 @pytest.fixture
 def stand(tmp_path: Path) -> Iterator[Stand]:
     one = Stand(tmp_path)
-    with well(one.watched_port), one.manager, one.page:
+    with well(one.watched_port), one.running():
         yield one
 
 
@@ -127,7 +99,7 @@ def test_an_alertmanager_that_is_away_is_not_taken_for_quiet(stand: Stand) -> No
 
 def test_a_watcher_that_is_away_raises_an_alert_and_ends_it(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
-    with stand.manager, stand.page:
+    with stand.running():
         wanted = {"alertname": "AlertingBroken", "part": "vmalert", "severity": "page"}
         eventually(stand.broken_parts, lambda found: wanted in found)
         assert "vmalert has not answered for" in stand.shown()
