@@ -4,6 +4,7 @@ import http.client
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from opentelemetry.trace import SpanKind
@@ -134,3 +135,24 @@ def test_spans_of_whoever_asks_make_the_service_graph(pipeline: Pipeline) -> Non
     }
     eventually(lambda: edges() == expected)
     assert pipeline.metrics.query("traces_service_graph_request_client_seconds_bucket")
+
+
+def test_of_spans_that_come_at_the_same_time_the_graph_misses_none(pipeline: Pipeline) -> None:
+    """From a process of each replica. Two batches that are looked at beside each other may be added
+    up the wrong way round, and one of them is then dropped (batch/in-order)."""
+    replicas, calls = 8, 100
+
+    def ask(_replica: int) -> None:
+        with sending_spans(pipeline, "frontend") as frontend:
+            for _ in range(calls):
+                address = {"server.address": "api-gw"}
+                frontend.start_span("GET", kind=SpanKind.CLIENT, attributes=address).end()
+
+    with ThreadPoolExecutor(replicas) as threads:
+        list(threads.map(ask, range(replicas)))
+    counted = 'sum(traces_service_graph_request_total{client="frontend"})'
+    soon(
+        lambda: [one["value"][1] for one in pipeline.metrics.query(counted)],
+        lambda found: found == [str(replicas * calls)],
+        seconds=30,
+    )
