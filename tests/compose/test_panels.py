@@ -16,12 +16,12 @@ from tests.promql import dashboard_targets, is_there_at_once
 from tests.telemetry_stores import eventually
 
 # tests/integration/test_panels.py has one.
-OF_DEAD_LETTERS = {"order-pipeline: Warnings about orders"}
+OF_FAULTS = {"order-pipeline: Warnings about orders", "request-path: Refused and failed by client"}
 TARGETS = [
     pytest.param(target, id=f"{title} {target['refId']}")
     for source in ("vm", "vl")
     for title, target in dashboard_targets(source)
-    if is_there_at_once(title, target["expr"]) and title not in OF_DEAD_LETTERS
+    if is_there_at_once(title, target["expr"]) and title not in OF_FAULTS
 ]
 
 

@@ -107,6 +107,7 @@ STATEMENTS = Row(
             unit="s",
             warn=0.1,
             bad=1,
+            width=12,
             links=of_service(),
         ),
         Panel(
@@ -121,6 +122,23 @@ STATEMENTS = Row(
             ],
             unit="s",
             warn=0.5,
+            width=12,
+        ),
+        Panel(
+            "Slowest statements, mean",
+            "What one run of a statement takes in MySQL. One far above the others: `EXPLAIN` it; "
+            "all at once: the disk, locks (MySQL: waits for rows) or CPU.",
+            [
+                Query(
+                    f"topk(8, sum by (digest_text) (rate({_DIGESTS}_seconds_total{RATE})) "
+                    f"/ (sum by (digest_text) (rate({_DIGESTS}_total{RATE})) > 0))",
+                    "{{digest_text}}",
+                )
+            ],
+            unit="s",
+            warn=0.1,
+            bad=1,
+            width=12,
         ),
         Panel(
             "Rows examined a second",
@@ -133,6 +151,7 @@ STATEMENTS = Row(
                 )
             ],
             unit="rps",
+            width=12,
         ),
         log_lines(
             "Slow statements",

@@ -1,7 +1,7 @@
 """Which commands ran, how they ended, and what they freed."""
 
 from contracts import telemetry
-from observability.dashboards.housekeeping.queries import COMMAND, daily, since_success
+from observability.dashboards.housekeeping.queries import COMMAND, daily, last, since_success
 from observability.dashboards.journeys import REQUEST, TRACE_ID
 from observability.dashboards.panels import LOGS, TRACES, Panel, Query, Row, log_lines
 
@@ -21,6 +21,22 @@ RUNS = Row(
             height=5,
             warn=26 * 3600,
             bad=8 * 86_400,
+        ),
+        Panel(
+            "Last runs",
+            "When each command ended as it says, for the last time. A failure or a finding newer "
+            "than the success beside it has not been put right: Runs, below, says why.",
+            [
+                Query(
+                    f"{last(telemetry.HOUSEKEEPING_LAST_RUN, by=f'{_BY}, outcome')} * 1000",
+                    f"{COMMAND} {{{{outcome}}}}",
+                    instant=True,
+                    more={"format": "table"},
+                )
+            ],
+            kind="table",
+            unit="dateTimeAsIso",
+            width=24,
         ),
         Panel(
             "Duration",

@@ -75,15 +75,16 @@ NODES = Row(
             width=6,
         ),
         Panel(
-            "Free space in four days",
-            "By the growth of the last day. Below zero for an hour with little left, and the "
-            "alert DiskFillsUp says what to do.",
+            "Free space in 4 and 30 days",
+            "By the growth of the last day, and of the last week. Below zero for an hour with "
+            "little left, and the alert DiskFillsUp says what to do.",
             [
                 Query(
-                    f"max by ({_DISKS}) "
-                    "(predict_linear(node_filesystem_avail_bytes[1d], 4 * 86400))",
-                    "{{instance}} {{mountpoint}}",
+                    f"max by ({_DISKS}) (predict_linear(node_filesystem_avail_bytes[{past}d], "
+                    f"{days} * 86400))",
+                    f"{{{{instance}}}} {{{{mountpoint}}}} in {days} days",
                 )
+                for past, days in ((1, 4), (7, 30))
             ],
             unit="bytes",
             least=None,

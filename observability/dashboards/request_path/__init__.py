@@ -6,6 +6,7 @@ from observability.dashboards.queries import service_variable
 from observability.dashboards.request_path.admission import ADMISSION
 from observability.dashboards.request_path.failures import FAILURES
 from observability.dashboards.request_path.hops import HOPS
+from observability.dashboards.request_path.replicas import REPLICAS
 from observability.dashboards.request_path.routes import ROUTES
 
 UID = "arloji-request-path"
@@ -16,6 +17,6 @@ def request_path() -> Json:
         UID,
         "Request path",
         "Where the time of a request goes, and which hop fails.",
-        [HOPS, ROUTES, ADMISSION, FAILURES],
+        [HOPS, ROUTES, REPLICAS, ADMISSION, FAILURES],
         variables=[service_variable()],
     )

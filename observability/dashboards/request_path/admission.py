@@ -4,8 +4,8 @@ is slow or gone."""
 from contracts import telemetry
 from contracts.telemetry import Metric
 from observability.dashboards.names import counter, gauge
-from observability.dashboards.panels import Panel, Query, Row
-from observability.dashboards.queries import or_zero, rate
+from observability.dashboards.panels import LOGS, Panel, Query, Row
+from observability.dashboards.queries import ACCESS_LOG, or_zero, rate
 
 
 def _refused(service: str, metric: Metric) -> Panel:
@@ -102,6 +102,27 @@ ADMISSION = Row(
             ],
             unit="reqps",
             warn=1,
+        ),
+        Panel(
+            "Refused and failed by client",
+            "At the edge: status, route, the client's network, and what the frontend said; if "
+            "nothing, it was nginx's own limit. Why the frontend said it: this row, same time.",
+            [
+                Query(
+                    f'{ACCESS_LOG} "http.response.status_code":in(429, 502, 503, 504)'
+                    ' | stats by ("http.response.status_code", "http.request.method", "http.route",'
+                    ' "client.address", "upstream.status") count() requests'
+                    " | sort by (requests desc) | limit 12",
+                    "{{http.response.status_code}} {{http.request.method}} {{http.route}} of "
+                    "{{client.address}}, frontend: {{upstream.status}}",
+                    LOGS,
+                    "stats",
+                )
+            ],
+            kind="bargauge",
+            warn=10,
+            bad=100,
+            width=24,
         ),
     ],
 )

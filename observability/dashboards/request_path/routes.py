@@ -4,6 +4,7 @@ from observability.dashboards.links import of_route
 from observability.dashboards.overview.requests import error_share
 from observability.dashboards.panels import Panel, Query, Row, log_lines
 from observability.dashboards.queries import (
+    ACCESS_LOG,
     CHOSEN,
     SERVER,
     quantile,
@@ -59,8 +60,16 @@ ROUTES = Row(
             "Slowest requests",
             "At the edge, the twenty that took longest in the chosen time. A line leads to its "
             "request: the longest span without another one below it is where the time went.",
-            '{service.name="nginx"} "log.file.name":="access.log" | sort by (duration desc)'
-            ' | limit 20 | format "<duration> s: <_msg>" as _msg',
+            f"{ACCESS_LOG} | sort by (duration desc) | limit 20"
+            ' | format "<duration> s: <_msg>" as _msg',
+        ),
+        log_lines(
+            "Largest answers",
+            "At the edge, in bytes. Whoever makes one has it in memory whole: "
+            "where memory jumps (Replicas: memory), these are the first to look at.",
+            f'{ACCESS_LOG} | sort by ("http.response.body.size" desc) | limit 20'
+            ' | format "<http.response.body.size> B: <_msg>" as _msg',
+            height=7,
         ),
     ],
 )

@@ -68,5 +68,21 @@ SOURCES = Row(
             width=8,
             height=4,
         ),
+        Panel(
+            "Alerts that fire",
+            "Which, and from when to when, also of last night. Each has its section in "
+            "docs/runbooks; what fires now is on the page of alerts.",
+            [
+                Query(
+                    or_zero(
+                        "sum by (alertname, severity) "
+                        '(ALERTS{alertstate="firing", severity!="none"})'
+                    ),
+                    "{{alertname}} {{severity}}",
+                )
+            ],
+            width=24,
+            height=5,
+        ),
     ],
 )
