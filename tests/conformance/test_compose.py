@@ -393,6 +393,14 @@ def test_problems_of_nginx_have_the_types_of_the_services() -> None:
     assert {key[:3] for key in words_of_nginx("problem_detail")} == slugs.keys()
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_memory_has_room_for_all_connections(service: str) -> None:
+    """A third of a limit is above what was ever used (`make footprint`); a connection with half a
+    head takes 21 KB (decision 64). What is beyond is killed by whoever opens enough of them."""
+    free = int(CONTAINERS[service]["mem_limit"].removesuffix("m")) * 2**20 / 3
+    assert int(environment(service)["MAX_CONNECTIONS"]) * 21_000 < free
+
+
 @pytest.mark.parametrize("language", ["en", "id"])
 @pytest.mark.parametrize(("table", "variable"), [("title", "page_title"), ("text", "page_text")])
 def test_pages_of_nginx_speak_as_those_of_the_shop(
