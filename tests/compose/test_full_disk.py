@@ -39,8 +39,8 @@ def of_store(service: str) -> Alert:
     return "NoSpaceLeft", {"service_name": service}
 
 
-# VictoriaMetrics stops at ten; with none it ends, as AlertingBroken tells.
-LEFT_BYTES = {"victoria-metrics": 5_000_000}
+# VictoriaMetrics stops at 100 MB; with none it ends, as AlertingBroken tells.
+LEFT_BYTES = {"victoria-metrics": 50_000_000}
 # Folder of the keeper, what is to notice it, and the alert.
 FULL_DISKS: dict[str, tuple[str, Callable[[Stores], object], Alert]] = {
     "queue-redis": ("/queue", place_orders_until_refused, of_store("queue-redis")),
