@@ -84,8 +84,8 @@ ROOM = Row(
         ),
         Panel(
             "Metrics: bytes a sample",
-            "On disk. Below two is usual; far more with few samples per series: series that live "
-            "for minutes only, as those of an id would.",
+            "On disk. Below two is usual, ten in the first minutes; more with few samples per "
+            "series: series that live for minutes only, as those of an id would.",
             [
                 Query(
                     'sum(vm_data_size_bytes{type=~"storage/.*"}) '
@@ -97,8 +97,8 @@ ROOM = Row(
             unit="decbytes",
             width=4,
             height=7,
-            warn=3,
-            bad=10,
+            warn=10,
+            bad=30,
         ),
         Panel(
             "Age of what is kept",
