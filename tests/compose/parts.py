@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.compose.disturbances import Disturbance, halt_now_and_then, keep_connecting
 from tests.compose.project import ComposeProject
 
 Labels = Mapping[str, str]
@@ -73,6 +74,10 @@ def _slowed(name: str, services: Sequence[str], quota: int, *alerts: tuple[str, 
     )
 
 
+def _disturbed(name: str, disturbance: Disturbance, *alerts: tuple[str, Labels]) -> Part:
+    return Part(name, alerts, take=disturbance.begin, give=disturbance.end)
+
+
 def _silent(service: str) -> tuple[str, Labels]:
     return "ServiceSilent", {"service_name": service}
 
@@ -125,8 +130,18 @@ MORE_WAVES = (
             "the capacity", ("frontend", "api-gw", "service-http"), 1000, ("NothingSucceeds", {})
         ),
     ),
-    # Enough for a fifth of what comes.
-    (_slowed("the speed of frontend", ("frontend",), 10_000, ("ShopSlow", {})),),
+    # Enough for a third of what comes, of which none is quick.
+    (_slowed("the speed of frontend", ("frontend",), 4_000, ("ShopSlow", {})),),
+    (
+        _disturbed(
+            "consumer, now and then", halt_now_and_then("consumer"), ("OrdersStoredLate", {})
+        ),
+        _disturbed(
+            "the connections of api-gw",
+            keep_connecting("api-gw", 8081),
+            ("ConnectionsRefused", {"service_name": "api-gw", "outcome": "made_room"}),
+        ),
+    ),
     (
         _stopped("frontend", _silent("frontend"), ("ShopFails", {}), ("NothingSucceeds", {})),
         _frozen("queue-redis", _down("redis", instance="queue-redis")),
