@@ -1,4 +1,5 @@
-"""At rest nobody writes an error: among errors that mean nothing, the one that does is not seen."""
+"""At rest nobody writes an error, and no tile is red: among those that mean nothing, the one that
+does is not seen."""
 
 import re
 from typing import Any
