@@ -31,9 +31,9 @@ SOURCES = Row(
         ),
         Panel(
             "Rules that fail",
-            "Of vmalert, in the last five minutes. Any: those alerts are blind; its log names the "
-            "rule (`docker compose logs vmalert`).",
-            [Query("sum(increase(vmalert_execution_errors_total[5m]))")],
+            "Of vmalert, in the last minute, in which each is evaluated four times. Any: those "
+            "alerts are blind; its log names the rule (`docker compose logs vmalert`).",
+            [Query("sum(increase(vmalert_execution_errors_total[1m]))")],
             kind="stat",
             width=4,
             height=4,
