@@ -11,7 +11,7 @@ T = TypeVar("T")
 # under lasting load it only makes everybody late.
 _SHORT_SECONDS = 0.003
 # So many times its usual time after it stood, it has not been long ago.
-_LATELY_TIMES = 10
+_LATELY_TIMES = 3
 
 
 @dataclass(frozen=True, slots=True)
