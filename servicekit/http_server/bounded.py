@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with bounds on what a connection keeps here beside its requests."""
 
 import asyncio
+import random
 from contextvars import Context
 from typing import Any, ClassVar, cast
 
@@ -11,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.http_server.connection import Limits, OneAtATime
 from servicekit.http_server.exchange import Exchange
+from servicekit.http_server.health import Health
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -22,6 +24,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
         self._answered_at = self.loop.time()
+        self._health: Health | None = getattr(config.app, "health", None)
+        max_age = self.limits.max_connection_age_seconds * random.uniform(1, 1.5)
+        self._ends_at = self._answered_at + max_age
         self._write_timer: asyncio.TimerHandle | None = None
         # The one that came last, and the one that is answered.
         self.cycle: Exchange = cast(Any, None)  # type: ignore[assignment]
@@ -34,12 +39,24 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def waits_since(self) -> float | None:
         """When it was made or last answered; None while a request is under way."""
-        in_flight = self.cycle is not None and not self.cycle.response_complete
-        return None if in_flight else self._answered_at
+        return None if self._in_flight else self._answered_at
+
+    @property
+    def _in_flight(self) -> bool:
+        """Whether a request is yet to be answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _ends_now(self) -> bool:
+        """Whether no other request is to come."""
+        draining = self._health is not None and self._health.draining
+        return draining or self.loop.time() >= self._ends_at
 
     def is_last(self, exchange: Exchange) -> bool:
         """Whether the connection is to end with the answer that begins now."""
-        raise NotImplementedError
+        # RFC 9110 §10.1.1: a client that was not told to continue may send the body or not.
+        unsure = exchange.waiting_for_100_continue and exchange.more_body
+        return unsure or self._ends_now
 
     def drop(self) -> None:
         """Close it at once, with whatever its client does not take."""

@@ -24,27 +24,16 @@ class GatedProtocol(BoundedProtocol):
         self._held: Exchange | None = None
 
     @property
-    def ends_now(self) -> bool:
-        """Whether no other request is to come."""
-        raise NotImplementedError
-
-    @property
-    def _is_next(self) -> bool:
-        """Whether no other is to be answered before this one."""
-        return self.cycle is None or self.cycle.response_complete
-
-    @property
     def _ends_after(self) -> bool:
         """Whether the client wants the connection to end with the answer."""
         return not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
 
     def _begin_or_refuse(self, *, has_body: bool) -> None:
-        if self._gate is None or not self._is_next:
-            self._begin(self._app, ends=self._ends_after)
-        elif has_body:
+        gate = None if self._in_flight else self._gate
+        if gate is not None and has_body:
             # Whoever sends it slowly has no permit meanwhile, but waits outside of the limits.
             self.cycle = self._held = self._exchange(ends=self._ends_after)
-        elif not self._answer_early(self._gate):
+        elif gate is None or not self._answer_early(gate):
             self._begin(self._app, ends=self._ends_after)
 
     def _exchange(self, *, ends: bool) -> Exchange:
@@ -52,12 +41,12 @@ class GatedProtocol(BoundedProtocol):
         return Exchange(self, scope, keep_alive=not ends, expects=expects)
 
     def _begin(self, app: ASGIApp, *, ends: bool) -> None:
-        is_next, self.cycle = self._is_next, self._exchange(ends=ends)
-        if is_next:
-            self.start(self.cycle, app)
-        else:
+        waits, self.cycle = self._in_flight, self._exchange(ends=ends)
+        if waits:
             self.flow.pause_reading()
             self.pipeline.appendleft(cast(Any, (self.cycle, app)))
+        else:
+            self.start(self.cycle, app)
 
     def _start_held(self) -> None:
         held, self._held = self._held, None
@@ -69,7 +58,7 @@ class GatedProtocol(BoundedProtocol):
         early = gate(method, self.url, cast(Scope, self.scope))
         if early is None:
             return False
-        self._ends_here = self._ends_after or self.ends_now
+        self._ends_here = self._ends_after or self._ends_now
         own = [*self.server_state.default_headers]
         own += [(b"connection", b"close")] if self._ends_here else []
         self.transport.write(early.encode(own, is_head=method == b"HEAD"))

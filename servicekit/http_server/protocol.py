@@ -1,7 +1,6 @@
 """uvicorn's HTTP protocol with limits, and strict about what a request is (decision 33)."""
 
 import asyncio
-import random
 from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
@@ -12,9 +11,7 @@ from uvicorn.config import Config
 from servicekit.admission.arrival import note_arrival
 from servicekit.http_server.connection import LingeringTransport
 from servicekit.http_server.crowd import Crowd, Verdict
-from servicekit.http_server.exchange import Exchange
 from servicekit.http_server.gated import GatedProtocol
-from servicekit.http_server.health import Health
 from servicekit.http_server.problem_handlers import refusing
 from servicekit.http_server.request_head import meaning_of, size_of_head
 from servicekit.problems import (
@@ -32,9 +29,6 @@ class HttpProtocol(GatedProtocol):
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
         self.url = b""
-        self._health: Health | None = getattr(config.app, "health", None)
-        max_age = self.limits.max_connection_age_seconds * random.uniform(1, 1.5)
-        self._ends_at = self.loop.time() + max_age
         self._timer: asyncio.TimerHandle | None = None
         # Whether the next byte belongs to a head or to a body, and how many came so far that
         # were neither part of a whole head nor of a body. The first one is waited for already.
@@ -88,8 +82,7 @@ class HttpProtocol(GatedProtocol):
             except httptools.HttpParserUpgrade as offer:
                 # Of another protocol, which a server may ignore (RFC 9110 §7.8).
                 piece = piece[offer.args[0] :]
-        if self._held is not None:
-            self._start_held()
+        self._start_held()
         self._require_small_head(self._overhead)
 
     def _require_small_head(self, size: int) -> None:
@@ -152,25 +145,13 @@ class HttpProtocol(GatedProtocol):
 
     def _limit_time(self) -> None:
         """Of what is not whole, be it a head or a body that no request waits for any more."""
-        in_flight = self.cycle is not None and not self.cycle.response_complete
-        if self._is_between_requests or in_flight or self.transport.is_closing():
+        if self._is_between_requests or self._in_flight or self.transport.is_closing():
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None
         elif self._timer is None:
             seconds = self.limits.header_timeout_seconds
             self._timer = self.loop.call_later(seconds, self.transport.close)
-
-    @property
-    def ends_now(self) -> bool:
-        """Whether no other request is to come."""
-        draining = self._health is not None and self._health.draining
-        return draining or self.loop.time() >= self._ends_at
-
-    def is_last(self, exchange: Exchange) -> bool:
-        # RFC 9110 §10.1.1: a client that was not told to continue may send the body or not.
-        unsure = exchange.waiting_for_100_continue and exchange.more_body
-        return unsure or self.ends_now
 
     def _refuse(self, problem: Problem) -> None:
         """Answer after everything that was asked before, as the last on this connection."""
