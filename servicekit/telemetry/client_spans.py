@@ -118,8 +118,6 @@ class ClientSpan:
 
     def _end(self, status: int, error: str) -> None:
         self._span.end()
-        took, attributes = (
-            perf_counter() - self._began,
-            self._of.measured_as(self._method, status, error),
-        )
+        took = perf_counter() - self._began
+        attributes = self._of.measured_as(self._method, status, error)
         self._of.duration.record(took, attributes, self._context)

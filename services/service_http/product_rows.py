@@ -2,6 +2,7 @@
 a small one."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection, func, select
 
@@ -12,7 +13,6 @@ from services.service_http.found_pages import Found
 from services.service_http.kept_counts import find_kept_total, list_kept_brands, rarest_first
 from services.service_http.landmarks import (
     DISTANCE,
-    Landmark,
     Landmarks,
     find_after,
     find_next_landmark,
@@ -123,9 +123,7 @@ def _read(connection: Connection, ids: Sequence[int]) -> tuple[Product, ...]:
 def _find_from_landmark(
     connection: Connection, query: ProductQuery, landmarks: Landmarks
 ) -> tuple[Product, ...]:
-    def find_next(mark: Landmark | None) -> Landmark | None:
-        return find_next_landmark(connection, query, mark)
-
+    find_next = partial(find_next_landmark, connection, query)
     mark, offset = landmarks.before((*query.found, query.sort), query.offset, find_next)
     size = query.page_size
     rows = find_after(connection, compile_page, query, mark, offset=offset, size=size)
