@@ -86,6 +86,7 @@ class _Run:
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
         self.over = False
+        self._due = False
         self._ended_at = 0.0
         self._connected = 0
         self._empty = asyncio.Event()
@@ -96,7 +97,7 @@ class _Run:
         began = time.perf_counter()
         for _ in range(connections):
             self.connect()
-        asyncio.get_running_loop().call_later(seconds, self.stop)
+        asyncio.get_running_loop().call_later(seconds, self._end)
         try:
             await asyncio.wait_for(self._empty.wait(), seconds + _LAST_ANSWERS_SECONDS)
         except TimeoutError:
@@ -108,6 +109,12 @@ class _Run:
         latencies = tuple(sorted(self.latencies))
         return Measured(len(latencies), self._ended_at - began, latencies)
 
+    def _end(self) -> None:
+        """A rate needs an answer: where none came in time, the first one ends the measurement."""
+        self._due = True
+        if self.latencies:
+            self.stop()
+
     def stop(self) -> None:
         """Count no more; connections close with their next answer."""
         if not self.over:
@@ -118,7 +125,7 @@ class _Run:
             return
         self.statuses[status] += 1
         self.latencies.append(seconds)
-        if self.statuses[status] >= _MOST_ANSWERS:
+        if self._due or self.statuses[status] >= _MOST_ANSWERS:
             self.stop()
 
     def connect(self) -> None:

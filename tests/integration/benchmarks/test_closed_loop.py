@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -51,6 +52,28 @@ def test_it_counts_answers_whether_connections_are_kept_or_closed_and_accepts_20
         finally:
             server.shutdown()
     assert set(seen) == {"/path a=b"}
+
+
+def test_a_server_that_needs_longer_than_the_measurement_has_one_answer_counted() -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sleep(0.3)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            target = Target(f"http://127.0.0.1:{server.server_port}/")
+            found = measure(target, connections=3, seconds=0.05)
+        finally:
+            server.shutdown()
+    assert found.answers == 1
+    assert 0.3 <= found.seconds < 5
 
 
 @pytest.mark.parametrize(
