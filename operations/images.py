@@ -6,7 +6,7 @@ from pathlib import Path
 
 from operations.compose import ROOT
 
-_COMPOSE_IMAGE = re.compile(r"^\s*image:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_IMAGE = re.compile(r"^\s*(?:- )?image:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _BUILD_BASE = re.compile(r"^FROM\s+(\S+)(?:\s+AS\s+(\S+))?", re.MULTILINE | re.IGNORECASE)
 # An image that a build takes and that a build argument replaces: its name, its default.
 BUILD_ARGUMENT = re.compile(r"^ARG (\w+_IMAGE)=(\S+)$", re.MULTILINE)
@@ -17,10 +17,19 @@ def pinned_images(root: Path = ROOT) -> list[str]:
     compose = [root / "compose.yaml", *sorted(root.glob("*/compose.yaml"))]
     builds = [path for path in root.rglob("Dockerfile") if _is_part(path, root)]
     named = {
-        *_named_in(_COMPOSE_IMAGE, compose),
+        *_named_in(_IMAGE, compose),
         *(image for path in builds for image in _bases(path.read_text(encoding="utf-8"))),
     }
-    return sorted(image for image in named if not image.startswith(("arloji", "scratch", "$")))
+    return _of_others(named)
+
+
+def kubernetes_images(root: Path = ROOT) -> list[str]:
+    """Every image of the base on Kubernetes, sorted, without those built here."""
+    return _of_others(_named_in(_IMAGE, (root / "k8s/base").rglob("*.yaml")))
+
+
+def _of_others(images: Iterable[str]) -> list[str]:
+    return sorted(image for image in images if not image.startswith(("arloji", "scratch", "$")))
 
 
 def _is_part(path: Path, root: Path) -> bool:

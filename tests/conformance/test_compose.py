@@ -21,7 +21,7 @@ from database.settings import DatabaseSettings
 from housekeeping.schedule.settings import ScheduleSettings
 from housekeeping.settings import HousekeepingSettings
 from local.plan import SERVICES
-from operations.images import pinned_images, repository_and_tag
+from operations.images import kubernetes_images, pinned_images, repository_and_tag
 from servicekit.embedded import PORTS, Ports
 from tools.offline_images.recipes import NOT_BUILDABLE, RECIPES
 
@@ -163,7 +163,7 @@ def test_no_secret_is_in_a_file_of_the_repository() -> None:
 
 
 def test_every_image_has_a_full_tag_and_a_recipe_or_a_reason() -> None:
-    for image in pinned_images():
+    for image in {*pinned_images(), *kubernetes_images()}:
         repository, tag = repository_and_tag(image)
         assert re.match(r"v?\d+\.\d+\.\d+", tag), image
         assert repository in {*RECIPES, *NOT_BUILDABLE}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from operations.compose import ComposeFailed
-from operations.images import pinned_images, repository_and_tag
+from operations.images import kubernetes_images, pinned_images, repository_and_tag
 from operations.pin_images import replace_images
 from tools.commands import BuildFailed, run
 from tools.go_programs.build import build_program, module_settings
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--for-tests", action="store_true", help="also the servers of tests that no image has"
     )
     options = parser.parse_args(arguments)
-    wanted = options.images or pinned_images()
+    wanted = options.images or sorted({*pinned_images(), *kubernetes_images()})
     unknown = [
         image for image in wanted if repository_and_tag(image)[0] not in {*RECIPES, *NOT_BUILDABLE}
     ]
@@ -63,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(wanted: Sequence[str], options: argparse.Namespace) -> None:
     if not options.servers:
-        build_all(wanted)
+        others = build_all(wanted)
+        if not options.images:
+            replace_images(others)
     if options.servers or options.for_tests:
         build_servers()
 
@@ -73,9 +75,10 @@ def build_servers() -> None:
         print(f"{name}: {build_program(name)}", flush=True)
 
 
-def build_all(wanted: Sequence[str]) -> None:
+def build_all(wanted: Sequence[str]) -> dict[str, str]:
+    """Returns those that have another patch level than is pinned, by the pinned name."""
     base = ensure_base()
-    others = {}
+    others: dict[str, str] = {}
     for number, image in enumerate(wanted, 1):
         repository, _ = repository_and_tag(image)
         step = f"[{number}/{len(wanted)}] {image}"
@@ -89,8 +92,7 @@ def build_all(wanted: Sequence[str]) -> None:
             others[image] = name
             state += f" as {name}, which is what Debian has"
         print(f"{step}: {state}", flush=True)
-    if list(wanted) == pinned_images():
-        replace_images(others)
+    return others
 
 
 def ensure_image(image: str, recipe: Recipe, base: str) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from operations import cluster_images
+from operations.images import kubernetes_images, pinned_images
 from tests.conformance.kubernetes.manifests import Manifests
 from tests.conformance.kubernetes.pods import Pod, within
 from tests.conformance.kubernetes.rendering import (
@@ -96,6 +97,18 @@ def test_a_release_is_named_in_one_place(
         if re.search(r"arloji/(service|housekeeping):", pod.main.described["image"])
     }
     assert versions == {"1.4.0-rc.1"}
+
+
+def test_every_image_of_the_small_overlay_has_a_stand_in_where_no_registry_is() -> None:
+    """A node of the tests is given them by `tools.offline_images`."""
+    named = {
+        container.described["image"]
+        for pod in render(Set("small")).pods
+        for container in pod.containers
+    }
+    others = {image for image in named if not image.startswith("arloji/")}
+    assert others <= {*pinned_images(), *kubernetes_images()}
+    assert len(others) > 10
 
 
 def _pods_of_backups() -> tuple[dict[str, Pod], Pod]:
