@@ -3,6 +3,7 @@ read lies in sockets, and what waits to be run has not begun."""
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,9 @@ class LoopLag:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock, self._due = clock, float("inf")
         self._stalled = self._unread = self.standing = 0.0
+        # How late each tick was after which not all has been read yet: on a busy machine the next
+        # one comes before that, and must not make what still lies there young.
+        self._looks = deque[float]()
         self._lates, self._window_ends = list[float](), float("-inf")
 
     def waited(self) -> float:
@@ -38,8 +42,10 @@ class LoopLag:
         return late if late > self._unread else self._unread
 
     def looked(self) -> None:
-        """All that lay in sockets at the last tick has been read."""
-        self._unread = 0.0
+        """All that lay in sockets at the first late tick of which this was not said has been
+        read."""
+        self._looks.popleft()
+        self._unread = max(self._looks, default=0.0)
 
     def awake(self) -> float:
         """A clock that stands still while the loop does: what somebody else took."""
@@ -51,14 +57,16 @@ class LoopLag:
         """Whether it came so late that `looked` is to be called after the next look at sockets."""
         now = self._clock()
         late = max(0.0, now - self._due)
-        self._unread = late if late > _TOLERATED_SECONDS else 0.0
+        if is_late := late > _TOLERATED_SECONDS:
+            self._looks.append(late)
+            self._unread = max(self._looks)
         self._stalled += max(0.0, late - _TOLERATED_SECONDS)
         self._lates.append(late)
         if now >= self._window_ends and len(self._lates) >= _STANDING_TICKS:
             self.standing = min(self._lates)
             self._lates, self._window_ends = [], now + _STANDING_SECONDS
         self._due = now + TICK_SECONDS
-        return self._unread > 0
+        return is_late
 
     def stop(self) -> None:
         """No more ticks come, so that none is late."""

@@ -29,6 +29,24 @@ def test_what_is_read_after_a_stall_may_have_waited_for_it() -> None:
     assert lag.waited() == 0, "nobody looks any more"
 
 
+@pytest.mark.parametrize("late", [0.0, 0.05])
+def test_what_is_not_read_by_the_next_tick_stays_as_old_as_it_is(late: float) -> None:
+    """As in a process that others leave hardly any time."""
+    clock = Clock()
+    lag = LoopLag(clock)
+    lag.tick()
+    clock.now += TICK_SECONDS + 3
+    assert lag.tick()
+    clock.now += TICK_SECONDS + late
+    assert lag.tick() == (late > 0)
+    assert lag.waited() == pytest.approx(3)
+    lag.looked()
+    assert lag.waited() == pytest.approx(late), "what came during the second is yet to be read"
+    if late:
+        lag.looked()
+    assert lag.waited() == 0
+
+
 def test_a_stall_is_nobodys_time() -> None:
     clock = Clock()
     lag = LoopLag(clock)
