@@ -49,9 +49,14 @@ class Guest:
         return pair
 
     def product(self, **filters: Any) -> dict[str, Any]:
-        """A product with plenty in stock."""
-        page = self.http.get("/api/products", params={"page_size": 100, **filters}).json()
-        return max(page["items"], key=lambda item: item["stock"])
+        """A product with plenty in stock, which is not told while the database is away."""
+        params = {"page_size": 100, **filters}
+        items: list[dict[str, Any]] = eventually(
+            lambda: self.http.get("/api/products", params=params).json()["items"],
+            lambda items: all(item["stock"] is not None for item in items),
+            30,
+        )
+        return max(items, key=lambda item: item["stock"])
 
     def plentiful_products(self) -> list[int]:
         """The ids of all products on the first page of which there are fifty or more."""
