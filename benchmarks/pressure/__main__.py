@@ -127,7 +127,7 @@ def report(options: argparse.Namespace, name: str, found: Outcome) -> int:
     if not options.no_plot:
         plot(target)
     print(f"saved in {target}", file=sys.stderr)
-    wrong = found.wrong_stock or any(failures(one, found.capacity) for one in found.phases)
+    wrong = found.wrong_stock or any(map(failures, found.phases))
     return 1 if wrong else 0
 
 

@@ -4,6 +4,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from benchmarks.pressure.client import Client, Try
@@ -49,13 +50,15 @@ class Generator:
             sent = due
             await asyncio.sleep(max(_TICK_SECONDS, began + sent / rate - time.monotonic()))
 
-    async def saturate(self, connections: int, seconds: float, phase: str) -> list[Sample]:
-        """Each of `connections` asks as soon as it was answered."""
+    async def saturate(
+        self, connections: int, seconds: float, shares: Mapping[str, float]
+    ) -> list[Sample]:
+        """Each of `connections` asks as soon as it was answered, for kinds in these shares."""
         until, found = time.monotonic() + seconds, list[Sample]()
 
         async def visit() -> None:
             while time.monotonic() < until:
-                found.append(await self._ask(self._mix.next(phase)))
+                found.append(await self._ask(self._mix.next("", shares=shares)))
                 if found[-1].outcome is not Outcome.ADMITTED:
                     await asyncio.sleep(_BACK_OFF_SECONDS)
 
@@ -109,4 +112,6 @@ class Generator:
             return
         order.statuses.append(sample.status)
         if sample.status == 202:
-            order.ids.add(json.loads(one.body)["order_id"])
+            order_id = json.loads(one.body)["order_id"]
+            order.ids.add(order_id)
+            self._mix.accepted(order.cookie, order_id)

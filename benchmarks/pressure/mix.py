@@ -5,7 +5,7 @@ import json
 import random
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.pressure.orders import Order
@@ -67,9 +67,9 @@ class Mix:
     def accepted(self, cookie: str, order_id: str) -> None:
         self._statuses.append((cookie, order_id))
 
-    def next(self, phase: str, kind: str = "") -> Ask:
+    def next(self, phase: str, kind: str = "", shares: Mapping[str, float] = SHARES) -> Ask:
         rng = self._rng
-        kind = kind or rng.choices(list(SHARES), list(SHARES.values()))[0]
+        kind = kind or rng.choices(list(shares), list(shares.values()))[0]
         if kind == "order" and self._known:
             return self._order(phase)
         if kind == "order status" and self._statuses:
@@ -107,7 +107,7 @@ class Mix:
             f"Content-Length: {len(body)}",
         ]
         raw = self._head("POST", "/api/orders", cookie, lines) + body
-        return Ask("order", raw, Order(email, raw, phase))
+        return Ask("order", raw, Order(email, raw, phase, cookie))
 
     def _head(self, method: str, path: str, cookie: str, lines: Sequence[str]) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._netloc}", *lines]

@@ -21,6 +21,8 @@ class Order:
     email: str
     raw: bytes
     phase: str
+    # Of its guest.
+    cookie: str = ""
     # Of each try; 0 is a try without an answer.
     statuses: list[int] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)

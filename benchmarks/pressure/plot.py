@@ -50,20 +50,18 @@ def draw(run: Mapping[str, Any], file: Path, words: Sequence[str] = ()) -> None:
         row, column = divmod(number, columns)
         pair = grid[2 * row][column], grid[2 * row + 1][column]
         if number < len(phases):
-            _phase(pair, phases[number], run["capacity"], has_legend=number == 0)
+            _phase(pair, phases[number], has_legend=number == 0)
         else:
             for axes in pair:
                 axes.set_axis_off()
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=110)
 
 
-def _phase(
-    pair: tuple[Any, Any], phase: Mapping[str, Any], capacity: float, *, has_legend: bool
-) -> None:
+def _phase(pair: tuple[Any, Any], phase: Mapping[str, Any], *, has_legend: bool) -> None:
     # The last second is not whole.
     seconds = [one for one in phase["seconds"] if one["group"] == "all"][:-1]
     pair[0].set_title(phase["scenario"], loc="left", weight="bold")
-    _rates(pair[0], seconds, capacity if phase["scenario"].startswith("overload") else None)
+    _rates(pair[0], seconds, phase["capacity"])
     _latencies(pair[1], seconds)
     for axes, unit in zip(pair, ("requests/s", ""), strict=True):
         axes.axvspan(phase["begins"], phase["ends"], color="#ff7043", alpha=0.12, linewidth=0)

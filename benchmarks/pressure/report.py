@@ -1,5 +1,7 @@
 """A run as a table with verdicts, and as JSON."""
 
+import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,12 +10,15 @@ from benchmarks.pressure import samples
 from benchmarks.pressure.mix import GROUPS
 from benchmarks.pressure.run import Outcome, Phase
 from benchmarks.pressure.verdict import failures
+from benchmarks.pressure.watching import LOAD
+from benchmarks.pressure.work import cores_of, table, work_of
 
 _HEAD = (
-    ("scenario", 28),
+    ("", 28),
     ("offered/s", 9),
     ("admitted/s", 10),
     ("goodput", 8),
+    ("of offered mix", 14),
     ("shed/s", 7),
     ("failed/s", 8),
     ("p50", 6),
@@ -31,18 +36,21 @@ _HEAD = (
 
 def text(found: Outcome) -> str:
     lines = [
-        f"capacity {found.capacity:.0f} good answers/s, closed loop: "
-        + ", ".join(f"{rate:.0f} by {count}" for count, rate in found.closed.items())
-        + f"; afterwards {found.capacity_after:.0f}",
-        "goodput: of the capacity under overload, else of what was offered; times in ms; "
-        "normal: seconds after the end",
+        f"capacity {found.capacity.rate:.0f} good answers/s, closed loop: "
+        + ", ".join(f"{rate:.0f} by {count}" for count, rate in found.capacity.closed.items()),
+        "goodput: under overload of the capacity for the mix that was admitted, beside it of that "
+        "for the mix that was offered; else of what was offered",
+        "times in ms; normal: seconds after the end",
         "",
-        "  ".join(f"{name:>{width}}" for name, width in _HEAD).replace("scenario", "", 1),
+        "  ".join(f"{name:>{width}}" for name, width in _HEAD),
     ]
     for phase in found.phases:
-        lines.append(_row(phase, found.capacity))
-        wrong = failures(phase, found.capacity)
+        lines.append(_row(phase))
+        wrong = failures(phase)
         lines.append(f"    {'FAIL: ' + '; '.join(wrong) if wrong else 'pass'}{_beside(phase)}")
+        if phase.scenario.times:
+            lines += [f"    {_capacity(phase)}", f"    {_load(phase)}"]
+    lines += ["", *table(work_of(found))]
     if found.wrong_stock:
         lines.append(f"FAIL: {found.wrong_stock} products whose stock is not that of their ledger")
     return "\n".join(lines)
@@ -50,7 +58,7 @@ def text(found: Outcome) -> str:
 
 def _beside(phase: Phase) -> str:
     found = phase.summary()
-    cores = _cores(phase)
+    cores = cores_of(phase)
     parts = [f"lag p99 {1000 * (found.lag_p99 or 0):.0f} ms"]
     if phase.scenario.spared:
         spared = phase.summary(phase.scenario.spared)
@@ -64,29 +72,43 @@ def _beside(phase: Phase) -> str:
     return f"  ({'; '.join(parts)})"
 
 
-def _cores(phase: Phase) -> Mapping[str, float]:
-    """Of each process, on average while the fault lasted."""
-    first, last = int(phase.from_ - phase.began), int(phase.until - phase.began)
-    some = phase.cores[first:last] or phase.cores
-    return {name: sum(one[name] for one in some) / len(some) for name in (some[0] if some else ())}
+def _capacity(phase: Phase) -> str:
+    assert phase.before is not None
+    assert phase.after is not None
+    said = f"capacity {phase.before.rate:.0f} before, {phase.after.rate:.0f} after"
+    if phase.of_admitted is None:
+        return said
+    groups = Counter[str]()
+    for kind, count in phase.admitted_mix().items():
+        groups[GROUPS[kind]] += count
+    mix = ", ".join(f"{count / groups.total():.0%} {group}" for group, count in groups.items())
+    return f"{said}, {phase.of_admitted.rate:.0f} for the mix that was admitted: {mix}"
 
 
-def _row(phase: Phase, capacity: float) -> str:
-    cells = [phase.scenario.name, *_rates(phase, capacity), *_orders(phase)]
+def _load(phase: Phase) -> str:
+    """What of the machine the measurement itself took."""
+    cores, all_of_them = cores_of(phase), os.cpu_count() or 1
+    parts = [f"{name} {cores[name] / all_of_them:.0%}" for name in LOAD if name in cores]
+    return f"of the {all_of_them} processors: {', '.join(parts)}"
+
+
+def _row(phase: Phase) -> str:
+    cells = [phase.scenario.name, *_rates(phase), *_orders(phase)]
     (_, first), *rest = _HEAD
     shown = [f"{cells[0]:<{first}}"]
     shown += [f"{cell:>{width}}" for cell, (_, width) in zip(cells[1:], rest, strict=True)]
     return "  ".join(shown)
 
 
-def _rates(phase: Phase, capacity: float) -> list[str]:
+def _rates(phase: Phase) -> list[str]:
     found, outcome, normal = phase.summary(), samples.Outcome, phase.seconds_to_normal()
-    of = capacity * found.seconds if phase.scenario.times else found.offered
+    is_overload = bool(phase.scenario.times)
     without = (outcome.FAILED, outcome.BROKEN, outcome.LEFT, outcome.UNSENT)
     return [
         f"{found.offered / found.seconds:.0f}",
         f"{found.per_second(outcome.ADMITTED):.0f}",
-        f"{found.good / of:.0%}",
+        f"{phase.goodput() if is_overload else found.good_share:.0%}",
+        f"{phase.goodput_of_offered():.0%}" if is_overload else "-",
         f"{found.per_second(outcome.SHED):.0f}",
         f"{found.per_second(*without):.0f}",
         *map(_ms, (found.admitted_p50, found.admitted_p99, found.refused_p50, found.refused_p99)),
@@ -105,13 +127,21 @@ def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.0f}"
 
 
+def _capacities(phase: Phase) -> dict[str, Any]:
+    measured = {
+        "before": phase.before,
+        "after": phase.after,
+        "of_admitted": phase.of_admitted,
+    }
+    return {name: asdict(one) for name, one in measured.items() if one is not None}
+
+
 def plain(found: Outcome, about: Mapping[str, str]) -> dict[str, Any]:
     """Everything, with the raw seconds."""
     return {
         "about": dict(about),
-        "capacity": found.capacity,
-        "capacity_after": found.capacity_after,
-        "closed": {str(count): rate for count, rate in found.closed.items()},
+        "capacity": found.capacity.rate,
+        "work": [{**asdict(row), "per_answer_ms": row.per_answer_ms()} for row in work_of(found)],
         "wrong_stock": found.wrong_stock,
         "phases": [
             {
@@ -119,7 +149,11 @@ def plain(found: Outcome, about: Mapping[str, str]) -> dict[str, Any]:
                 "rate": phase.rate,
                 "begins": phase.from_ - phase.began,
                 "ends": phase.until - phase.began,
-                "failures": failures(phase, found.capacity),
+                "failures": failures(phase),
+                "capacity": phase.capacity if phase.scenario.times else None,
+                "capacities": _capacities(phase),
+                "goodput": phase.goodput() if phase.scenario.times else None,
+                "admitted_mix": phase.admitted_mix(),
                 "seconds_to_normal": phase.seconds_to_normal(),
                 "customers_gap": phase.customers_gap(),
                 "unresolved": phase.unresolved,

@@ -1,7 +1,10 @@
-"""A whole run: capacity first, then one scenario after the other on the same shop."""
+"""A whole run: capacity first, then one scenario after the other on the same shop, and after an
+overload the capacity once more."""
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,20 +12,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.pressure.capacity import Capacity, measure_capacity
 from benchmarks.pressure.faults import Faults
 from benchmarks.pressure.generator import Generator
-from benchmarks.pressure.mix import GROUPS, Mix
+from benchmarks.pressure.mix import GROUPS, SHARES, Mix
 from benchmarks.pressure.orders import Accounts, Books
 from benchmarks.pressure.samples import Sample, Summary, between, seconds_to_normal, summarize
 from benchmarks.pressure.scenarios import Scenario, Times
-from benchmarks.pressure.watching import visited, watched
+from benchmarks.pressure.watching import CUSTOMERS, GENERATOR, PROXIES, visited, watched
 from loadtest.run import find_watches
 
 Progress = Callable[[str], None]
 
 # Of the capacity, and no more than so many a second: what is offered before and after.
 _USUAL_SHARE, _USUAL_RATE = 0.4, 100.0
-_CLOSED = (8, 16, 32)
 _GUESTS = 100
 # Good answers of a second that counts as normal.
 NORMAL_SHARE = 0.95
@@ -38,6 +41,10 @@ class Phase:
     from_: float = 0.0
     until: float = 0.0
     ended: float = 0.0
+    # Of an overload: for the mix that was offered, and for the one of the good answers.
+    before: Capacity | None = None
+    after: Capacity | None = None
+    of_admitted: Capacity | None = None
     samples: list[Sample] = field(default_factory=list)
     cores: list[dict[str, float]] = field(default_factory=list)
     customers: list[dict[str, Any]] = field(default_factory=list)
@@ -55,6 +62,28 @@ class Phase:
         some = [one for one in self.during if not groups or GROUPS[one.kind] in groups]
         return summarize(some, self.until - self.from_)
 
+    @property
+    def capacity(self) -> float:
+        """For the mix that was offered, on average of before and after."""
+        assert self.before is not None
+        assert self.after is not None
+        return (self.before.rate + self.after.rate) / 2
+
+    def admitted_mix(self) -> dict[str, int]:
+        """Kinds of its good answers."""
+        return Counter(one.kind for one in self.during if one.is_good)
+
+    def goodput(self) -> float:
+        """Of the capacity for the mix that was admitted."""
+        return self._good_rate() / self.of_admitted.rate if self.of_admitted else 0.0
+
+    def goodput_of_offered(self) -> float:
+        return self._good_rate() / self.capacity
+
+    def _good_rate(self) -> float:
+        found = self.summary()
+        return found.good / found.seconds
+
     def seconds_to_normal(self) -> float | None:
         return seconds_to_normal(self.samples, self.until, self.ended, NORMAL_SHARE)
 
@@ -69,9 +98,7 @@ class Phase:
 
 @dataclass
 class Outcome:
-    capacity: float = 0.0
-    closed: dict[int, float] = field(default_factory=dict)
-    capacity_after: float = 0.0
+    capacity: Capacity
     phases: list[Phase] = field(default_factory=list)
     wrong_stock: int = 0
 
@@ -91,18 +118,19 @@ class Run:
         self._mix = Mix(urlsplit(url).netloc, find_watches(url, progress), seed=1)
 
     async def play(self, scenarios: Sequence[Scenario]) -> Outcome:
-        found = Outcome()
         self._generator = generator = Generator(self._url, self._mix, self._books)
         try:
             await generator.make_guests(_GUESTS)
-            found.closed = await self._capacity()
-            found.capacity = max(found.closed.values())
-            self._progress(f"capacity: {found.capacity:.0f} good answers a second")
+            found = Outcome(latest := await self._capacity(SHARES))
             for scenario in scenarios:
-                phase = await self._play(scenario, found.capacity)
+                phase = await self._play(scenario, latest.rate)
                 found.phases.append(phase)
                 self._progress(f"{scenario.name}: {phase.summary().good_share:.0%} good")
-            found.capacity_after = max((await self._capacity(_CLOSED[-1:])).values())
+                if scenario.times:
+                    if mix := phase.admitted_mix():
+                        phase.of_admitted = await self._capacity(mix)
+                    phase.before = latest
+                    phase.after = latest = await self._capacity(SHARES)
         finally:
             await generator.close()
         if self._books.can_look:
@@ -113,15 +141,12 @@ class Run:
             found.wrong_stock = self._books.wrong_stock()
         return found
 
-    async def _capacity(self, closed: Sequence[int] = _CLOSED) -> dict[int, float]:
-        await self._generator.saturate(closed[-1], self._times.closed / 2, "")
-        rates = {}
-        for connections in closed:
-            began = time.monotonic()
-            samples = await self._generator.saturate(connections, self._times.closed, "")
-            good = sum(one.is_good for one in samples)
-            rates[connections] = good / (time.monotonic() - began)
-        return rates
+    async def _capacity(self, shares: Mapping[str, float]) -> Capacity:
+        closed = self._times.closed
+        found = await measure_capacity(self._generator, closed, shares, self._pids())
+        whose = "" if shares is SHARES else " of what was admitted"
+        self._progress(f"capacity: {found.rate:.0f} good answers a second{whose}")
+        return found
 
     async def _play(self, scenario: Scenario, capacity: float) -> Phase:
         usual = min(_USUAL_RATE, capacity * _USUAL_SHARE)
@@ -129,11 +154,13 @@ class Run:
         phase, name, generator = Phase(scenario, rate), scenario.name, self._generator
         generator.samples = phase.samples
         async with AsyncExitStack() as stack:
-            phase.cores = await stack.enter_async_context(watched(self._pids()))
+            pids = self._pids()
             if scenario.times:
                 seconds = self._times.before + scenario.seconds + self._times.after
                 beside = visited(self._url, self._folder / "customers", seconds)
-                phase.customers = stack.enter_context(beside)
+                visits = stack.enter_context(beside)
+                phase.customers, pids[CUSTOMERS] = visits.noted, visits.pid
+            phase.cores = await stack.enter_async_context(watched(pids))
             phase.began = time.monotonic()
             await generator.offer(usual, self._times.before, name)
             phase.from_ = time.monotonic()
@@ -153,7 +180,10 @@ class Run:
         return phase
 
     def _pids(self) -> dict[str, int]:
-        return self._faults.shop.pids() if self._faults and self._faults.shop else {}
+        pids = {GENERATOR: os.getpid()}
+        if self._faults and self._faults.shop:
+            pids |= {PROXIES: self._faults.proxies.pid, **self._faults.shop.pids()}
+        return pids
 
     async def _settle(self, phase: Phase) -> None:
         name, books = phase.scenario.name, self._books

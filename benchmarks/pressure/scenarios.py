@@ -45,10 +45,11 @@ class Times:
 
 
 WHOLE = Times()
-SHORT = Times(step=8, freeze=6, fault=5, before=2, after=8, closed=2)
+SHORT = Times(step=8, freeze=6, fault=5, before=2, after=8, closed=0.5)
 
 
 def scenarios(times: Times) -> list[Scenario]:
+    # Overloads first: what their capacity is compared with is measured directly before.
     found = [
         overload(2, 0.9, times.step),
         overload(5, 0.8, times.step),

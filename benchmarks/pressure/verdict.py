@@ -16,15 +16,14 @@ LEAST_SPARED = 0.95
 MOST_LAG_SECONDS = 0.1
 
 
-def failures(phase: Phase, capacity: float) -> list[str]:
+def failures(phase: Phase) -> list[str]:
     """What did not hold, in words; empty if all did."""
-    return [*_of_answers(phase, capacity), *_of_orders(phase)]
+    return [*_of_answers(phase), *_of_orders(phase)]
 
 
-def _of_answers(phase: Phase, capacity: float) -> Iterator[str]:
+def _of_answers(phase: Phase) -> Iterator[str]:
     scenario, found = phase.scenario, phase.summary()
-    goodput = found.good / found.seconds / capacity
-    if goodput < scenario.least_goodput:
+    if scenario.least_goodput and (goodput := phase.goodput()) < scenario.least_goodput:
         yield f"goodput {goodput:.0%} < {scenario.least_goodput:.0%}"
     if scenario.spared:
         spared = phase.summary(scenario.spared)

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,24 @@ from benchmarks.cores import cpu_seconds
 from local.layout import ROOT
 from local.supervisor import enter_child
 
+# Processes that are there for the measurement alone.
+GENERATOR, CUSTOMERS, PROXIES = LOAD = ("generator", "customers", "proxies")
+
+
+def cpu_by_name(pids: Mapping[str, int]) -> dict[str, float]:
+    """What each has computed so far, in seconds."""
+    return {name: cpu_seconds([pid]) or 0.0 for name, pid in pids.items()}
+
 
 @asynccontextmanager
 async def watched(pids: Mapping[str, int]) -> AsyncIterator[list[dict[str, float]]]:
-    """Cores of each process, once a second, and of this one, the generator."""
+    """Cores of each process, once a second."""
     cores: list[dict[str, float]] = []
-    pids = {**pids, "generator": os.getpid()}
 
     async def watch() -> None:
         before: dict[str, float] = {}
         while True:
-            now = {name: cpu_seconds([pid]) or 0.0 for name, pid in pids.items()}
+            now = cpu_by_name(pids)
             if before:
                 cores.append({name: now[name] - before[name] for name in now})
             before = now
@@ -37,19 +44,26 @@ async def watched(pids: Mapping[str, int]) -> AsyncIterator[list[dict[str, float
         task.cancel()
 
 
+@dataclass
+class Visits:
+    pid: int
+    # What was noted is there after the block.
+    noted: list[dict[str, Any]] = field(default_factory=list)
+
+
 @contextmanager
-def visited(url: str, file: Path, seconds: float) -> Iterator[list[dict[str, Any]]]:
-    """By ten customers (`customers`); what they noted is there after the block."""
-    noted: list[dict[str, Any]] = []
+def visited(url: str, file: Path, seconds: float) -> Iterator[Visits]:
+    """By ten customers (`customers`)."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.pressure.customers", url, file, f"{seconds}"],
         cwd=ROOT,
         preexec_fn=enter_child,
     )
+    visits = Visits(process.pid)
     try:
-        yield noted
+        yield visits
     finally:
         with suppress(OSError):
-            noted += [json.loads(line) for line in file.read_text().splitlines()]
+            visits.noted += [json.loads(line) for line in file.read_text().splitlines()]
         process.kill()
         process.wait()

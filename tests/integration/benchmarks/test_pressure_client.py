@@ -8,8 +8,11 @@ import pytest
 
 from benchmarks.pressure import client as module
 from benchmarks.pressure.client import Client, Try
-from benchmarks.pressure.mix import Ask
+from benchmarks.pressure.generator import Generator
+from benchmarks.pressure.mix import Ask, Mix
+from benchmarks.pressure.orders import Books
 from benchmarks.pressure.samples import Outcome, Sample
+from loadtest.answers import Watch
 from local.free_port import free_port
 from tests.scripted import SILENCE, Answer, ScriptedServer, closes, ok, scripted
 
@@ -101,3 +104,16 @@ async def test_nobody_there_is_told_as_that() -> None:
     client = Client(("127.0.0.1", free_port()), most=10)
     assert (await ask(client)).outcome is Outcome.UNSENT
     await client.close()
+
+
+async def test_an_order_that_was_accepted_is_looked_at_by_its_guest(server: ScriptedServer) -> None:
+    mix = Mix(server.url.removeprefix("http://"), [Watch(1, "a-1", "Seiko", 100)], seed=1)
+    mix.meet("guest=1")
+    server.otherwise = ok(b'{"order_id": "7"}', status="202 Accepted")
+    generator = Generator(server.url, mix, Books(None))
+    samples = await generator.saturate(1, 0.01, {"order": 1})
+    assert samples[0].status == 202
+    looked = mix.next("p", "order status")
+    assert looked.raw.startswith(b"GET /api/orders/7 HTTP/1.1\r\n")
+    assert b"\r\nCookie: guest=1\r\n" in looked.raw
+    await generator.close()
