@@ -9,8 +9,8 @@ from servicekit.admission.lag import LoopLag
 from servicekit.admission.lifo_queue import LifoQueue, QueueSettings
 from servicekit.admission.limit import AdaptiveLimit
 
-# Whatever the other classes do: none is starved.
-MIN_CONCURRENCY_PER_CLASS = 2
+# Of the limit, and so many at least, whatever the other classes do: none is starved.
+LEAST_SHARE_PER_CLASS, MIN_CONCURRENCY_PER_CLASS = 0.25, 2
 
 # Why a request is rejected. `left` and `deadline` are what it says itself.
 LIMIT, LAG, LEFT, DEADLINE = "limit", "lag", "left", "deadline"
@@ -85,9 +85,10 @@ class ConcurrencyLimiter:
         self._free(kind)
 
     def _has_capacity(self, kind: PriorityClass) -> bool:
+        limit = self.limit.value
         return (
-            self.in_flight < self.limit.value * kind.share
-            or kind.in_flight < MIN_CONCURRENCY_PER_CLASS
+            self.in_flight < limit * kind.share
+            or kind.in_flight < max(MIN_CONCURRENCY_PER_CLASS, limit * LEAST_SHARE_PER_CLASS)
         ) and self.in_flight < self.limit.settings.most
 
     async def wait(self, kind: PriorityClass, request: WaitingRequest) -> None:

@@ -2,7 +2,9 @@
 waiting beside a free place."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from random import Random
 
 import pytest
 from hypothesis import strategies as st
@@ -123,10 +125,26 @@ def fill(limiter: ConcurrencyLimiter, name: str, most: int = 100) -> int:
 def test_what_matters_more_finds_places_that_the_rest_cannot_take_and_nothing_is_starved() -> None:
     limiter = create_limiter(Clock(), most=20)
     limiter.limit.value = 10
-    assert [fill(limiter, "list"), fill(limiter, "product"), fill(limiter, "orders")] == [7, 2, 2]
+    assert [fill(limiter, "list"), fill(limiter, "product"), fill(limiter, "orders")] == [7, 3, 3]
     other = create_limiter(Clock(), most=20)
     other.limit.value = 10
-    assert [fill(other, "orders"), fill(other, "product"), fill(other, "list")] == [10, 2, 2]
+    assert [fill(other, "orders"), fill(other, "product"), fill(other, "list")] == [10, 3, 3]
+
+
+def test_in_a_flood_of_all_classes_each_has_its_share_and_the_first_the_most() -> None:
+    limiter, rng = create_limiter(Clock(), most=100), Random(1)
+    limiter.limit.value, taken = 20.0, Counter[str]()
+    assert fill(limiter, "orders") == 20
+    assert (fill(limiter, "product"), fill(limiter, "list")) == (5, 5), "whatever there is before"
+    for _ in range(5000):
+        one = rng.choices(names := [*SHARES], [limiter.classes[n].in_flight for n in names])[0]
+        limiter.release(limiter.classes[one], None)
+        for name in rng.sample(names, 3):
+            taken[name] += fill(limiter, name, 1)
+        assert limiter.in_flight <= 20 + 5 + 5
+    shares = [taken[name] / taken.total() for name in SHARES]
+    assert min(shares) > 0.2, shares
+    assert shares[0] > 0.4, shares
 
 
 @pytest.mark.parametrize("lost", [LEFT, DEADLINE])
