@@ -23,7 +23,6 @@ from servicekit.admission.limiter import (
 from servicekit.http_server.body import whole_body
 from servicekit.http_server.early_answer import EarlyAnswer, has_body
 from servicekit.problems import DeadlinePassed, ServiceUnavailable
-from servicekit.telemetry.http_conventions import trace_header
 from servicekit.telemetry.server_spans import EXPOSED, ServerTelemetry
 from services.frontend.rejections import Rejections
 from services.frontend.request_class import class_of
@@ -31,6 +30,8 @@ from services.frontend.request_class import class_of
 _SPANS_PER_SECOND = 10
 _PERMIT = "arloji.permit"
 _EXPOSED_LINE = b"%b: %b\r\n" % EXPOSED
+# In a `traceresponse`.
+_TRACE_ID = slice(3, 35)
 
 
 class FrontAdmission:
@@ -63,11 +64,10 @@ class FrontAdmission:
             return None  # to be rejected as a whole request
         control.count(UPSTREAM_OF[kind], kind, reason)
         status = DeadlinePassed.status if reason == DEADLINE else ServiceUnavailable.status
-        ids = self._telemetry.count_early(verb, status, age_of(scope))
-        trace_id = trace.format_trace_id(ids.trace_id)
-        shown = self._rejections.show(scope["headers"], path, status, trace_id)
-        traced = b"traceresponse: %b\r\n%b" % (trace_header(ids, ids.span_id), _EXPOSED_LINE)
-        return EarlyAnswer(status, shown.head + traced, shown.body)
+        traced = self._telemetry.count_early(verb, status, age_of(scope))
+        shown = self._rejections.show(scope["headers"], path, status, traced[_TRACE_ID])
+        head = b"%btraceresponse: %b\r\n%b" % (shown.head, traced, _EXPOSED_LINE)
+        return EarlyAnswer(status, head, shown.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
         """What is admitted goes to `app`."""
@@ -109,7 +109,8 @@ class FrontAdmission:
             if reason == LEFT:
                 return
             trace_id = trace.format_trace_id(request.span.get_span_context().trace_id)
-            shown = self._rejections.show(scope["headers"], scope["path"], problem.status, trace_id)
+            told = problem.status, trace_id.encode()
+            shown = self._rejections.show(scope["headers"], scope["path"], *told)
             headers = [*shown.headers, (b"content-length", b"%d" % len(shown.body))]
             start = {"type": "http.response.start", "status": problem.status, "headers": headers}
             await request.send(start)

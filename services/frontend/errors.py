@@ -9,6 +9,7 @@ from services.frontend.page_context import PageContext
 from services.frontend.pages import Pages
 
 _FOR_PROGRAMS = ("/api", "/healthz", "/readyz")
+_BENEATH = tuple(f"{path}/" for path in _FOR_PROGRAMS)
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 # The watch on the page shows the status: 404 is four minutes past four.
 _FACE = (
@@ -71,4 +72,4 @@ def _asks_for_a_page(scope: Scope) -> bool:
 
 
 def is_for_a_program(path: str) -> bool:
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in _FOR_PROGRAMS)
+    return path.startswith(_BENEATH) or path in _FOR_PROGRAMS

@@ -49,13 +49,13 @@ class Rejections:
             for media_type in (_PAGE, _PROBLEM)
         }
 
-    def show(self, headers: Headers, path: str, status: int, trace_id: str) -> Rejection:
+    def show(self, headers: Headers, path: str, status: int, trace_id: bytes) -> Rejection:
         """A page for whoever asks for one, a problem document for programs."""
         known = dict(headers)
         if is_for_a_program(path) or b"text/html" not in known.get(b"accept", b""):
             media_type, (before, _, after) = _PROBLEM, self._documents[status]
-            told = encode_basestring_ascii(path).encode(), trace_id.encode()
-            body = b'%b%b, "trace_id": "%b"%b' % (before, *told, after)
+            told = encode_basestring_ascii(path).encode()
+            body = b'%b%b, "trace_id": "%b"%b' % (before, told, trace_id, after)
         else:
             language = choose_language(
                 None,
@@ -63,7 +63,7 @@ class Rejections:
                 known.get(b"accept-language", b"").decode("latin-1"),
             )
             media_type, (begin, end) = _PAGE, self._pages[language, status]
-            body = begin + trace_id.encode() + end
+            body = begin + trace_id + end
         return Rejection(*self._heads[status, media_type], body)
 
 

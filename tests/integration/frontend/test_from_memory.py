@@ -2,6 +2,8 @@
 as usual; and what it says when it is asked for more than it can do."""
 
 import asyncio
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -137,6 +139,34 @@ async def test_who_is_turned_away_is_told_at_once_what_to_do_and_orders_have_a_d
     assert problem_document["type"] == "urn:arloji:problem:service-unavailable"
     assert problem_document["trace_id"] == document.headers["traceresponse"].split("-")[1]
     assert problem_document["instance"] == "/api/products/5"
+
+
+async def test_of_a_flood_most_are_refused_by_bytes_that_say_the_same() -> None:
+    app = create_app(settings_for("http://127.0.0.1:1", max_in_flight=1, queue_length=1))
+    gate = app.gate
+    assert gate is not None
+    for path, accepted in ((b"/products/x-5?a=b", b"text/html"), (b"/api/products/5", b"*/*")):
+        async with app.lifespan():
+            fields = [(b"accept", accepted), (b"accept-language", b"en")]
+            # One is let in, one may wait, and ten a second are refused as whole requests.
+            scopes: list[dict[str, Any]] = [{"headers": fields} for _ in range(40)]
+            early = [one for scope in scopes if (one := gate(b"GET", path, scope)) is not None]
+        told = {one.encode([], is_head=False) for one in early}
+        assert len(told) == len(early) > 0, "each has a trace of its own"
+        for answer in told:
+            head, _, body = answer.decode().partition("\r\n\r\n")
+            (trace_id,) = re.findall(
+                r"\r\ntraceresponse: 00-([0-9a-f]{32})-[0-9a-f]{16}-00\r\n", head
+            )
+            assert head.startswith("HTTP/1.1 503 ")
+            assert f"\r\ncontent-length: {len(body.encode())}" in head
+            assert "\r\nretry-after: 1\r\n" in head
+            if accepted == b"text/html":
+                assert f"<code>{trace_id}</code>" in body
+                assert "The shop cannot answer at the moment" in body
+            else:
+                document = json.loads(body)
+                assert (document["trace_id"], document["instance"]) == (trace_id, path.decode())
 
 
 async def test_reads_that_hang_keep_no_order_from_its_place(
