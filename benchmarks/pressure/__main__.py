@@ -23,8 +23,9 @@ import uvloop
 from benchmarks.checkouts import HERE, Checkout, NoCheckout, checked_out
 from benchmarks.pressure.faults import FaultFailed, faulty_shop
 from benchmarks.pressure.orders import Books
+from benchmarks.pressure.phase import Outcome
 from benchmarks.pressure.report import plain, text
-from benchmarks.pressure.run import Outcome, Run
+from benchmarks.pressure.run import Run
 from benchmarks.pressure.scenarios import SHORT, WHOLE, Scenario, Times, chosen, scenarios
 from benchmarks.pressure.verdict import failures
 from benchmarks.processes import StartFailed

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.pressure import samples
 from benchmarks.pressure.mix import GROUPS
-from benchmarks.pressure.run import Outcome, Phase
+from benchmarks.pressure.phase import Outcome, Phase
 from benchmarks.pressure.verdict import failures
 from benchmarks.pressure.watching import LOAD
 from benchmarks.pressure.work import cores_of, table, work_of
@@ -50,6 +50,8 @@ def text(found: Outcome) -> str:
         lines.append(f"    {'FAIL: ' + '; '.join(wrong) if wrong else 'pass'}{_beside(phase)}")
         if phase.scenario.times:
             lines += [f"    {_capacity(phase)}", f"    {_load(phase)}"]
+        if phase.scenario.times and phase.refusals:
+            lines.append("    refused: " + ", ".join(f"{why} {n}" for why, n in _refusals(phase)))
     lines += ["", *table(work_of(found))]
     if found.wrong_stock:
         lines.append(f"FAIL: {found.wrong_stock} products whose stock is not that of their ledger")
@@ -90,6 +92,10 @@ def _load(phase: Phase) -> str:
     cores, all_of_them = cores_of(phase), os.cpu_count() or 1
     parts = [f"{name} {cores[name] / all_of_them:.0%}" for name in LOAD if name in cores]
     return f"of the {all_of_them} processors: {', '.join(parts)}"
+
+
+def _refusals(phase: Phase) -> list[tuple[str, int]]:
+    return [(why, int(number)) for why, number in phase.refusals.most_common()]
 
 
 def _row(phase: Phase) -> str:
@@ -136,6 +142,34 @@ def _capacities(phase: Phase) -> dict[str, Any]:
     return {name: asdict(one) for name, one in measured.items() if one is not None}
 
 
+def _phase(phase: Phase) -> dict[str, Any]:
+    return {
+        "scenario": phase.scenario.name,
+        "rate": phase.rate,
+        "begins": phase.from_ - phase.began,
+        "ends": phase.until - phase.began,
+        "failures": failures(phase),
+        "capacity": phase.capacity if phase.scenario.times else None,
+        "capacities": _capacities(phase),
+        "goodput": phase.goodput() if phase.scenario.times else None,
+        "goodput_of_offered": phase.goodput_of_offered() if phase.scenario.times else None,
+        "admitted_mix": phase.admitted_mix(),
+        "seconds_to_normal": phase.seconds_to_normal(),
+        "customers_gap": phase.customers_gap(),
+        "refusals": dict(_refusals(phase)),
+        "unresolved": phase.unresolved,
+        "unasked": phase.unasked,
+        "accounts": asdict(phase.accounts) if phase.accounts else None,
+        "during": asdict(phase.summary()),
+        "groups": {
+            group: asdict(phase.summary(frozenset({group})))
+            for group in dict.fromkeys(GROUPS.values())
+        },
+        "cores": phase.cores,
+        "seconds": samples.timeline(phase.samples, phase.began, GROUPS.__getitem__),
+    }
+
+
 def plain(found: Outcome, about: Mapping[str, str]) -> dict[str, Any]:
     """Everything, with the raw seconds."""
     return {
@@ -143,30 +177,5 @@ def plain(found: Outcome, about: Mapping[str, str]) -> dict[str, Any]:
         "capacity": found.capacity.rate,
         "work": [{**asdict(row), "per_answer_ms": row.per_answer_ms()} for row in work_of(found)],
         "wrong_stock": found.wrong_stock,
-        "phases": [
-            {
-                "scenario": phase.scenario.name,
-                "rate": phase.rate,
-                "begins": phase.from_ - phase.began,
-                "ends": phase.until - phase.began,
-                "failures": failures(phase),
-                "capacity": phase.capacity if phase.scenario.times else None,
-                "capacities": _capacities(phase),
-                "goodput": phase.goodput() if phase.scenario.times else None,
-                "admitted_mix": phase.admitted_mix(),
-                "seconds_to_normal": phase.seconds_to_normal(),
-                "customers_gap": phase.customers_gap(),
-                "unresolved": phase.unresolved,
-                "unasked": phase.unasked,
-                "accounts": asdict(phase.accounts) if phase.accounts else None,
-                "during": asdict(phase.summary()),
-                "groups": {
-                    group: asdict(phase.summary(frozenset({group})))
-                    for group in dict.fromkeys(GROUPS.values())
-                },
-                "cores": phase.cores,
-                "seconds": samples.timeline(phase.samples, phase.began, GROUPS.__getitem__),
-            }
-            for phase in found.phases
-        ],
+        "phases": [_phase(phase) for phase in found.phases],
     }

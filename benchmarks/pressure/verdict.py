@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.pressure import samples
-from benchmarks.pressure.run import Phase
+from benchmarks.pressure.phase import Phase
 
 MOST_ADMITTED_SECONDS = 1.0
 MOST_REFUSED_SECONDS = 0.5

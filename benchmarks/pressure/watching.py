@@ -4,13 +4,17 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from benchmarks.cores import cpu_seconds
+from contracts.telemetry import FRONTEND_SHED, GATEWAY_RETRIES, GATEWAY_SHED
 from local.layout import ROOT
 from local.supervisor import enter_child
 
@@ -42,6 +46,20 @@ async def watched(pids: Mapping[str, int]) -> AsyncIterator[list[dict[str, float
         yield cores
     finally:
         task.cancel()
+
+
+def count_refusals(telemetry_url: str) -> Counter[str]:
+    """Of the shop so far, by who refused and why, and second tries; by its own metrics, which come
+    every five seconds."""
+    found = Counter[str]()
+    for metric in httpx.get(f"{telemetry_url}/api/metrics", timeout=60).json()["metrics"]:
+        for series in metric["series"]:
+            attributes = series["attributes"]
+            if metric["name"] in (FRONTEND_SHED.name, GATEWAY_SHED.name):
+                found[f"{series['service']} {attributes['reason']}"] += series["value"]
+            elif metric["name"] == GATEWAY_RETRIES.name and attributes["outcome"] == "sent":
+                found["second tries"] += series["value"]
+    return found
 
 
 @dataclass

@@ -4,7 +4,7 @@ work for nobody, cost shows in the difference."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.pressure.run import Outcome, Phase
+from benchmarks.pressure.phase import Outcome, Phase
 
 _FIRST, _WIDTH = 28, 12
 

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.pressure.capacity import Capacity
 from benchmarks.pressure.mix import SHARES, Mix
 from benchmarks.pressure.orders import Books, Order
-from benchmarks.pressure.run import Outcome as Played
-from benchmarks.pressure.run import Phase
+from benchmarks.pressure.phase import Outcome as Played
+from benchmarks.pressure.phase import Phase
 from benchmarks.pressure.samples import Outcome, Sample, seconds_to_normal, summarize, timeline
 from benchmarks.pressure.scenarios import Scenario, overload
 from benchmarks.pressure.verdict import failures
