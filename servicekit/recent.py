@@ -1,6 +1,7 @@
 """What was used last, within a bound of bytes: memory for what can be made again."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -43,6 +44,12 @@ class Recent(Generic[K, V]):
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= entry[1]
+
+    def drop_while(self, is_over: Callable[[V], bool]) -> None:
+        """From the one that was used longest ago to the first of which this is not true."""
+        over = takewhile(lambda item: is_over(item[1][0]), self._entries.items())
+        for key in [key for key, _ in over]:
+            self.drop(key)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -13,7 +13,8 @@ _REMEMBERED_SECONDS = 0.5
 
 class Memory:
     """Never believes an entry for longer than the policy would, counted from its `read_at`: the
-    time in Redis and the time in here are one. Bounded in bytes; 0 remembers nothing."""
+    time in Redis and the time in here are one. Bounded in bytes; 0 remembers nothing. What is not
+    believed any more goes with the next one that comes: within its bound it would stay for ever."""
 
     def __init__(self, policy: CachePolicy, max_bytes: int) -> None:
         self._policy = policy
@@ -27,7 +28,8 @@ class Memory:
         return remembered[0]
 
     def remember(self, key: str, entry: Entry) -> None:
-        policy = self._policy
+        policy, now = self._policy, time.monotonic()
+        self._entries.drop_while(lambda remembered: remembered[1] <= now)
         left = policy.jittered(policy.ttl_seconds(entry)) - entry.age_seconds()
-        end = time.monotonic() + min(left, _REMEMBERED_SECONDS)
+        end = now + min(left, _REMEMBERED_SECONDS)
         self._entries.put(key, (entry, end), len(key) + len(entry.body or b""))

@@ -29,3 +29,15 @@ def test_it_keeps_what_was_used_last_and_never_more_than_its_bound(
             assert key not in expected
     assert len(recent) == len(expected)
     assert {key: recent.get(key) for key in expected} == expected
+
+
+@given(st.lists(st.integers(0, 20), max_size=5, unique=True), st.integers(0, 20))
+def test_it_drops_those_that_are_over_up_to_the_first_that_is_not(
+    values: list[int], limit: int
+) -> None:
+    recent: Recent[int, int] = Recent(MAX_BYTES)
+    for value in values:
+        recent.put(value, value, 0)
+    recent.drop_while(lambda value: value < limit)
+    first = next((at for at, value in enumerate(values) if value >= limit), len(values))
+    assert list(recent.values()) == values[first:][::-1]

@@ -1,5 +1,6 @@
 """What a process remembers is never older than it would be in Redis."""
 
+import sys
 import time
 from typing import Any
 
@@ -60,3 +61,18 @@ def test_what_was_read_just_now_is_remembered_unless_there_is_no_room() -> None:
         memory.remember("any", Entry(b"x" * 200, time.time()))
         found = memory.recall("any")
         assert (found and found.body) == expected
+
+
+def test_what_is_not_believed_any_more_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Any = Clock()
+    monkeypatch.setattr(store_module, "time", clock)
+    monkeypatch.setattr(memory_module, "time", clock)
+    memory, body = Memory(CACHE_POLICY, 10_000), bytes(200)
+    unheld = sys.getrefcount(body)
+    memory.remember("one", Entry(body, clock.time()))
+    clock.now += 0.1
+    memory.remember("another", Entry(b"{}", clock.time()))
+    assert sys.getrefcount(body) > unheld
+    clock.now += 0.5
+    memory.remember("a third", Entry(b"{}", clock.time()))
+    assert sys.getrefcount(body) == unheld
