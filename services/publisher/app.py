@@ -5,7 +5,7 @@ from functools import partial
 from servicekit.http_server.app import create_service_app
 from servicekit.http_server.service import ServiceApp
 from services.publisher.resources import open_resources
-from services.publisher.routes import router
+from services.publisher.routes import ROUTES
 from services.publisher.settings import Settings
 
 
@@ -15,5 +15,5 @@ def create_app(settings: Settings) -> ServiceApp:
         open_resources=partial(open_resources, settings),
         inner=True,
     )
-    app.include_router(router)
+    app.router.routes.extend(ROUTES)
     return app
