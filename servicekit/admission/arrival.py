@@ -6,7 +6,7 @@ import time
 
 from starlette.types import Scope
 
-from servicekit.admission.lag import loop_lag
+from servicekit.admission.lag import LoopLag
 from servicekit.admission.limiter import DEADLINE, LEFT
 from servicekit.deadline import remaining_seconds
 
@@ -23,9 +23,9 @@ class Arrival:
 
     __slots__ = ("_transport", "at")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, lag: LoopLag) -> None:
         now = time.monotonic()
-        self.at = now - loop_lag().waited_at(now)
+        self.at = now - lag.waited_at(now)
         self._transport = transport
 
     def has_left(self) -> bool:
@@ -53,8 +53,9 @@ class NoConnection:
         return DEADLINE if left is not None and left <= needs_seconds else None
 
 
-def note_arrival(scope: Scope, transport: asyncio.Transport) -> None:
-    scope[_KEY] = Arrival(transport)
+def note_arrival(scope: Scope, transport: asyncio.Transport, lag: LoopLag) -> None:
+    """`lag` is that of the loop."""
+    scope[_KEY] = Arrival(transport, lag)
 
 
 def arrival_of(scope: Scope) -> Arrival | NoConnection:

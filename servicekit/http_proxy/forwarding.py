@@ -79,22 +79,23 @@ async def relay(answer: Answer, send: Send) -> None:
     """Send an answer on and close it: whole if it is small, else piece by piece, no faster
     than the client takes it. One that breaks in the middle ends in `BadGateway`, or, once it
     has begun, in a cut connection."""
-    with answer:
-        status, headers, body = answer.status, answer_headers(answer.headers), b""
-        start = {"type": "http.response.start", "status": status, "headers": headers}
-        try:
-            if status in _WITHOUT_CONTENT:
-                await send(start)
-            elif answer.whole or await answer.is_small():
-                body = answer.take()
-                headers.append((b"content-length", b"%d" % len(body)))
-                await send(start)
-            else:
-                if length := answer.header(b"content-length"):
-                    headers.append((b"content-length", length))
-                await send(start)
-                async for piece in answer.pieces():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": body})
-        except UpstreamFailure as failure:
-            raise problem_for(failure) from failure
+    status, headers, body = answer.status, answer_headers(answer.headers), b""
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    try:
+        if status in _WITHOUT_CONTENT:
+            await send(start)
+        elif answer.whole or await answer.is_small():
+            body = answer.take()
+            headers.append((b"content-length", b"%d" % len(body)))
+            await send(start)
+        else:
+            if length := answer.header(b"content-length"):
+                headers.append((b"content-length", length))
+            await send(start)
+            async for piece in answer.pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": body})
+    except UpstreamFailure as failure:
+        raise problem_for(failure) from failure
+    finally:
+        answer.close()

@@ -5,7 +5,7 @@ import random
 from contextvars import Context
 from typing import Any, ClassVar, cast
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
     client has gone is told so."""
 
     limits: ClassVar[Limits] = Limits()
+    scope: Scope  # type: ignore[assignment]
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)

@@ -54,7 +54,7 @@ class OneAtATime(FlowControl):
         self._waiting = waiting
 
     def resume_reading(self) -> None:
-        if not self._waiting and not self.write_paused:
+        if self.read_paused and not self._waiting and not self.write_paused:
             super().resume_reading()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.server import ServerState
@@ -72,7 +72,8 @@ class Exchange:
                 self._connection.transport.write(_FAILED)
             self._connection.transport.close()
         finally:
-            self._connection.tasks.discard(cast(Any, self.task))
+            if self.task is not None:
+                self._connection.tasks.discard(self.task)
 
     def _has_left(self) -> bool:
         """Who is not answered because the connection is closed: the loop may not know it yet."""

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 from uvicorn.config import Config
 
 from servicekit.http_server.bounded import BoundedProtocol
@@ -37,8 +37,8 @@ class GatedProtocol(BoundedProtocol):
             self._begin(self._app, ends=self._ends_after)
 
     def _exchange(self, *, ends: bool) -> Exchange:
-        scope, expects = cast(Scope, self.scope), self.expect_100_continue
-        return Exchange(self, scope, keep_alive=not ends, expects=expects)
+        expects = self.expect_100_continue
+        return Exchange(self, self.scope, keep_alive=not ends, expects=expects)
 
     def _begin(self, app: ASGIApp, *, ends: bool) -> None:
         waits, self.cycle = self._in_flight, self._exchange(ends=ends)
@@ -55,7 +55,7 @@ class GatedProtocol(BoundedProtocol):
 
     def _answer_early(self, gate: Gate) -> bool:
         method = self.parser.get_method()
-        early = gate(method, self.url, cast(Scope, self.scope))
+        early = gate(method, self.url, self.scope)
         if early is None:
             return False
         self._ends_here = self._ends_after or self._ends_now

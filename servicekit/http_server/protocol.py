@@ -5,10 +5,10 @@ from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import Scope
 from uvicorn.config import Config
 
 from servicekit.admission.arrival import note_arrival
+from servicekit.admission.lag import loop_lag
 from servicekit.http_server.connection import LingeringTransport
 from servicekit.http_server.crowd import Crowd, Verdict
 from servicekit.http_server.gated import GatedProtocol
@@ -42,6 +42,7 @@ class HttpProtocol(GatedProtocol):
             transport, seconds, has_unread=lambda: self._discards_input or not self._in_head
         )
         super().connection_made(lingering)
+        self._lag = loop_lag()
         verdict = self.crowd.admit(cast(Any, self.connections), self.loop.time())
         if verdict is Verdict.DROP:
             self.drop()
@@ -114,13 +115,13 @@ class HttpProtocol(GatedProtocol):
         self._begin_or_refuse(has_body=has_body)
 
     def _describe(self, version: str, path: str, raw_path: bytes, query: bytes) -> None:
-        self.scope = {
+        scope = self.scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": version,
             "server": self.server,
             "client": self.client,
-            "scheme": cast(Any, self.scheme),
+            "scheme": self.scheme,
             "method": self.parser.get_method().decode("ascii"),
             "root_path": "",
             "path": path,
@@ -129,7 +130,7 @@ class HttpProtocol(GatedProtocol):
             "headers": self.headers,
             "state": {},
         }
-        note_arrival(cast(Scope, self.scope), self.transport)
+        note_arrival(scope, self.transport, self._lag)
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0

@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from httptools import HttpRequestParser
 
@@ -21,15 +20,13 @@ def size_of_head(parser: HttpRequestParser, target: bytes, headers: Headers) -> 
     return around + len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-class Meaning(NamedTuple):
-    version: str
-    has_body: bool
-    expects_continue: bool
+def meaning_of(
+    parser: HttpRequestParser, target: bytes, headers: Headers
+) -> tuple[str, bool, bool]:
+    """Its version, whether it has a body, and whether its sender waits to be told to continue.
 
-
-def meaning_of(parser: HttpRequestParser, target: bytes, headers: Headers) -> Meaning:
-    """Raise `BadRequest` where two servers could differ about what is asked, who is meant or how
-    long the body is. The parser has refused both lengths at once, and two of one."""
+    Raises `BadRequest` where two servers could differ about what is asked, who is meant or how long
+    the body is. The parser has refused both lengths at once, and two of one."""
     version, named = parser.get_http_version(), dict(headers)
     if version not in ("1.0", "1.1"):
         raise BadRequest("This server speaks HTTP/1.1 and HTTP/1.0 only.")
@@ -53,7 +50,7 @@ def meaning_of(parser: HttpRequestParser, target: bytes, headers: Headers) -> Me
     if not (b"".join(values).isascii() or all(map(_is_decodable, values))):
         raise BadRequest("A header value is neither UTF-8 nor Latin-1 text.")
     expects = b"expect" in named and named[b"expect"].lower() == b"100-continue"
-    return Meaning(version, has_body, expects)
+    return version, has_body, expects
 
 
 @lru_cache(maxsize=16)

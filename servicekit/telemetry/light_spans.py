@@ -124,6 +124,8 @@ class LightTracer(trace.Tracer):
     def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
         self._scope = scope
         self._sampler, self._ids = provider.sampler, provider.id_generator
+        # Of a trace that begins here.
+        self._flags = _SAMPLED | (_RANDOM if self._ids.is_trace_id_random() else 0)
         self._processor, self._resource = provider._active_span_processor, provider.resource
 
     def start_span(
@@ -160,8 +162,7 @@ class LightTracer(trace.Tracer):
     ) -> tuple[SpanContext, dict[str, AnyValue] | None]:
         """What a new span is called, and its first attributes if it is to be recorded."""
         if parent is None:
-            trace_id, state = self._ids.generate_trace_id(), None
-            flags = _SAMPLED | (_RANDOM if self._ids.is_trace_id_random() else 0)
+            trace_id, flags, state = self._ids.generate_trace_id(), self._flags, None
         else:
             trace_id, _, _, flags, state, _ = parent
         span_id = self._ids.generate_span_id()

@@ -15,11 +15,11 @@ from services.api_gw.settings import Settings
 
 
 def create_app(settings: Settings) -> WithProxy:
-    app = create_plain_app(settings, open_resources=partial(open_resources, settings))
+    table = TableApp()
+    app = create_plain_app(settings, open_resources=partial(open_resources, settings, table))
     # A redirect would be built from the Host header, and to another path than was asked for.
     app.router.redirect_slashes = False
     app.router.routes.extend(description_routes(json.dumps(describe_api()).encode()))
-    table = TableApp(gateway_of=lambda: app.state.gateway)
     proxy = RequestWrapper(
         table,
         timeout_seconds=settings.request_timeout_seconds,

@@ -1,6 +1,6 @@
 """The table as an ASGI app: what is passed on, without FastAPI's routing and dependencies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 
 from starlette.requests import Request
@@ -28,10 +28,11 @@ _LONGEST_KNOWN = 80
 
 class TableApp:
     """Ask `takes` first: it finds the path, which a request is then answered by, with all that
-    may happen to it. `gateway_of` gives the gateway once it is open."""
+    may happen to it. The `gateway` is there once it is open."""
 
-    def __init__(self, gateway_of: Callable[[], Gateway]) -> None:
-        self._gateway_of = gateway_of
+    gateway: Gateway
+
+    def __init__(self) -> None:
         paths = routes_by_path()
         # Most are known at a glance.
         self._plain: dict[bytes, _Match] = {
@@ -62,14 +63,14 @@ class TableApp:
                 return path, routes, path.format_map(parameters)
         return None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         match: _Match = scope[_MATCH]
         path, routes, target = match
         name_route(scope, path)
         if (route := routes.get(scope["method"])) is None:
             allowed = ", ".join(sorted({*routes, *(("HEAD",) if "GET" in routes else ())}))
             raise MethodNotAllowed(f"This route knows {allowed}.", headers={"Allow": allowed})
-        await self._gateway_of().forward(route, target, scope, receive, send)
+        return self.gateway.forward(route, target, scope, receive, send)
 
 
 def description_routes(document: bytes) -> list[BaseRoute]:
