@@ -1,10 +1,10 @@
-"""Links of panels to Grafana's Explore."""
+"""Links of panels: to dashboards, which all who may look may open, and of traces to Explore."""
 
 import json
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from observability.dashboards.panels import LOGS, TRACES, Json
+from observability.dashboards.panels import TRACES, Json
 
 _SERVICE, _ROUTE = "${__field.labels.service_name}", "${__field.labels.http_route}"
 
@@ -19,8 +19,24 @@ def of_route() -> tuple[Json, ...]:
     return _logs(), _traces("Traces of this route", tags='http.route="ROUTE"')
 
 
+def to_dashboard(uid: str, title: str) -> tuple[Json, ...]:
+    """Where the causes of a figure are."""
+    return (_link(title, f"/d/{uid}/{uid.removeprefix('arloji-')}?"),)
+
+
+def to_lines(title: str, service: str, search: str) -> tuple[Json, ...]:
+    """Of the dashboard Logs. `search` is LogsQL, and may name labels of the line."""
+    chosen = f"var-service={service}&var-search={quote(search, safe='${}')}"
+    return (_link(title, f"/d/arloji-logs/logs?{chosen}&"),)
+
+
 def _logs() -> Json:
-    return _explore("Logs of this service", LOGS, {"expr": '{service.name="SERVICE"}'})
+    return _link("Logs of this service", f"/d/arloji-logs/logs?var-service={_SERVICE}&")
+
+
+def _link(title: str, url: str) -> Json:
+    """The time range is kept."""
+    return {"title": title, "url": f"{url}from=${{__from}}&to=${{__to}}"}
 
 
 def _traces(title: str, **more: str) -> Json:

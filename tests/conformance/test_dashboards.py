@@ -165,14 +165,17 @@ def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> 
     uids = {source["uid"] for source in SOURCES}
     assert set(re.findall(r"datasourceUid: (\w+)", provisioned)) <= uids
     explored = set(re.findall(r"%22datasource%22%3A%22(\w+)%22", "".join(texts)))
-    assert explored == {"vl", "vt"} <= uids
+    assert explored == {"vt"} <= uids
     compose = (OBSERVABILITY.parent / "compose.yaml").read_text()
-    links = {
+    led_to = {
         link
         for text in (compose, provisioned, *texts)
-        for link in re.findall(r"/d/([\w-]+)/[\w-]+\?var-(\w+)=", text)
+        for link in re.findall(r"/d/([\w-]+)/[\w-]+\?([^\s\"]+)", text)
     }
-    assert {uid for uid, _ in links} == {"arloji-request", "arloji-order", "arloji-request-path"}
+    assert {uid for uid, _ in led_to} <= dashboards.keys()
+    links = {(uid, name) for uid, query in led_to for name in re.findall(r"\bvar-(\w+)=", query)}
+    with_choice = {"arloji-request", "arloji-order", "arloji-request-path", "arloji-logs"}
+    assert {uid for uid, _ in links} == with_choice
     for uid, variable in links:
         assert variable in {one["name"] for one in dashboards[uid]["templating"]["list"]}
         assert f"${variable}" in json.dumps(dashboards[uid]["panels"])

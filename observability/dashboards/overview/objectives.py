@@ -1,12 +1,15 @@
 """What was promised and is kept, and what waits."""
 
 from contracts import telemetry
+from observability.dashboards.links import to_dashboard
 from observability.dashboards.names import counter, gauge, histogram
 from observability.dashboards.panels import Panel, Query, Row
 from observability.dashboards.queries import or_zero
 
 STORED = histogram(telemetry.ORDERS_TIME_TO_STORED)
 ACCEPTED = counter(telemetry.ORDERS_ACCEPTED)
+
+_QUEUE = to_dashboard("arloji-order-pipeline", "Order pipeline")
 
 STATE = Row(
     "",
@@ -24,6 +27,7 @@ STATE = Row(
             bad=0.99,
             low_is_bad=True,
             most=1,
+            links=to_dashboard("arloji-request-path", "Request path"),
         ),
         Panel(
             "Error budget left",
@@ -56,6 +60,7 @@ STATE = Row(
             height=3,
             warn=100,
             bad=10_000,
+            links=_QUEUE,
         ),
         Panel(
             "Oldest",
@@ -68,6 +73,7 @@ STATE = Row(
             height=3,
             warn=10,
             bad=60,
+            links=_QUEUE,
         ),
         Panel(
             "Dead letters",
@@ -79,17 +85,19 @@ STATE = Row(
             height=3,
             warn=1,
             bad=10,
+            links=_QUEUE,
         ),
         Panel(
             "Alerts",
-            "Firing now, the watchdog left out. Which, and what to do: Grafana's Alerting lists "
-            "them, each with its runbook.",
+            "Firing now, the watchdog left out. Which, since when: click. What to do: Grafana's "
+            "Alerting lists them, each with its runbook.",
             [Query(or_zero('count(ALERTS{alertstate="firing", severity!="none"})'))],
             kind="stat",
             width=2,
             height=3,
             warn=1,
             bad=1,
+            links=to_dashboard("arloji-telemetry", "Alerts that fire"),
         ),
     ],
 )

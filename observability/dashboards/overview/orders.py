@@ -1,6 +1,7 @@
 """Do customers order, and do orders reach their rows?"""
 
 from contracts import telemetry
+from observability.dashboards.links import to_dashboard
 from observability.dashboards.names import counter
 from observability.dashboards.overview.objectives import ACCEPTED, STORED
 from observability.dashboards.panels import Panel, Query, Row
@@ -54,6 +55,7 @@ ORDERS = Row(
             unit="s",
             warn=1,
             bad=5,
+            links=to_dashboard("arloji-order-pipeline", "Slowest orders"),
             width=9,
             height=6,
         ),

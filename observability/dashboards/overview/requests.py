@@ -1,8 +1,10 @@
 """Rate, errors and duration of each service."""
 
-from observability.dashboards.links import of_service
+from observability.dashboards.links import of_service, to_dashboard
 from observability.dashboards.panels import Panel, Query, Row
 from observability.dashboards.queries import RATE, SERVER, quantile, rate, share_of
+
+_LINKS = (*to_dashboard("arloji-request-path", "Request path"), *of_service())
 
 
 def error_share(by: str = "service_name", labels: str = "") -> str:
@@ -23,7 +25,7 @@ REQUESTS = Row(
             [Query(rate(f"{SERVER}_count", "service_name"), "{{service_name}}")],
             unit="reqps",
             height=6,
-            links=of_service(),
+            links=_LINKS,
         ),
         Panel(
             "Errors",
@@ -34,7 +36,7 @@ REQUESTS = Row(
             warn=0.01,
             bad=0.05,
             height=6,
-            links=of_service(),
+            links=_LINKS,
         ),
         Panel(
             "Latency, p95",
@@ -45,7 +47,7 @@ REQUESTS = Row(
             warn=0.5,
             bad=2,
             height=6,
-            links=of_service(),
+            links=_LINKS,
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """What is nearest to its limit, and what the edge answers."""
 
+from observability.dashboards.links import to_dashboard, to_lines
 from observability.dashboards.panels import Panel, Query, Row
 from observability.dashboards.queries import RATE, SERVER, rate
 
@@ -18,7 +19,7 @@ _LIMITS = {
 EDGE = Panel(
     "Answers at the edge",
     "What nginx answered, by status. 429: a client is over its limit; 502 to 504: the frontend is "
-    "unavailable or slow; 499: the client left first.",
+    "unavailable or slow; 499: the client left first. Click for the lines of a status.",
     [
         Query(
             rate(f'{SERVER}_count{{service_name="nginx"}}', "http_response_status_code"),
@@ -28,6 +29,11 @@ EDGE = Panel(
     unit="reqps",
     stacking="normal",
     height=6,
+    links=to_lines(
+        "Lines of this status",
+        "nginx",
+        '"http.response.status_code":=${__field.labels.http_response_status_code}',
+    ),
 )
 
 SATURATION = Row(
@@ -44,6 +50,7 @@ SATURATION = Row(
             bad=0.9,
             width=16,
             height=6,
+            links=to_dashboard("arloji-nodes", "Nodes and containers"),
         ),
         EDGE,
     ],
