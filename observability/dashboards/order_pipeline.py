@@ -9,14 +9,15 @@ from observability.dashboards.overview.orders import SETTLED
 from observability.dashboards.panels import Json, Panel, Query, Row, log_lines
 from observability.dashboards.queries import (
     SPANS,
+    STREAM,
+    STREAM_AGE,
+    STREAM_LENGTH,
     or_zero,
     per_minute,
     percentiles,
     quantile,
     rate,
 )
-
-_STREAM = '{instance="queue-redis", stream="orders"}'
 
 WAY = Row(
     "The way of an order",
@@ -73,19 +74,22 @@ QUEUE = Row(
             "Redis's left: no consumer reports; `docker compose ps consumer`.",
             [
                 Query(f"max({gauge(telemetry.QUEUE_BACKLOG)})", "by the consumers"),
-                Query(f"max(redis_stream_length{_STREAM})", "by Redis"),
+                Query(STREAM_LENGTH, "by Redis"),
             ],
             warn=100,
             bad=10_000,
         ),
         Panel(
             "Oldest waiting",
-            "Above a minute the alert OrdersNotStored fires. Old with few in the queue: one order "
+            "Above 45 s the alert OrdersNotStored fires. Old with few in the queue: one order "
             "fails again and again, and the consumer's log names it.",
-            [Query(f"max({gauge(telemetry.QUEUE_OLDEST_AGE)})", "oldest")],
+            [
+                Query(f"max({gauge(telemetry.QUEUE_OLDEST_AGE)})", "by the consumers"),
+                Query(STREAM_AGE, "by Redis"),
+            ],
             unit="s",
             warn=10,
-            bad=60,
+            bad=45,
         ),
         Panel(
             "Held by consumers",
@@ -111,7 +115,7 @@ QUEUE = Row(
             "Consumers in the group",
             "Names that the group knows. Fewer than replicas: one does not reach the queue, its "
             "log says why. Names of those that are gone are removed after an hour.",
-            [Query(f"max(redis_stream_group_consumers{_STREAM})", "consumers")],
+            [Query(f"max(redis_stream_group_consumers{STREAM})", "consumers")],
             width=10,
             height=6,
         ),

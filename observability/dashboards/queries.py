@@ -10,6 +10,15 @@ CLIENT = "http_client_request_duration_seconds"
 SPANS = "traces_span_metrics_duration_seconds"
 # Every request that nginx answered.
 ACCESS_LOG = '{service.name="nginx"} "log.file.name":="access.log"'
+# The queue as its Redis has it: consumers that are gone report nothing. An entry's id is when it
+# was accepted, in milliseconds.
+STREAM = '{instance="queue-redis", stream="orders"}'
+STREAM_LENGTH = f"max(redis_stream_length{STREAM})"
+STREAM_AGE = (
+    f"max(timestamp(redis_stream_first_entry_id{STREAM}) "
+    f"- redis_stream_first_entry_id{STREAM} / 1000 and redis_stream_length{STREAM} > 0) "
+    f"or {STREAM_LENGTH} * 0"
+)
 # The variable `service`, as a label of metrics.
 CHOSEN = 'service_name=~"$service"'
 

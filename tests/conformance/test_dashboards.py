@@ -181,6 +181,23 @@ def test_links_lead_to_sources_and_dashboards_that_ask_for_what_they_carry() -> 
         assert f"${variable}" in json.dumps(dashboards[uid]["panels"])
 
 
+def test_tiles_of_the_queue_ask_its_redis_first() -> None:
+    """What consumers say of it goes with them, and the tile would stay as it was."""
+    said_by_consumers = re.compile(r"arloji_queue_(backlog|oldest_age|dead)")
+    tiles = [
+        target["expr"]
+        for panel in panels(FOLDER / "overview.json")
+        for target in panel["targets"]
+        if said_by_consumers.search(target["expr"])
+    ]
+    assert len(tiles) == 3
+    for query in tiles:
+        assert metrics_in(query.partition(" or max(arloji_")[0]) <= {
+            "redis_stream_length",
+            "redis_stream_first_entry_id",
+        }
+
+
 def test_sources_point_to_services_of_the_stack() -> None:
     services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
     scrape = OBSERVABILITY / "scrape"

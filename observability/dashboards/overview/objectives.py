@@ -4,7 +4,7 @@ from contracts import telemetry
 from observability.dashboards.links import to_dashboard
 from observability.dashboards.names import counter, gauge, histogram
 from observability.dashboards.panels import Panel, Query, Row
-from observability.dashboards.queries import or_zero
+from observability.dashboards.queries import STREAM_AGE, STREAM_LENGTH, or_zero
 
 STORED = histogram(telemetry.ORDERS_TIME_TO_STORED)
 ACCEPTED = counter(telemetry.ORDERS_ACCEPTED)
@@ -54,7 +54,7 @@ STATE = Row(
             "Waiting",
             "Orders that were accepted and have no row yet. More than a few for longer than a "
             "moment: is a consumer running, does MySQL answer? Dashboard Order pipeline.",
-            [Query(f"max({gauge(telemetry.QUEUE_BACKLOG)})")],
+            [Query(f"{STREAM_LENGTH} or max({gauge(telemetry.QUEUE_BACKLOG)})")],
             kind="stat",
             width=2,
             height=3,
@@ -64,22 +64,27 @@ STATE = Row(
         ),
         Panel(
             "Oldest",
-            "How long the oldest of them has waited. Above a minute the alert OrdersNotStored "
-            "fires and says what to do.",
-            [Query(f"max({gauge(telemetry.QUEUE_OLDEST_AGE)})")],
+            "How long the oldest of them has waited. Above 45 s the alert OrdersNotStored fires "
+            "and says what to do.",
+            [Query(f"{STREAM_AGE} or max({gauge(telemetry.QUEUE_OLDEST_AGE)})")],
             kind="stat",
             unit="s",
             width=2,
             height=3,
             warn=10,
-            bad=60,
+            bad=45,
             links=_QUEUE,
         ),
         Panel(
             "Dead letters",
             "Orders that could not be processed; their customers see them as held. List, then "
             "replay or drop: `python -m services.consumer.dead_letters`.",
-            [Query(f"max({gauge(telemetry.QUEUE_DEAD)})")],
+            [
+                Query(
+                    'max(redis_stream_length{stream="orders:dead"}) '
+                    f"or max({gauge(telemetry.QUEUE_DEAD)})"
+                )
+            ],
             kind="stat",
             width=2,
             height=3,
