@@ -2,9 +2,17 @@
 
 from observability.dashboards.links import of_service
 from observability.dashboards.panels import Panel, Query, Row, log_lines
-from observability.dashboards.queries import RATE, SPANS, quantile, share_of
+from observability.dashboards.queries import RATE, SPANS, or_zero, quantile, share_of
 
 _DIGESTS = "mysql_perf_schema_events_statements"
+
+
+def _mean_of_an_hour(offset: str = "") -> str:
+    """Of statements that ran often enough for it to mean something."""
+    seconds = f"sum by (digest_text) (increase({_DIGESTS}_seconds_total[1h]{offset}))"
+    runs = f"sum by (digest_text) (increase({_DIGESTS}_total[1h]{offset}))"
+    return f"({seconds} / ({runs} > 20))"
+
 
 MYSQL = Row(
     "MySQL",
@@ -138,7 +146,21 @@ STATEMENTS = Row(
             unit="s",
             warn=0.1,
             bad=1,
-            width=12,
+            width=8,
+        ),
+        Panel(
+            "Slower than a day before",
+            "Mean of an hour, as a multiple of that hour yesterday. Far above 1: more rows than "
+            "its index spares it (`EXPLAIN`), or a release; all of them: the disk, or neighbours.",
+            [
+                Query(
+                    or_zero(f"topk(8, {_mean_of_an_hour()} / {_mean_of_an_hour(' offset 1d')})"),
+                    "{{digest_text}}",
+                )
+            ],
+            warn=2,
+            bad=5,
+            width=8,
         ),
         Panel(
             "Rows examined a second",
@@ -151,7 +173,7 @@ STATEMENTS = Row(
                 )
             ],
             unit="rps",
-            width=12,
+            width=8,
         ),
         log_lines(
             "Slow statements",

@@ -78,12 +78,15 @@ CONTAINERS = Row(
         ),
         Panel(
             "Kills and starts",
-            "Processes killed for memory on these machines, and containers started, in five "
-            "minutes. Either one apart from an upgrade: the alerts ContainerKilled and "
+            "Processes killed for memory on these machines, and which containers were started, "
+            "in five minutes. Either one apart from an upgrade: the alerts ContainerKilled and "
             "ContainerRestarts.",
             [
                 Query("sum(increase(node_vmstat_oom_kill[5m]))", "killed"),
-                Query("sum(changes(container_start_time_seconds[5m]))", "started"),
+                Query(
+                    or_zero("sum by (service) (changes(container_start_time_seconds[5m])) > 0"),
+                    "{{service}} started",
+                ),
             ],
             warn=1,
         ),

@@ -2,11 +2,13 @@
 
 from observability.dashboards.links import of_route
 from observability.dashboards.overview.requests import error_share
-from observability.dashboards.panels import Panel, Query, Row, log_lines
+from observability.dashboards.panels import LOGS, Panel, Query, Row, log_lines
 from observability.dashboards.queries import (
     ACCESS_LOG,
     CHOSEN,
+    RATE,
     SERVER,
+    or_zero,
     quantile,
     rate,
 )
@@ -14,6 +16,8 @@ from observability.dashboards.queries import (
 _BY_ROUTE = "service_name, http_route"
 _OF_ROUTES = f'{CHOSEN}, http_route!=""'
 _NAMED = "{{service_name}} {{http_route}}"
+_REQUESTS = f'{SERVER}_count{{service_name="frontend"}}{RATE}'
+_BEFORE = {"now": "", "a day before": " offset 1d", "a week before": " offset 7d"}
 
 ROUTES = Row(
     "Each route",
@@ -21,7 +25,7 @@ ROUTES = Row(
         Panel(
             "Routes: rate",
             "The eight that are asked for most. One that jumps: a crawler, a campaign, or a client "
-            "that repeats; the access log has its network.",
+            "that repeats; Busiest clients names it.",
             [
                 Query(
                     f"topk(8, {rate(f'{SERVER}_count{{{_OF_ROUTES}}}', _BY_ROUTE)})",
@@ -55,6 +59,34 @@ ROUTES = Row(
             warn=0.5,
             bad=2,
             links=of_route(),
+        ),
+        Panel(
+            "Rate, now and before",
+            "All that the frontend is asked, beside the same hour of yesterday and a week ago. Far "
+            "above both: who is it (beside this)? Far below: customers do not reach the shop.",
+            [
+                Query(or_zero(f"sum(rate({_REQUESTS}{offset}))"), name)
+                for name, offset in _BEFORE.items()
+            ],
+            unit="reqps",
+            width=12,
+        ),
+        Panel(
+            "Busiest clients",
+            "At the edge: a client's network and what it calls itself, by requests in the chosen "
+            "time. One far above the others: a crawler or a script; `INGRESS_RATE_LIMIT` and what "
+            "stands in front of the shop keep it away.",
+            [
+                Query(
+                    f'{ACCESS_LOG} | stats by ("client.address", "user_agent.original") '
+                    "count() requests | sort by (requests desc) | limit 12",
+                    "{{client.address}} {{user_agent.original}}",
+                    LOGS,
+                    "stats",
+                )
+            ],
+            kind="bargauge",
+            width=12,
         ),
         log_lines(
             "Slowest requests",

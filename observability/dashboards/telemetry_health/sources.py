@@ -81,8 +81,29 @@ SOURCES = Row(
                     "{{alertname}} {{severity}}",
                 )
             ],
-            width=24,
-            height=5,
+            width=16,
+            height=6,
+        ),
+        Panel(
+            "How long alerts fired",
+            "In the chosen time, all together. Often and short: its cause comes and goes, or its "
+            "bound is too tight; for hours, and nobody saw to it: to whom is it delivered?",
+            [
+                Query(
+                    or_zero(
+                        "count_over_time((max by (alertname) "
+                        '(ALERTS{alertstate="firing", severity!="none"}))[$__range:15s]) * 15'
+                    ),
+                    "{{alertname}}",
+                    instant=True,
+                )
+            ],
+            kind="bargauge",
+            unit="s",
+            warn=60,
+            bad=3600,
+            width=8,
+            height=6,
         ),
     ],
 )
