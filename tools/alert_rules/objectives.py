@@ -99,8 +99,9 @@ _ALERT = """\
         annotations:
           summary: "{{{{ $value | humanizePercentage }}}} of {{{{ $labels.slo }}}} is bad"
           description: >-
-            At this rate the error budget of 30 days is used up {soon}. The dashboard's rows
-            *Orders* and *Requests* say since when and where; other alerts that fire say why.
+            At this rate the error budget of 30 days is used up {soon}. The panels
+            *Errors*, *Latency, p95* and *Time to stored* say since when and where; other alerts
+            that fire say why.
           dashboard: "{{{{ $externalURL }}}}/d/arloji-overview"
           runbook_url: docs/runbooks/objectives.md#{anchor}
 """
