@@ -7,17 +7,15 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredText
-from matplotlib.ticker import FuncFormatter
 
+from observability.plots.lines import COLORS, Panel, draw_lines, has_names, unit_of
 from observability.plots.units import write
 
-Panel = dict[str, Any]
 COLUMNS = 24
 _WIDTH_INCHES, _ROW_INCHES, _HEAD_INCHES = 16.0, 0.4, 0.6
-_COLORS = {"green": "#2e7d32", "orange": "#e69f00", "red": "#c62828"}
 _LABEL = "Plotted by Matplotlib from the panels' own queries; not a picture of Grafana"
-# Below the plot, which they would hide.
-_MOST_NAMES, _NAMES_IN_A_LINE, _NAMES_INCHES = 6, 3, 0.3
+# Of what is below a plot.
+_NAMES_INCHES = 0.3
 _ELSEWHERE = "only with the whole stack: MySQL, Redis' exporters, containers, VictoriaTraces"
 
 
@@ -34,12 +32,12 @@ def draw(dashboard: Mapping[str, Any], date: str, file: Path) -> None:
         top = _HEAD_INCHES + place["y"] * _ROW_INCHES
         tall = place["h"] * _ROW_INCHES
         left, wide = place["x"] / COLUMNS, place["w"] / COLUMNS
-        below = 0.25 + _NAMES_INCHES * _has_names(panel)
+        below = 0.25 + _NAMES_INCHES * has_names(panel)
         axes = figure.add_axes(
             (
-                left + 0.036,
+                left + 0.042,
                 1 - (top + tall - below) / height,
-                wide - 0.046,
+                wide - 0.052,
                 (tall - below - 0.35) / height,
             )
         )
@@ -65,15 +63,10 @@ def _without_gaps(panels: list[Panel]) -> list[Panel]:
     ]
 
 
-def _unit(panel: Panel) -> str:
-    unit: str = panel["fieldConfig"]["defaults"]["unit"]
-    return unit
-
-
 def _color(panel: Panel, value: float) -> str:
     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
     reached = [one for one in steps if one["value"] is None or value >= one["value"]]
-    return _COLORS[reached[-1]["color"]]
+    return COLORS[reached[-1]["color"]]
 
 
 def _bare(axes: Any) -> None:
@@ -91,13 +84,15 @@ def _empty(axes: Any) -> None:
 def _stat(axes: Any, panel: Panel) -> None:
     _bare(axes)
     width = 1 / len(panel["series"])
+    room = 72 * _WIDTH_INCHES * (panel["gridPos"]["w"] / COLUMNS - 0.052) * width
     mapped = panel["fieldConfig"]["defaults"].get("mappings", [{"options": {}}])[0]["options"]
     for number, one in enumerate(panel["series"]):
         value = float(one["values"][-1][1])
-        said = mapped.get(f"{value:g}", {"text": write(value, _unit(panel))})["text"]
+        said = mapped.get(f"{value:g}", {"text": write(value, unit_of(panel))})["text"]
         middle = (number + 0.5) * width
         axes.axvspan(number * width, (number + 1) * width, color=_color(panel, value))
-        axes.text(middle, 0.55, said, ha="center", va="center", size=14, color="white")
+        size = min(14, 1.5 * room / len(said))
+        axes.text(middle, 0.55, said, ha="center", va="center", size=size, color="white")
         axes.text(middle, 0.12, one["name"], ha="center", va="center", color="white")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -110,70 +105,9 @@ def _bars(axes: Any, panel: Panel) -> None:
     axes.barh(range(len(named)), values, color=[_color(panel, value) for value in values])
     axes.set_xlim(0, max(values) * 1.15 or 1)
     for number, (name, value) in enumerate(named):
-        axes.text(0, number, f"  {name}: {write(value, _unit(panel))}", va="center", size=7)
+        said = f"  {name or 'none'}: {write(value, unit_of(panel))}"
+        axes.text(0, number, said, va="center", size=7)
     _bare(axes)
-
-
-def _lines(axes: Any, panel: Panel) -> None:
-    shown = panel["fieldConfig"]["defaults"]
-    series = {
-        one["name"] or panel["title"]: {float(t): float(v) for t, v in one["values"]}
-        for one in panel["series"]
-    }
-    mode = shown["custom"]["stacking"]["mode"]
-    if mode == "none":
-        for name, points in series.items():
-            axes.plot(list(points), list(points.values()), label=name, linewidth=1.1)
-    else:
-        _stacked(axes, series, as_shares=mode == "percent")
-    if "max" in shown and mode == "none":
-        axes.set_ylim(top=max(shown["max"], axes.get_ylim()[1]))
-    if "min" in shown:
-        axes.set_ylim(bottom=shown["min"])
-    unit = "percentunit" if mode == "percent" else _unit(panel)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
-    axes.grid(color="#dddddd", linewidth=0.5)
-    _thresholds(axes, shown["thresholds"]["steps"])
-    _minutes(axes, series)
-    if _has_names(panel):
-        _name(axes)
-
-
-def _has_names(panel: Panel) -> bool:
-    return panel["type"] == "timeseries" and len(panel["series"]) > 1
-
-
-def _name(axes: Any) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    chosen = handles[:_MOST_NAMES], [name[:34] for name in names[:_MOST_NAMES]]
-    place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.1), "ncols": _NAMES_IN_A_LINE}
-    axes.legend(*chosen, **place, fontsize=6, frameon=False, borderaxespad=0.2, columnspacing=1.2)
-
-
-def _stacked(axes: Any, series: Mapping[str, Mapping[float, float]], *, as_shares: bool) -> None:
-    times = sorted({time for points in series.values() for time in points})
-    heights = [[points.get(time, 0.0) for time in times] for points in series.values()]
-    if as_shares:
-        sums = [sum(column) or 1.0 for column in zip(*heights, strict=True)]
-        heights = [[h / s for h, s in zip(row, sums, strict=True)] for row in heights]
-    axes.stackplot(times, heights, labels=list(series), alpha=0.8)
-
-
-def _thresholds(axes: Any, steps: list[dict[str, Any]]) -> None:
-    """Those that are within what is shown."""
-    low, high = axes.get_ylim()
-    for step in steps:
-        if step["value"] is not None and low <= step["value"] <= high:
-            axes.axhline(step["value"], color=_COLORS[step["color"]], linestyle="--", linewidth=0.8)
-    axes.set_ylim(low, high)
-
-
-def _minutes(axes: Any, series: Mapping[str, Mapping[float, float]]) -> None:
-    last = max(time for points in series.values() for time in points)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{(time - last) / 60:.0f} min"))
-    axes.set_xticks(
-        [last - 60 * back for back in range(int((last - axes.get_xlim()[0]) / 60), -1, -1)]
-    )
 
 
 def _text(axes: Any, panel: Panel) -> None:
@@ -186,6 +120,6 @@ def _text(axes: Any, panel: Panel) -> None:
 _KINDS: Mapping[str, Callable[[Any, Panel], None]] = {
     "stat": _stat,
     "bargauge": _bars,
-    "timeseries": _lines,
+    "timeseries": draw_lines,
     "logs": _text,
 }

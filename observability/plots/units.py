@@ -1,11 +1,18 @@
 """Figures with their units, as short as Grafana writes them."""
 
+import math
+
 _STEPS = {
     "bytes": (1024, ("B", "KiB", "MiB", "GiB", "TiB")),
     "decbytes": (1000, ("B", "kB", "MB", "GB", "TB")),
     "Bps": (1000, ("B/s", "kB/s", "MB/s", "GB/s")),
 }
 _RATES = {"reqps": "req/s", "ops": "ops/s", "cps": "/s", "rps": "rows/s"}
+
+
+def bytes_between_ticks(low: float, high: float) -> int:
+    """A power of two: round numbers of KiB and MiB are not those of ten."""
+    return 1 << math.ceil(math.log2(max(high - low, 6) / 6))
 
 
 def write(value: float, unit: str) -> str:
