@@ -108,7 +108,8 @@ NODES = Row(
         Panel(
             "Nodes: disk busy",
             "Share of time with something under way. At 1 for long: every fsync waits, and each "
-            "202 with it; what writes so much is in the panel beside this.",
+            "202 with it. Who writes: MySQL: disk (dashboard Data), the stores of telemetry "
+            "(dashboard Telemetry health), a backup, or none of the shop's: `iotop`.",
             [
                 Query(
                     f"max by (instance, device) (rate(node_disk_io_time_seconds_total{RATE}))",

@@ -93,7 +93,7 @@ ROUTES = Row(
             "At the edge, the twenty that took longest in the chosen time. A line leads to its "
             "request: the longest span without another one below it is where the time went.",
             f"{ACCESS_LOG} | sort by (duration desc) | limit 20"
-            ' | format "<duration> s: <_msg>" as _msg',
+            ' | math round(duration * 1000) as ms | format "<ms> ms: <_msg>" as _msg',
         ),
         log_lines(
             "Largest answers",
