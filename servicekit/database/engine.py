@@ -24,11 +24,13 @@ _CONNECT_SECONDS = 2
 _SQLITE_LOCK_SECONDS = 60
 
 # MySQL's error numbers for "not now": too many connections, shutting down, read only, disk
-# full, lost or refused connections, access not (yet) granted, unknown database or table while
-# a migration is under way, the time limit of a statement (1969 is MariaDB's, 3024 MySQL's).
+# full, lost or refused connections, access not (yet) granted to an account (1044, 1045, 1142,
+# 1143) or to anybody on this host (1129, 1130: before there are accounts), unknown database or
+# table while a migration is under way, the time limit of a statement (1969 is MariaDB's, 3024
+# MySQL's).
 _UNAVAILABLE = frozenset(
-    {1021, 1040, 1044, 1045, 1049, 1053, 1114, 1142, 1143, 1146, 1194, 1205, 1213, 1290, 1836}
-    | {1927, 1969, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3100, 4031}
+    {1021, 1040, 1044, 1045, 1049, 1053, 1114, 1129, 1130, 1142, 1143, 1146, 1194, 1205, 1213}
+    | {1290, 1836, 1927, 1969, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 3100, 4031}
 )
 _CONTENTION = frozenset({1205, 1213})
 _SQLITE_UNAVAILABLE = frozenset(

@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 
 from database.revision import current_revision
 from servicekit.database import sql_spans
@@ -82,6 +83,13 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(mysql_url: str) 
         assert error.value.orig is not None
         assert error.value.orig.args[0] in (1969, 3024), "ended by the driver, not by the server"
     assert is_unavailable(error.value)
+
+
+@pytest.mark.parametrize("code", [1129, 1130])
+def test_a_server_that_knows_nobody_from_here_yet_is_waited_for(code: int) -> None:
+    """As MySQL in a container answers between its first start and its first accounts."""
+    refused = pymysql.err.OperationalError(code, "Host '172.18.0.9' is not allowed to connect")
+    assert is_unavailable(OperationalError("SELECT 1", {}, refused))
 
 
 def test_no_more_connections_than_said_and_an_end_of_waiting_for_one(mysql_url: str) -> None:
