@@ -82,7 +82,7 @@ CONTAINERS = Row(
             "in five minutes. Either one apart from an upgrade: the alerts ContainerKilled and "
             "ContainerRestarts.",
             [
-                Query("sum(increase(node_vmstat_oom_kill[5m]))", "killed"),
+                Query("sum(increase_prometheus(node_vmstat_oom_kill[5m]))", "killed"),
                 Query(
                     or_zero("sum by (service) (changes(container_start_time_seconds[5m])) > 0"),
                     "{{service}} started",
